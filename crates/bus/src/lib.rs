@@ -1,0 +1,1 @@
+//! Task, review and publish queues and wake-ups. Queues carry ids only; the database decides.

@@ -1,0 +1,3 @@
+//! The `chimera` binary: the command line and the composition root.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The HTTP surface: health, state of the fleet, and the operator's pages.

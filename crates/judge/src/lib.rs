@@ -1,0 +1,1 @@
+//! Decide: confidence, sensitive topics, persona, routing; the commit gate.

@@ -1,0 +1,1 @@
+//! The MCP host: the only door to the outside world.

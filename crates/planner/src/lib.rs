@@ -1,0 +1,1 @@
+//! Perceive, score and plan: from a resource to a DAG of tasks.

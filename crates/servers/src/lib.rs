@@ -1,0 +1,1 @@
+//! MCP servers that ship with Chimera: feeds, studio, sandbox.

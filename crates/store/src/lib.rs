@@ -1,0 +1,1 @@
+//! Repositories over SQLite or PostgreSQL, in domain types. Only this crate knows SQL.

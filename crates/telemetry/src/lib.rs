@@ -1,0 +1,1 @@
+//! One logging setup for every role.

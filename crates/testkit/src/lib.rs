@@ -1,0 +1,1 @@
+//! Throwaway PostgreSQL, seeded clock and ids, fixtures (development only).

@@ -1,0 +1,1 @@
+//! Execute one ready task: generate, assemble, publish.
