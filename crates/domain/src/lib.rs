@@ -1,1 +1,52 @@
-//! Entities, states, contracts and policies. Pure: no async, no I/O, no clock of its own.
+//! The heart of Chimera: entities, states, contracts and policies.
+//!
+//! Pure: no async, no I/O, no clock and no dice of its own ([`Ambient`] brings both). Everything else in the house
+//! depends on this crate and this crate on nothing of the house.
+//!
+//! To add an entity, give it a typed id in `ids.rs`, a file named after it, and a repository in `store`.
+//! To add a state or an event of a task, change the one `match` in `task/state.rs`; its tests go over all pairs.
+
+mod agent;
+mod alert;
+mod ambient;
+mod artifact;
+mod campaign;
+mod channel;
+pub mod contracts;
+mod hash;
+mod ids;
+mod money;
+pub mod policy;
+mod publication;
+mod score;
+mod signal;
+mod soul;
+mod task;
+mod trace;
+mod verdict;
+mod version;
+mod wire;
+
+pub use agent::{Agent, GovernorLimits, Presence};
+pub use alert::{Alert, AlertKind, Severity};
+pub use ambient::Ambient;
+pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
+pub use campaign::{Campaign, CampaignStatus};
+pub use channel::{Channel, ChannelRules, Modality};
+pub use hash::{sha256_hex, sha256_parts};
+pub use ids::{
+    AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, PublicationId, SignalId, TaskId, TenantId,
+    TicketId, ToolCallId,
+};
+pub use money::{Usd, UsdError};
+pub use publication::{Publication, PublicationState};
+pub use score::{Score, ScoreOutOfRange};
+pub use signal::{SignalOutcome, TrendSignal};
+pub use soul::{Soul, SoulError, SoulProblem};
+pub use task::{
+    AgentTask, Costs, IllegalTransition, PersonaLock, Priority, TaskEvent, TaskPayload, TaskState, TaskType,
+};
+pub use trace::{TraceId, TraceParseError};
+pub use verdict::{Component, HitlTicket, JudgeDecision, NextAction, Question, Resolution, SensitiveTopic, Verdict};
+pub use version::StateVersion;
+pub use wire::UnknownName;

@@ -1,0 +1,68 @@
+//! Agents: personas that post.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, Soul, StateVersion, TenantId, Usd, wire::wire_enum};
+
+wire_enum! {
+    /// Whether an agent can be reached.
+    pub enum Presence ("presence") {
+        /// Works and answers.
+        Online = "ONLINE",
+        /// Nothing to do.
+        Idle = "IDLE",
+        /// At its limits.
+        Busy = "BUSY",
+        /// Not running.
+        Offline = "OFFLINE",
+        /// Locked by the operator or by a judge.
+        Quarantined = "QUARANTINED",
+    }
+}
+
+/// How much one agent may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GovernorLimits {
+    /// The most it may spend in a UTC day.
+    pub max_daily_spend: Usd,
+    /// The most posts that may be planned for it in any sixty minutes.
+    pub max_tasks_per_hour: u32,
+}
+
+impl Default for GovernorLimits {
+    fn default() -> Self {
+        Self { max_daily_spend: Usd::dollars(50), max_tasks_per_hour: 10 }
+    }
+}
+
+/// One persona that posts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    /// This agent.
+    pub id: AgentId,
+    /// Whose row this is.
+    pub tenant_id: TenantId,
+    /// The persona's slug, unique within a tenant.
+    pub persona_slug: String,
+    /// The persona's name.
+    pub display_name: String,
+    /// The parsed SOUL.md.
+    pub soul: Soul,
+    /// SHA-256 of SOUL.md as it was read, hex.
+    pub soul_hash: String,
+    /// Counts the versions of SOUL.md.
+    pub soul_version: u32,
+    /// How much it may do.
+    pub governor_limits: GovernorLimits,
+    /// Whether it can be reached.
+    pub presence: Presence,
+    /// How often the row was written.
+    pub state_version: StateVersion,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last written.
+    pub updated_at: DateTime<Utc>,
+}

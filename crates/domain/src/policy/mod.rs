@@ -1,0 +1,9 @@
+//! Pure policies: the rules that route, cap and retry.
+
+mod governor;
+mod retry;
+mod routing;
+
+pub use governor::{Governor, GovernorUse, GovernorVerdict};
+pub use retry::RetryPolicy;
+pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

@@ -1,0 +1,53 @@
+//! Signals: what campaigns saw in the resources they watch.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, CampaignId, Score, SignalId, TenantId, TraceId, contracts::FeedItem, wire::wire_enum};
+
+wire_enum! {
+    /// What became of a signal.
+    pub enum SignalOutcome ("signal outcome") {
+        /// Relevant; a DAG was planned.
+        Planned = "PLANNED",
+        /// Not relevant enough.
+        BelowThreshold = "BELOW_THRESHOLD",
+        /// The same story was seen before.
+        Duplicate = "DUPLICATE",
+        /// Relevant, but the governor's cap was reached: an alert, not a task.
+        Deferred = "DEFERRED",
+    }
+}
+
+/// One item that a campaign saw. Never changed after it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrendSignal {
+    /// This signal.
+    pub id: SignalId,
+    /// Whose row this is.
+    pub tenant_id: TenantId,
+    /// Born here, and carried to the post.
+    pub trace_id: TraceId,
+    /// The campaign that saw it.
+    pub campaign_id: CampaignId,
+    /// The agent it was scored for.
+    pub agent_id: AgentId,
+    /// Where it was seen.
+    pub resource_uri: String,
+    /// Names this version of this item within this resource; with the campaign and resource it is unique.
+    pub event_key: String,
+    /// Names the story, whatever resource brought it.
+    pub content_hash: String,
+    /// How well it fits the goal.
+    pub relevance: Score,
+    /// Why, in one line.
+    pub why: String,
+    /// Names of injection markers found in it.
+    pub taint: Vec<String>,
+    /// What became of it.
+    pub outcome: SignalOutcome,
+    /// The item itself. Untrusted text.
+    pub item: FeedItem,
+    /// When it was read.
+    pub ingested_at: DateTime<Utc>,
+}
