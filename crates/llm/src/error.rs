@@ -1,0 +1,222 @@
+//! What can go wrong when a mind is asked, and whether asking again can help.
+
+use std::{error::Error, path::PathBuf, time::Duration};
+
+use chimera_domain::Usd;
+
+/// Why a mind gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MindError {
+    /// The quota is used up.
+    #[error("the model's quota is used up{}", said_wait(*.retry_after))]
+    RateLimited {
+        /// How long the API asks callers to wait; `None` when it doesn't say. A daily quota gives an hour.
+        retry_after: Option<Duration>,
+    },
+    /// Not reached, too slow, or out of order on its side.
+    #[error("the model can't be reached: {trouble}")]
+    Unavailable {
+        /// What was seen.
+        trouble: Trouble,
+        /// What lies beneath, if anything.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// The API's safety filters refused the prompt or the answer.
+    #[error("the model's safety filter blocked the {stage}: {reason}")]
+    Blocked {
+        /// The API's word for it, such as `SAFETY`.
+        reason: String,
+        /// Which side was blocked.
+        stage: BlockedStage,
+        /// What the refused call cost all the same.
+        spent: Usd,
+    },
+    /// The answer isn't what the schema demands, even after one repair.
+    #[error("{model} answered something else than asked: {problem}")]
+    Malformed {
+        /// Which model.
+        model: String,
+        /// Where the answer departs from the schema.
+        problem: String,
+        /// What the calls cost all the same.
+        spent: Usd,
+    },
+    /// The answer was cut at the token limit.
+    #[error("{model} ran out of room after {output_tokens_max} output tokens; raise `output_tokens_max` of the mind")]
+    Truncated {
+        /// Which model.
+        model: String,
+        /// The limit.
+        output_tokens_max: u32,
+        /// What the call cost all the same.
+        spent: Usd,
+    },
+    /// The call might cost more than is left; nothing was sent.
+    #[error("the call could cost {estimate} dollars and the budget leaves {left}; nothing was sent")]
+    OverBudget {
+        /// The most the call could cost.
+        estimate: Usd,
+        /// What is left of the ask's budget.
+        left: Usd,
+        /// What earlier calls for the same ask cost.
+        spent: Usd,
+    },
+    /// The API refuses the request as such: a wrong key, an unknown model.
+    #[error("the model's API refused the request with status {status}: {said} ({advice})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What the API said, without secrets.
+        said: String,
+        /// What an operator can do.
+        advice: &'static str,
+    },
+    /// The mind is set up wrongly.
+    #[error("the mind is set up wrongly: {problem}")]
+    Config {
+        /// What is wrong, and what to do.
+        problem: ConfigProblem,
+        /// What lies beneath, if anything.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+/// What was seen of a model that can't be reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// No connection.
+    #[error("no connection (check the network and `base_url`)")]
+    Connect,
+    /// No answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection broke while the answer came.
+    #[error("the connection broke off")]
+    Interrupted,
+    /// A status of 500 or more.
+    #[error("it answered with status {0}")]
+    Status(u16),
+    /// The answer was larger than any honest one.
+    #[error("the answer was larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+/// Which side a safety filter blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockedStage {
+    /// What was asked.
+    Prompt,
+    /// What was answered.
+    Answer,
+}
+
+impl std::fmt::Display for BlockedStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Prompt => "prompt",
+            Self::Answer => "answer",
+        })
+    }
+}
+
+/// What is wrong with a mind's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigProblem {
+    /// Gemini is asked for and there is no key.
+    #[error("provider `gemini` needs a key: set {0} in the environment, or choose provider `auto` or `offline`")]
+    NoKey(String),
+    /// The key holds characters that can't be sent in a header.
+    #[error("the key in {0} holds characters that no key has; set it anew, without quotes or line ends")]
+    BadKey(String),
+    /// The base URL can't carry calls.
+    #[error("`base_url` must be an http(s) URL such as {default}, found {found:?}")]
+    BadUrl {
+        /// What stands there, without credentials.
+        found: String,
+        /// What would be right.
+        default: &'static str,
+    },
+    /// The price table can't be read.
+    #[error("the price table {} can't be used: {problem}", .path.as_ref().map_or("built into the program".into(), |p| p.display().to_string()))]
+    Prices {
+        /// The file, or `None` for the one inside the program.
+        path: Option<PathBuf>,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The HTTP client can't be built.
+    #[error("the HTTP client can't be built")]
+    Client,
+    /// A prompt inside the program doesn't render: a defect of ours.
+    #[error("the prompt {0} doesn't render; this is a defect of the program")]
+    Prompt(&'static str),
+    /// A number is outside its range.
+    #[error("`{key}` must lie in {min}..={max}, found {found}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+        /// What was there.
+        found: u64,
+    },
+}
+
+/// Whether asking again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Yes, at once.
+    Now,
+    /// Yes, after this long.
+    After(Duration),
+    /// No: the same ask will fail the same way.
+    Never,
+}
+
+/// How long to wait when the API says "too much" without saying how long.
+const UNSAID_WAIT: Duration = Duration::from_secs(60);
+/// How long to wait before asking a mind that couldn't be reached; its own retries are already spent.
+const OUTAGE_WAIT: Duration = Duration::from_secs(15);
+
+impl MindError {
+    /// Whether asking again can help.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::RateLimited { retry_after } => Retry::After(retry_after.unwrap_or(UNSAID_WAIT)),
+            Self::Unavailable { .. } => Retry::After(OUTAGE_WAIT),
+            // A model's next try at a malformed answer is a fresh throw of the dice.
+            Self::Malformed { .. } => Retry::Now,
+            Self::Blocked { .. }
+            | Self::Truncated { .. }
+            | Self::OverBudget { .. }
+            | Self::Refused { .. }
+            | Self::Config { .. } => Retry::Never,
+        }
+    }
+
+    /// What was paid although no answer came; a ledger must count it.
+    #[must_use]
+    pub fn spent(&self) -> Usd {
+        match self {
+            Self::Blocked { spent, .. }
+            | Self::Malformed { spent, .. }
+            | Self::Truncated { spent, .. }
+            | Self::OverBudget { spent, .. } => *spent,
+            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Refused { .. } | Self::Config { .. } => {
+                Usd::ZERO
+            }
+        }
+    }
+}
+
+fn said_wait(wait: Option<Duration>) -> String {
+    wait.map(|wait| format!("; it asks for a wait of {wait:?}")).unwrap_or_default()
+}
