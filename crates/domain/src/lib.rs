@@ -11,6 +11,7 @@ mod alert;
 mod ambient;
 mod artifact;
 mod campaign;
+mod chain;
 mod channel;
 pub mod contracts;
 mod hash;
@@ -32,6 +33,7 @@ pub use alert::{Alert, AlertKind, Severity};
 pub use ambient::Ambient;
 pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
 pub use campaign::{Campaign, CampaignStatus};
+pub use chain::error_chain;
 pub use channel::{Channel, ChannelRules, Modality};
 pub use hash::{sha256_hex, sha256_parts};
 pub use ids::{

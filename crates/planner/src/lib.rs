@@ -1,1 +1,17 @@
-//! Perceive, score and plan: from a resource to a DAG of tasks.
+//! The planner: from a resource to a DAG of tasks.
+//!
+//! [`Planner::tick`] reads every watched resource once, however many campaigns watch it, lets the mind score what is new,
+//! asks the governor, and commits signals and tasks in one transaction per campaign and resource.
+//! The decisions are pure and live in `triage.rs` and `dag.rs`; the effects are in `planner.rs` and `service.rs`.
+
+mod config;
+mod dag;
+mod planner;
+mod service;
+mod triage;
+
+pub use config::PlannerConfig;
+pub use dag::{PlanSeed, plan_posts};
+pub use planner::{Planner, PlannerError, PlannerReport};
+pub use service::serve;
+pub use triage::{Sighting, Triage, triage};

@@ -1,0 +1,24 @@
+//! The planner's loop.
+
+use std::time::Duration;
+
+use chimera_domain::error_chain;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::Planner;
+
+/// Plans every poll interval until cancelled. A failed round is logged and the next one tries again.
+pub async fn serve(planner: Planner, cancel: CancellationToken) {
+    let mut rounds = tokio::time::interval(Duration::from_millis(planner.config().poll_interval_ms.max(1)));
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = rounds.tick() => {}
+        }
+        if let Err(error) = planner.tick().await {
+            tracing::error!(error = %error_chain(&error), "a round of planning failed; the next one goes on from there");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What is new, what was seen before, and what is worth a post.
+
+use std::collections::HashSet;
+
+use chimera_domain::{
+    Agent, AgentTask, Alert, AlertId, AlertKind, Ambient, Campaign, Severity, SignalId, SignalOutcome, TraceId,
+    TrendSignal,
+    contracts::FeedItem,
+    policy::{Governor, GovernorVerdict},
+};
+use chimera_llm::Relevance;
+
+use crate::dag::{PlanSeed, plan_posts};
+
+/// An item with its two names.
+#[derive(Debug, Clone)]
+pub struct Sighting {
+    /// The item.
+    pub item: FeedItem,
+    /// Names this version of it within its resource.
+    pub event_key: String,
+    /// Names its story.
+    pub content_hash: String,
+}
+
+impl Sighting {
+    /// Names an item.
+    #[must_use]
+    pub fn new(item: FeedItem) -> Self {
+        Self { event_key: item.event_key(), content_hash: item.content_hash(), item }
+    }
+}
+
+/// What a read brought, sorted.
+#[derive(Debug, Default)]
+pub struct Triage {
+    /// Never seen: to be scored.
+    pub fresh: Vec<Sighting>,
+    /// A new item that tells a known story.
+    pub duplicates: Vec<Sighting>,
+}
+
+/// Sorts the items of one read, leaving out those already known by their event key.
+#[must_use]
+pub fn triage(items: Vec<Sighting>, known_events: &HashSet<String>, known_stories: &HashSet<String>) -> Triage {
+    let mut sorted = Triage::default();
+    let (mut events, mut stories) = (HashSet::new(), HashSet::new());
+    for sighting in items {
+        if known_events.contains(&sighting.event_key) || !events.insert(sighting.event_key.clone()) {
+            continue;
+        }
+        let told = known_stories.contains(&sighting.content_hash) || !stories.insert(sighting.content_hash.clone());
+        if told { sorted.duplicates.push(sighting) } else { sorted.fresh.push(sighting) }
+    }
+    sorted
+}
+
+/// Where and for whom items were seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) campaign: &'a Campaign,
+    pub(crate) agent: &'a Agent,
+    pub(crate) resource_uri: &'a str,
+    pub(crate) seed: u64,
+}
+
+/// Signals with the tasks and alerts that follow from them.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    pub(crate) signals: Vec<TrendSignal>,
+    pub(crate) tasks: Vec<AgentTask>,
+    pub(crate) alerts: Vec<Alert>,
+}
+
+impl Planned {
+    /// Adds a known story, for the record.
+    pub(crate) fn duplicate(&mut self, seen: Seen<'_>, sighting: Sighting, ambient: &dyn Ambient) {
+        let relevance = Relevance { score: chimera_domain::Score::ZERO, why: "the same story was seen before".into() };
+        self.signals.push(signal(seen, sighting, relevance, vec![], SignalOutcome::Duplicate, ambient));
+    }
+
+    /// Adds a scored item; when it is relevant and the governor agrees, its posts are planned.
+    pub(crate) fn scored(
+        &mut self,
+        seen: Seen<'_>,
+        sighting: Sighting,
+        relevance: Relevance,
+        taint: Vec<String>,
+        governor: &mut Governor,
+        ambient: &dyn Ambient,
+    ) {
+        if relevance.score < seen.campaign.relevance_threshold {
+            self.signals.push(signal(seen, sighting, relevance, taint, SignalOutcome::BelowThreshold, ambient));
+            return;
+        }
+        match governor.admit(seen.campaign.post_budget_usd) {
+            GovernorVerdict::Allowed => {
+                let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Planned, ambient);
+                let plan = PlanSeed { campaign: seen.campaign, agent: seen.agent, signal: &signal, seed: seen.seed };
+                self.tasks.extend(plan_posts(plan, ambient));
+                self.signals.push(signal);
+            }
+            refused => {
+                let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Deferred, ambient);
+                self.alerts.push(cap_alert(seen.agent, &signal, refused, ambient));
+                self.signals.push(signal);
+            }
+        }
+    }
+}
+
+fn signal(
+    seen: Seen<'_>,
+    sighting: Sighting,
+    relevance: Relevance,
+    taint: Vec<String>,
+    outcome: SignalOutcome,
+    ambient: &dyn Ambient,
+) -> TrendSignal {
+    TrendSignal {
+        id: SignalId::generate(ambient),
+        tenant_id: seen.campaign.tenant_id,
+        trace_id: TraceId::generate(ambient),
+        campaign_id: seen.campaign.id,
+        agent_id: seen.agent.id,
+        resource_uri: seen.resource_uri.to_owned(),
+        event_key: sighting.event_key,
+        content_hash: sighting.content_hash,
+        relevance: relevance.score,
+        why: relevance.why,
+        taint,
+        outcome,
+        item: sighting.item,
+        ingested_at: ambient.now(),
+    }
+}
+
+fn cap_alert(agent: &Agent, signal: &TrendSignal, refused: GovernorVerdict, ambient: &dyn Ambient) -> Alert {
+    Alert {
+        id: AlertId::generate(ambient),
+        tenant_id: agent.tenant_id,
+        trace_id: Some(signal.trace_id),
+        kind: AlertKind::GovernorCap,
+        severity: Severity::Warning,
+        subject: agent.persona_slug.clone(),
+        reason_code: refused.reason_code().to_owned(),
+        message: format!(
+            "relevant signals for {} are held back: at most {} posts an hour and ${} a day",
+            agent.persona_slug, agent.governor_limits.max_tasks_per_hour, agent.governor_limits.max_daily_spend
+        ),
+        acknowledged_by: None,
+        created_at: ambient.now(),
+    }
+}
