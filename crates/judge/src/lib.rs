@@ -1,1 +1,20 @@
-//! Decide: confidence, sensitive topics, persona, routing; the commit gate.
+//! The judge: gates every result, and puts before a person what only a person may decide.
+//!
+//! [`assess`] is pure: it turns a case, the mind's opinion and the topics found into an [`Assessment`] with a confidence of
+//! its own and a reasoning trace. [`rule`] turns that into a ruling by the thresholds. [`Judge`] has the effects.
+//! To add a component of the confidence, add a function to `components.rs` and its weight to `WEIGHTS` there.
+
+mod assess;
+mod components;
+mod config;
+mod desk;
+mod persona;
+mod rule;
+mod service;
+
+pub use assess::{Assessment, Findings, assess};
+pub use config::JudgeConfig;
+pub use desk::{Answer, Desk, DeskError};
+pub use persona::banned_topic;
+pub use rule::rule;
+pub use service::Judge;

@@ -1,1 +1,23 @@
-//! Execute one ready task: generate, assemble, publish.
+//! The worker: executes ready tasks, and publishes what was approved.
+//!
+//! A worker is stateless: what it needs it reads with the claim, what it makes it hands to the judge. [`Executor`] turns
+//! one task into one artifact through MCP tool roles; [`Pool`] claims, executes side by side and submits in batches;
+//! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost.
+//! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
+
+mod assemble;
+mod blobs;
+mod config;
+mod executor;
+mod pool;
+mod publisher;
+mod submitter;
+mod sweeper;
+
+pub use assemble::{AssembleError, assemble, disclosure};
+pub use blobs::{BlobError, Blobs};
+pub use config::{PlatformAbilities, PublisherConfig, SweeperConfig, WorkerConfig};
+pub use executor::{ExecuteError, Executor, Finished};
+pub use pool::Pool;
+pub use publisher::Publisher;
+pub use sweeper::Sweeper;

@@ -1,0 +1,152 @@
+//! From a case to an assessment: what was found, how sure we are, and why. Pure.
+
+use std::fmt::Write as _;
+
+use chimera_domain::{
+    Component, Score, SensitiveTopic, TaskType, Usd,
+    policy::{Evidence, Route, RouteReason, RoutingThresholds},
+};
+use chimera_llm::Opinion;
+use chimera_store::ReviewCase;
+
+use crate::{components, persona::banned_topic};
+
+/// What was found out about a case by those who look at text.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The mind's opinion; `None` when it could not be had.
+    pub opinion: Option<Opinion>,
+    /// Topics on which a person always decides.
+    pub topics: Vec<SensitiveTopic>,
+    /// Names of injection markers in what would be published.
+    pub markers: Vec<String>,
+}
+
+/// A judged case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// How sure the judge is.
+    pub confidence: Score,
+    /// What the confidence is made of.
+    pub breakdown: Vec<Component>,
+    /// How well it keeps to the persona.
+    pub persona_score: Score,
+    /// Rules that tripped.
+    pub safety_flags: Vec<String>,
+    /// Topics on which a person always decides.
+    pub topics: Vec<SensitiveTopic>,
+    /// Where it goes.
+    pub route: Route,
+    /// The reasoning, readable from top to bottom.
+    pub reasoning: String,
+}
+
+/// Hard rules, which no person is asked to wave through.
+const FORBIDDEN: &[&str] = &["banned_topic", "disclosure_missing", "character_lock_broken", "artifact_changed"];
+/// Findings on which a person decides, as for a tainted source.
+const ASK: &[&str] = &["over_budget", "unjudged"];
+
+/// Judges a case.
+#[must_use]
+pub fn assess(case: &ReviewCase, findings: Findings, thresholds: &RoutingThresholds) -> Assessment {
+    let publishable = case.task.task_type.is_publishable();
+    let (flags, notes) = flags(case, &findings);
+    let breakdown = breakdown(case, &findings, publishable);
+    let confidence = components::combine(&breakdown);
+    let has = |names: &[&str]| flags.iter().any(|f| names.contains(&f.as_str()));
+    let route = thresholds.route(Evidence {
+        confidence,
+        sensitive: !findings.topics.is_empty(),
+        tainted: case.task.is_tainted() || !findings.markers.is_empty() || has(ASK),
+        forbidden: has(FORBIDDEN),
+        publishable,
+    });
+    let persona_score = breakdown.iter().find(|c| c.name == "persona").map_or(Score::ONE, |c| c.score);
+    let persona_score = if has(&["banned_topic"]) { Score::ZERO } else { persona_score };
+    let reasoning = reasoning(&breakdown, confidence, &notes, &findings.topics, route, thresholds);
+    Assessment { confidence, breakdown, persona_score, safety_flags: flags, topics: findings.topics, route, reasoning }
+}
+
+fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<Component> {
+    let mut parts = findings.opinion.as_ref().map(components::of_opinion).unwrap_or_default();
+    let artifact = &case.artifact;
+    if !artifact.text.is_empty() {
+        parts.push(components::safety(&findings.markers));
+        parts.push(components::platform_rules(artifact));
+    }
+    if publishable || !artifact.media.is_empty() {
+        let wanted = if publishable { case.task.payload.modalities.as_slice() } else { &[] };
+        parts.push(components::media(artifact, wanted));
+    }
+    parts.push(components::tool_evidence(case));
+    parts
+}
+
+/// Names of the rules that tripped, with a sentence on each.
+fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
+    let (task, artifact, soul) = (&case.task, &case.artifact, &case.agent.soul);
+    let publishable = task.task_type.is_publishable();
+    let mut tripped: Vec<(&str, String)> = Vec::new();
+    // The picture shows the headline, so the headline counts as published.
+    let seen = format!("{}\n{}\n{}", artifact.text, artifact.hashtags.join(" "), task.payload.headline);
+    if let Some(topic) = banned_topic(&soul.banned_topics, &seen).filter(|_| publishable || task.task_type == TaskType::GenerateText) {
+        tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
+    }
+    if artifact.character_reference_id != task.persona_lock.character_reference_id {
+        tripped.push(("character_lock_broken", "It was made with another character reference.".to_owned()));
+    }
+    if !artifact.is_intact() {
+        tripped.push(("artifact_changed", "Its content is not what its hash says.".to_owned()));
+    }
+    if publishable {
+        let label = artifact.disclosure.label.trim();
+        if !artifact.disclosure.ai_generated || label.is_empty() || !artifact.text.contains(label) {
+            tripped.push(("disclosure_missing", "It does not say that it is made by AI.".to_owned()));
+        }
+        let spent: Usd = case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
+        if spent > case.campaign.post_budget_usd {
+            tripped.push(("over_budget", format!("It cost ${spent}, more than the ${} a post may cost.", case.campaign.post_budget_usd)));
+        }
+        if findings.opinion.is_none() {
+            tripped.push(("unjudged", "The mind could not be asked.".to_owned()));
+        }
+    }
+    if task.is_tainted() {
+        tripped.push(("tainted_source", format!("Its source carries {}.", task.payload.taint.join(", "))));
+    }
+    if !findings.markers.is_empty() {
+        tripped.push(("prompt_injection", format!("Its words carry {}.", findings.markers.join(", "))));
+    }
+    tripped.into_iter().map(|(name, note)| (name.to_owned(), note)).unzip()
+}
+
+fn reasoning(
+    breakdown: &[Component],
+    confidence: Score,
+    notes: &[String],
+    topics: &[SensitiveTopic],
+    route: Route,
+    thresholds: &RoutingThresholds,
+) -> String {
+    let mut text = String::new();
+    for part in breakdown {
+        let _ = writeln!(text, "{} {}: {}", part.name, part.score, part.reason);
+    }
+    let _ = writeln!(text, "confidence {confidence}: weighted geometric mean of the above");
+    for note in notes {
+        let _ = writeln!(text, "{note}");
+    }
+    for topic in topics {
+        let _ = writeln!(text, "sensitive: {} {} ({})", topic.topic, topic.score, topic.evidence);
+    }
+    let why = match route.reason {
+        RouteReason::Forbidden => "a hard rule is broken".to_owned(),
+        RouteReason::LowConfidence => format!("the confidence is below {}", thresholds.reject),
+        RouteReason::Sensitive => "a sensitive topic is always a person's decision".to_owned(),
+        RouteReason::Tainted => "something here is a person's decision, whatever the confidence".to_owned(),
+        RouteReason::MiddlingConfidence => format!("the confidence is below {}", thresholds.auto_publish),
+        RouteReason::Confident => "nothing holds it back".to_owned(),
+    };
+    let _ = write!(text, "{}: {why}", route.verdict);
+    text
+}

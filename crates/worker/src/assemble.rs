@@ -1,0 +1,92 @@
+//! Words, pictures and video become one post. Pure.
+
+use chimera_domain::{Artifact, Channel, Disclosure, Modality, Soul, TaskPayload};
+
+/// A visible label when the persona's own wording takes too much room.
+const SHORT_LABEL: &str = "AI-generated";
+
+/// What a post lacks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssembleError {
+    /// A part that the channel needs was not made.
+    #[error("the post needs {0}, and no finished part brings it")]
+    Missing(Modality),
+}
+
+/// The parts of a post, put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assembled {
+    /// The words, disclosure included.
+    pub text: String,
+    /// Hashtags, without the sign.
+    pub hashtags: Vec<String>,
+    /// Pictures and videos, in the order the channel shows them.
+    pub media: Vec<chimera_domain::MediaRef>,
+    /// Who made it.
+    pub disclosure: Disclosure,
+}
+
+/// The visible label for a persona on a channel: its own words where they take at most a quarter of the room.
+#[must_use]
+pub fn disclosure(soul: &Soul, channel: Channel, models: Vec<String>) -> Disclosure {
+    let own = soul.disclosure.trim();
+    let fits = own.chars().count() * 4 <= channel.rules().text_chars_max;
+    Disclosure { ai_generated: true, label: if fits { own } else { SHORT_LABEL }.to_owned(), models }
+}
+
+/// Room left for the writer once the label stands below its words.
+#[must_use]
+pub(crate) fn room_for_words(soul: &Soul, channel: Channel) -> usize {
+    let label = disclosure(soul, channel, vec![]).label.chars().count();
+    channel.rules().text_chars_max.saturating_sub(label + SEPARATOR.len())
+}
+
+const SEPARATOR: &str = "\n\n";
+
+/// Puts the finished parts together.
+///
+/// # Errors
+/// [`AssembleError`] when a part that the plan asks for is missing.
+pub fn assemble(
+    payload: &TaskPayload,
+    soul: &Soul,
+    channel: Channel,
+    parts: &[Artifact],
+) -> Result<Assembled, AssembleError> {
+    let written = parts.iter().find(|p| p.media.is_empty() && !p.text.trim().is_empty());
+    let mut media = Vec::new();
+    for &modality in payload.modalities.iter().filter(|m| **m != Modality::Text) {
+        let part = parts.iter().flat_map(|p| &p.media).find(|m| m.modality == modality);
+        media.push(part.ok_or(AssembleError::Missing(modality))?.clone());
+    }
+    let wants_words = payload.modalities.contains(&Modality::Text);
+    let (words, hashtags) = match written {
+        Some(part) => (part.text.trim(), part.hashtags.clone()),
+        None if wants_words => return Err(AssembleError::Missing(Modality::Text)),
+        None => ("", vec![]),
+    };
+    let mut models: Vec<String> = parts.iter().flat_map(|p| p.disclosure.models.iter().cloned()).collect();
+    models.sort();
+    models.dedup();
+    let disclosure = disclosure(soul, channel, models);
+    let separator = if words.is_empty() { "" } else { SEPARATOR };
+    Ok(Assembled { text: format!("{words}{separator}{}", disclosure.label), hashtags, media, disclosure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chimera_testkit::{SeededAmbient, fixtures};
+
+    #[test]
+    fn a_post_says_that_it_is_made_by_ai_on_every_channel() {
+        let ambient = SeededAmbient::new(3);
+        let agent = fixtures::agent(&ambient);
+        for &channel in Channel::ALL {
+            let made = disclosure(&agent.soul, channel, vec![]);
+            assert!(made.ai_generated && !made.label.is_empty());
+            assert!(made.label.chars().count() + 20 < channel.rules().text_chars_max, "{channel}");
+            assert!(room_for_words(&agent.soul, channel) > 40, "{channel}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What an operator may set about working and publishing.
+
+use chimera_domain::policy::RetryPolicy;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The worker pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerConfig {
+    /// Tasks executed at the same time, 1 or more.
+    pub concurrency: usize,
+    /// How long a claim holds without a heartbeat, in milliseconds.
+    pub lease_ms: u64,
+    /// How often, and how soon, a failed task is tried again.
+    pub retry: RetryPolicy,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self { concurrency: 8, lease_ms: 30_000, retry: RetryPolicy::default() }
+    }
+}
+
+/// What a platform can do to keep posts single.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlatformAbilities {
+    /// The same key never makes a second post.
+    pub idempotency_key: bool,
+    /// A post can be found by its key.
+    pub look_up: bool,
+}
+
+impl Default for PlatformAbilities {
+    fn default() -> Self {
+        Self { idempotency_key: true, look_up: true }
+    }
+}
+
+/// The publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PublisherConfig {
+    /// Posts published at the same time, 1 or more.
+    pub concurrency: usize,
+    /// How long a publish call may be under way before another publisher looks, in milliseconds.
+    pub lease_ms: u64,
+    /// Calls of one post before it is given up.
+    pub attempts_max: u32,
+    /// What the platform behind the `publish_post` role can do.
+    pub platform: PlatformAbilities,
+}
+
+impl Default for PublisherConfig {
+    fn default() -> Self {
+        Self { concurrency: 4, lease_ms: 120_000, attempts_max: 5, platform: PlatformAbilities::default() }
+    }
+}
+
+/// The sweeper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SweeperConfig {
+    /// How often it looks, in milliseconds.
+    pub interval_ms: u64,
+    /// How long work may wait unclaimed before it is delivered again, in milliseconds.
+    pub waiting_ms: u64,
+    /// The most it delivers at once.
+    pub batch: u64,
+}
+
+impl Default for SweeperConfig {
+    fn default() -> Self {
+        Self { interval_ms: 2_000, waiting_ms: 5_000, batch: 500 }
+    }
+}

@@ -1,0 +1,302 @@
+//! One task becomes one artifact.
+
+use std::sync::Arc;
+
+use chimera_domain::{
+    Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Score, StateVersion, TaskId,
+    TaskType, ToolCall, Usd, error_chain,
+};
+use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
+use chimera_store::WorkOrder;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    AssembleError, Blobs, BlobError,
+    assemble::{assemble, disclosure, room_for_words},
+};
+
+/// Why a task was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// No executor knows this type.
+    #[error("no worker here does {0} tasks")]
+    UnknownType(TaskType),
+    /// SOUL.md changed after the task was planned.
+    #[error("the persona changed after this task was planned")]
+    PersonaMoved,
+    /// The tool call.
+    #[error("calling the {role} role")]
+    Call {
+        /// The role.
+        role: &'static str,
+        /// Why.
+        #[source]
+        source: CallError,
+    },
+    /// The tool answered something else than asked.
+    #[error("the {role} role answered without {wanted}")]
+    Answer {
+        /// The role.
+        role: &'static str,
+        /// What was missing.
+        wanted: &'static str,
+    },
+    /// The media folder.
+    #[error("keeping the media")]
+    Blob(#[from] BlobError),
+    /// A part is missing.
+    #[error("assembling the post")]
+    Assemble(#[from] AssembleError),
+}
+
+impl ExecuteError {
+    /// Whether another attempt may go better. A tool that says no, says it again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Call { source, .. } => source.class() != CallClass::Refused,
+            Self::Blob(_) => true,
+            Self::UnknownType(_) | Self::PersonaMoved | Self::Answer { .. } | Self::Assemble(_) => false,
+        }
+    }
+}
+
+/// How one claimed task ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The task.
+    pub task_id: TaskId,
+    /// The version it was claimed at.
+    pub version: StateVersion,
+    /// How often it was claimed.
+    pub attempts: u32,
+    /// Every tool call made, successful or not.
+    pub calls: Vec<ToolCall>,
+    /// What came of it.
+    pub outcome: Result<Box<Artifact>, ExecuteError>,
+}
+
+/// Executes tasks through tool roles.
+#[derive(Debug, Clone)]
+pub struct Executor {
+    host: Arc<Host>,
+    blobs: Blobs,
+    ambient: Arc<dyn Ambient>,
+}
+
+/// What a tool made, before it is wrapped as an artifact.
+struct Made {
+    content_type: String,
+    text: String,
+    hashtags: Vec<String>,
+    media: Vec<MediaRef>,
+    disclosure: Disclosure,
+    self_score: Option<Score>,
+}
+
+impl Executor {
+    /// An executor over its dependencies.
+    #[must_use]
+    pub fn new(host: Arc<Host>, blobs: Blobs, ambient: Arc<dyn Ambient>) -> Self {
+        Self { host, blobs, ambient }
+    }
+
+    /// Does the task. Every tool call is reported, whatever the outcome.
+    pub async fn execute(&self, order: &WorkOrder) -> Finished {
+        let mut calls = Vec::new();
+        let made = self.make(order, &mut calls).await;
+        let task = &order.task;
+        Finished {
+            task_id: task.id,
+            version: task.state_version,
+            attempts: task.attempts,
+            outcome: made.map(|made| Box::new(self.wrap(order, made, &calls))),
+            calls,
+        }
+    }
+
+    async fn make(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        if order.agent.soul_hash != order.task.persona_lock.soul_hash {
+            return Err(ExecuteError::PersonaMoved);
+        }
+        match order.task.task_type {
+            TaskType::GenerateText => self.write(order, calls).await,
+            TaskType::GenerateImage => self.picture(order, calls).await,
+            TaskType::GenerateVideo => self.video(order, calls).await,
+            TaskType::AssemblePost => {
+                let post = assemble(&order.task.payload, &order.agent.soul, order.task.channel, &order.inputs)?;
+                Ok(Made {
+                    content_type: "multipart/mixed".to_owned(),
+                    text: post.text,
+                    hashtags: post.hashtags,
+                    media: post.media,
+                    disclosure: post.disclosure,
+                    self_score: order.inputs.iter().find_map(|i| i.llm_self_score),
+                })
+            }
+            other => Err(ExecuteError::UnknownType(other)),
+        }
+    }
+
+    async fn write(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        const ROLE: &str = "generate_text";
+        let (task, soul) = (&order.task, &order.agent.soul);
+        let mut variables = common(order);
+        variables.insert("persona".into(), json!(soul));
+        variables.insert("goal".into(), json!(task.payload.goal));
+        variables.insert("summary".into(), json!(task.payload.summary));
+        variables.insert("text_chars_max".into(), json!(room_for_words(soul, task.channel)));
+        variables.insert("hashtags_max".into(), json!(task.channel.rules().hashtags_max));
+        if let Some(correction) = &task.payload.correction {
+            variables.insert("correction".into(), json!(correction));
+        }
+        let output = self.call(order, ROLE, &variables, calls).await?;
+        let text = text_at(&output.structured, "text")
+            .filter(|t| !t.trim().is_empty())
+            .ok_or(ExecuteError::Answer { role: ROLE, wanted: "a text" })?;
+        let hashtags = output.structured.get("hashtags").and_then(Value::as_array).into_iter().flatten();
+        Ok(Made {
+            content_type: "text/plain".to_owned(),
+            text: text.to_owned(),
+            hashtags: hashtags.filter_map(Value::as_str).map(|t| t.trim_start_matches('#').to_owned()).collect(),
+            media: vec![],
+            disclosure: disclosure(soul, task.channel, models(&output)),
+            self_score: output.structured.get("self_score").and_then(Value::as_f64).and_then(|s| Score::new(s).ok()),
+        })
+    }
+
+    async fn picture(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        let mut variables = common(order);
+        variables.insert("aspect".into(), json!(order.task.channel.rules().aspect));
+        self.media(order, "generate_image", Modality::Image, &variables, calls).await
+    }
+
+    async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        let mut variables = common(order);
+        variables.insert("duration_seconds".into(), json!(order.task.payload.video_seconds));
+        self.media(order, "generate_video", Modality::Video, &variables, calls).await
+    }
+
+    async fn media(
+        &self,
+        order: &WorkOrder,
+        role: &'static str,
+        modality: Modality,
+        variables: &Map<String, Value>,
+        calls: &mut Vec<ToolCall>,
+    ) -> Result<Made, ExecuteError> {
+        let output = self.call(order, role, variables, calls).await?;
+        let kind = match modality {
+            Modality::Image => "image/",
+            Modality::Video => "video/",
+            Modality::Text => "text/",
+        };
+        let medium = output
+            .media
+            .iter()
+            .find(|m| m.mime.starts_with(kind))
+            .ok_or(ExecuteError::Answer { role, wanted: "media of the right kind" })?;
+        let sha256 = self.blobs.put(&medium.bytes, &medium.mime).await?;
+        let number = |key: &str| output.structured.get(key).and_then(Value::as_f64).unwrap_or_default();
+        let media = MediaRef {
+            sha256,
+            modality,
+            mime: medium.mime.clone(),
+            bytes: medium.bytes.len() as u64,
+            width: whole(number("width")),
+            height: whole(number("height")),
+            duration_ms: u64::from(whole(number("duration_seconds") * 1_000.0)),
+            alt_text: text_at(&output.structured, "alt_text").unwrap_or(&order.task.payload.headline).to_owned(),
+        };
+        Ok(Made {
+            content_type: medium.mime.clone(),
+            text: String::new(),
+            hashtags: vec![],
+            media: vec![media],
+            disclosure: disclosure(&order.agent.soul, order.task.channel, models(&output)),
+            self_score: None,
+        })
+    }
+
+    async fn call(
+        &self,
+        order: &WorkOrder,
+        role: &'static str,
+        variables: &Map<String, Value>,
+        calls: &mut Vec<ToolCall>,
+    ) -> Result<ToolOutput, ExecuteError> {
+        let context = CallContext::new(order.task.trace_id).for_task(order.task.id);
+        let outcome = self.host.call(&context, role, variables).await;
+        calls.extend(outcome.calls);
+        outcome.result.map_err(|source| {
+            tracing::warn!(task_id = %order.task.id, trace_id = %order.task.trace_id, role, error = %error_chain(&source), "a tool call failed");
+            ExecuteError::Call { role, source }
+        })
+    }
+
+    fn wrap(&self, order: &WorkOrder, made: Made, calls: &[ToolCall]) -> Artifact {
+        let task = &order.task;
+        let paid: Usd = calls.iter().map(|c| c.cost_usd).sum();
+        let costs = match task.task_type {
+            TaskType::GenerateImage | TaskType::GenerateVideo => {
+                Costs { media_generation_usd: paid, ..Costs::default() }
+            }
+            _ => Costs { inference_usd: paid, ..Costs::default() },
+        };
+        Artifact {
+            id: ArtifactId::generate(&*self.ambient),
+            tenant_id: task.tenant_id,
+            trace_id: task.trace_id,
+            task_id: task.id,
+            agent_id: task.agent_id,
+            campaign_id: task.campaign_id,
+            channel: task.channel,
+            content_hash: Artifact::content_hash(
+                task.channel,
+                &made.text,
+                &made.hashtags,
+                &made.media,
+                &made.disclosure,
+            ),
+            content_type: made.content_type,
+            text: made.text,
+            hashtags: made.hashtags,
+            media: made.media,
+            disclosure: made.disclosure,
+            character_reference_id: task.persona_lock.character_reference_id.clone(),
+            llm_self_score: made.self_score,
+            tool_log: calls.to_vec(),
+            costs,
+            created_at: self.ambient.now(),
+        }
+    }
+}
+
+/// What every generating role may use in its argument template.
+fn common(order: &WorkOrder) -> Map<String, Value> {
+    let task = &order.task;
+    let channel: Channel = task.channel;
+    let mut variables = Map::new();
+    variables.insert("character_reference_id".into(), json!(task.persona_lock.character_reference_id));
+    variables.insert("persona_name".into(), json!(order.agent.display_name));
+    variables.insert("channel".into(), json!(channel));
+    variables.insert("headline".into(), json!(task.payload.headline));
+    variables.insert("budget_usd".into(), json!(task.budget_cap_usd));
+    variables.insert("trace_id".into(), json!(task.trace_id));
+    variables.insert("seed".into(), json!(task.payload.seed));
+    variables
+}
+
+fn text_at<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+fn models(output: &ToolOutput) -> Vec<String> {
+    text_at(&output.structured, "model").map(str::to_owned).into_iter().collect()
+}
+
+/// A size or length that a tool reported, as a whole number; nonsense becomes 0, which the judge refuses.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range first")]
+fn whole(number: f64) -> u32 {
+    number.round().clamp(0.0, f64::from(u32::MAX)) as u32
+}
