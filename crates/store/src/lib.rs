@@ -1,1 +1,27 @@
 //! Repositories over SQLite or PostgreSQL, in domain types. Only this crate knows SQL.
+//!
+//! One query text serves both databases: the builder writes it, and what differs lives in `dialect.rs`. Every method is
+//! batch first; none sends a statement per item. Legal moves of a task come from [`chimera_domain::TaskState::on`] alone.
+//!
+//! Times are kept to the microsecond (what PostgreSQL keeps): finer digits are cut off on write. NUL characters, which
+//! PostgreSQL refuses, become U+FFFD on write. Leases run on the database's clock, in Unix milliseconds.
+//!
+//! **Money is counted once.** Every tool call is a row of `tool_calls` and counts with its own cost; an artifact counts
+//! only with what its costs exceed the calls in its own tool log (what the mind was paid directly). So calls of an
+//! attempt that failed or came too late count too, and nothing counts twice.
+//!
+//! To add an entity: a file in `entity/` with its conversions, a migration with a real `down`, a repository file beside
+//! this one, and a case in the conformance suite (`tests/it/`), which runs on both databases.
+
+mod error;
+mod skeleton;
+mod store;
+mod types;
+
+pub use error::{BadValue, Entity, PlanError, Result, StoreError, TicketError};
+pub use store::{Backend, Store, StoreConfig};
+pub use types::{
+    Decided, KnownSignals, MigrationState, Plan, PostRow, PublishCase, PublishOutcome, Release, Released,
+    ResourceCursor, ReviewCase, Ruling, Settled, Settlement, SignalFilter, Submission, Submitted, SweepLimits, Swept,
+    TaskCounts, TicketAnswer, TraceView, WorkOrder,
+};
