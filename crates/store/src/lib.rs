@@ -13,11 +13,13 @@
 //! To add an entity: a file in `entity/` with its conversions, a migration with a real `down`, a repository file beside
 //! this one, and a case in the conformance suite (`tests/it/`), which runs on both databases.
 
+mod blobs;
 mod error;
 mod skeleton;
 mod store;
 mod types;
 
+pub use blobs::{BlobError, Blobs};
 pub use error::{BadValue, Entity, PlanError, Result, StoreError, TicketError};
 pub use store::{Backend, Store, StoreConfig};
 pub use types::{

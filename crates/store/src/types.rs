@@ -314,7 +314,7 @@ pub struct Swept {
 }
 
 /// The whole life of one post, each list oldest first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct TraceView {
     /// What caused it.
     pub signal: Option<TrendSignal>,

@@ -7,11 +7,11 @@ use chimera_domain::{
     TaskType, ToolCall, Usd, error_chain,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
-use chimera_store::WorkOrder;
+use chimera_store::{BlobError, Blobs, WorkOrder};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    AssembleError, Blobs, BlobError,
+    AssembleError,
     assemble::{assemble, disclosure, room_for_words},
 };
 

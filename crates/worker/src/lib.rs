@@ -6,7 +6,6 @@
 //! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
 
 mod assemble;
-mod blobs;
 mod config;
 mod executor;
 mod pool;
@@ -15,7 +14,6 @@ mod submitter;
 mod sweeper;
 
 pub use assemble::{AssembleError, assemble, disclosure};
-pub use blobs::{BlobError, Blobs};
 pub use config::{PlatformAbilities, PublisherConfig, SweeperConfig, WorkerConfig};
 pub use executor::{ExecuteError, Executor, Finished};
 pub use pool::Pool;

@@ -8,12 +8,12 @@ use chimera_domain::{
     ToolCall, TicketId, error_chain,
 };
 use chimera_mcp::{CallClass, CallContext, Host};
-use chimera_store::{PublishCase, PublishOutcome, Settlement, Store, StoreError};
+use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError};
 use futures::{StreamExt as _, stream};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Blobs, PublisherConfig};
+use crate::PublisherConfig;
 
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 const TROUBLE_REST: Duration = Duration::from_millis(500);
