@@ -1,1 +1,13 @@
-//! The HTTP surface: health, state of the fleet, and the operator's pages.
+//! The HTTP surface: health, the state of the fleet as JSON, and pages to look at it.
+//!
+//! Read-only for now, and only on loopback: there is no sign-in yet, so [`serve`] refuses any other address.
+//! [`FleetStatus`] and [`PostSummary`] are the read models that pages, API and command line share.
+
+mod pages;
+mod read_model;
+mod routes;
+mod serve;
+
+pub use read_model::{FleetStatus, PostCounts, PostOutcome, PostSummary, SignalCounts, fleet_status, post_summaries};
+pub use routes::router;
+pub use serve::{ConsoleConfig, ServeError, bind, serve};

@@ -89,7 +89,9 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
     let mut tripped: Vec<(&str, String)> = Vec::new();
     // The picture shows the headline, so the headline counts as published.
     let seen = format!("{}\n{}\n{}", artifact.text, artifact.hashtags.join(" "), task.payload.headline);
-    if let Some(topic) = banned_topic(&soul.banned_topics, &seen).filter(|_| publishable || task.task_type == TaskType::GenerateText) {
+    if let Some(topic) =
+        banned_topic(&soul.banned_topics, &seen).filter(|_| publishable || task.task_type == TaskType::GenerateText)
+    {
         tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
     }
     if artifact.character_reference_id != task.persona_lock.character_reference_id {
@@ -103,9 +105,13 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         if !artifact.disclosure.ai_generated || label.is_empty() || !artifact.text.contains(label) {
             tripped.push(("disclosure_missing", "It does not say that it is made by AI.".to_owned()));
         }
-        let spent: Usd = case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
+        let spent: Usd =
+            case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
         if spent > case.campaign.post_budget_usd {
-            tripped.push(("over_budget", format!("It cost ${spent}, more than the ${} a post may cost.", case.campaign.post_budget_usd)));
+            tripped.push((
+                "over_budget",
+                format!("It cost ${spent}, more than the ${} a post may cost.", case.campaign.post_budget_usd),
+            ));
         }
         if findings.opinion.is_none() {
             tripped.push(("unjudged", "The mind could not be asked.".to_owned()));

@@ -94,7 +94,9 @@ pub(crate) fn tool_evidence(case: &ReviewCase) -> Component {
     match (calls.len(), shaky) {
         (0, _) => component("tool_evidence", Score::percent(70), "no tool call is on record"),
         (n, 0) => component("tool_evidence", Score::ONE, format!("{n} tool calls, each at the first attempt")),
-        (n, _) => component("tool_evidence", Score::percent(85), format!("{shaky} of {n} tool calls failed or were repeated")),
+        (n, _) => {
+            component("tool_evidence", Score::percent(85), format!("{shaky} of {n} tool calls failed or were repeated"))
+        }
     }
 }
 

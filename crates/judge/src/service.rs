@@ -93,7 +93,8 @@ impl Judge {
 
     /// The ruling on one case; `None` when the mind asks to be left alone for now and the sweeper should bring it again.
     async fn judge(&self, case: &ReviewCase) -> Option<Ruling> {
-        let findings = if case.task.task_type.is_publishable() { self.look_at_post(case).await? } else { Findings::default() };
+        let findings =
+            if case.task.task_type.is_publishable() { self.look_at_post(case).await? } else { Findings::default() };
         let assessment = assess(case, findings, &self.config.thresholds);
         tracing::info!(
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,

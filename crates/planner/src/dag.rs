@@ -1,8 +1,8 @@
 //! From one relevant signal to the tasks that make its posts.
 
 use chimera_domain::{
-    Agent, AgentTask, Ambient, Campaign, Channel, Modality, PersonaLock, Priority, Score, TaskId, TaskPayload,
-    TaskState, TaskType, TrendSignal, Usd, sha256_parts, StateVersion,
+    Agent, AgentTask, Ambient, Campaign, Channel, Modality, PersonaLock, Priority, Score, StateVersion, TaskId,
+    TaskPayload, TaskState, TaskType, TrendSignal, Usd, sha256_parts,
 };
 
 /// A signal from here on is urgent.

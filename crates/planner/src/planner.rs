@@ -105,8 +105,7 @@ impl Planner {
             if let Some(document) = document {
                 report.resources_changed += 1;
                 for campaign in watchers.get(cursor.resource_uri.as_str()).into_iter().flatten() {
-                    complete &=
-                        self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await?;
+                    complete &= self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await?;
                 }
             }
             // A cursor moves on only when every campaign has seen the content, so a crash re-reads instead of skipping.
@@ -123,7 +122,7 @@ impl Planner {
             self.store.cursors(uris).await?.into_iter().map(|c| (c.resource_uri.clone(), c)).collect();
         let reads = stream::iter(uris)
             .map(|uri| {
-                let cursor = cursors.remove(uri).unwrap_or_else(|| ResourceCursor::new(uri.clone()));
+                let cursor = cursors.remove(uri).unwrap_or_else(|| first_cursor(uri));
                 async move { self.read(cursor).await }
             })
             .buffered(self.config.reads_at_once.max(1))
@@ -301,4 +300,9 @@ fn taint(sighting: &Sighting) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// The cursor of a resource never read before.
+fn first_cursor(uri: &str) -> ResourceCursor {
+    ResourceCursor { resource_uri: uri.to_owned(), content_hash: None, read_at: None, failures: 0, last_error: None }
 }

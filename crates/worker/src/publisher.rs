@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Alert, AlertId, AlertKind, Ambient, HitlTicket, PublicationId, Question, Score, Severity, StateVersion, TaskId,
-    ToolCall, TicketId, error_chain,
+    TicketId, ToolCall, error_chain,
 };
 use chimera_mcp::{CallClass, CallContext, Host};
 use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError};
@@ -129,9 +129,9 @@ impl Publisher {
         let message = error_chain(&error);
         match error.class() {
             CallClass::Refused => PublishOutcome::Refused { error: message },
-            CallClass::Failed if case.publication.attempts >= self.config.attempts_max => {
-                PublishOutcome::Refused { error: format!("given up after {} attempts: {message}", case.publication.attempts) }
-            }
+            CallClass::Failed if case.publication.attempts >= self.config.attempts_max => PublishOutcome::Refused {
+                error: format!("given up after {} attempts: {message}", case.publication.attempts),
+            },
             CallClass::Failed => PublishOutcome::Absent { error: message },
             CallClass::Unknown => self.unclear(case, message, calls).await,
         }
@@ -144,9 +144,9 @@ impl Publisher {
             None if !self.config.platform.look_up || !self.config.platform.idempotency_key => {
                 PublishOutcome::Unknown { error: message }
             }
-            None if case.publication.attempts >= self.config.attempts_max => {
-                PublishOutcome::Refused { error: format!("given up after {} attempts: {message}", case.publication.attempts) }
-            }
+            None if case.publication.attempts >= self.config.attempts_max => PublishOutcome::Refused {
+                error: format!("given up after {} attempts: {message}", case.publication.attempts),
+            },
             None => PublishOutcome::Absent { error: message },
         }
     }
@@ -154,9 +154,9 @@ impl Publisher {
     /// Asks the platform for the post. `None` means that it is not there, or, on a platform that can't be asked, nothing.
     async fn look_up(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> Option<PublishOutcome> {
         if !self.config.platform.look_up {
-            return case
-                .previously_attempted
-                .then(|| PublishOutcome::Unknown { error: "an earlier call was cut off, and this platform can't be asked".to_owned() });
+            return case.previously_attempted.then(|| PublishOutcome::Unknown {
+                error: "an earlier call was cut off, and this platform can't be asked".to_owned(),
+            });
         }
         let context = self.context(case);
         let mut variables = Map::new();
@@ -205,9 +205,10 @@ impl Publisher {
 
     fn settlement(&self, case: PublishCase, outcome: PublishOutcome, tool_calls: Vec<ToolCall>) -> Settlement {
         let (ticket, alert) = match &outcome {
-            PublishOutcome::Unknown { error } => {
-                (Some(self.ticket(&case, error)), Some(self.alert(&case, AlertKind::PublishUnknown, "outcome_unknown", error)))
-            }
+            PublishOutcome::Unknown { error } => (
+                Some(self.ticket(&case, error)),
+                Some(self.alert(&case, AlertKind::PublishUnknown, "outcome_unknown", error)),
+            ),
             PublishOutcome::Refused { error } => {
                 (None, Some(self.alert(&case, AlertKind::DeadLetter, "publish_refused", error)))
             }
@@ -237,7 +238,9 @@ impl Publisher {
             question: Question::IsItOut,
             confidence: Score::ZERO,
             sensitive_topics: vec![],
-            reasoning_trace: format!("Is this post out? {error}. Look at the account, then confirm it or have it published again."),
+            reasoning_trace: format!(
+                "Is this post out? {error}. Look at the account, then confirm it or have it published again."
+            ),
             assigned_to: None,
             sla_expires_at: now + HitlTicket::SLA,
             resolution: None,

@@ -33,7 +33,8 @@ impl Submitter {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while finished.recv_many(&mut batch, BATCH_MAX).await > 0 {
             if batch.len() < BATCH_MAX {
-                let more = async { while batch.len() < BATCH_MAX && finished.recv_many(&mut batch, BATCH_MAX).await > 0 {} };
+                let more =
+                    async { while batch.len() < BATCH_MAX && finished.recv_many(&mut batch, BATCH_MAX).await > 0 {} };
                 let _ = tokio::time::timeout(LINGER, more).await;
             }
             if let Err(error) = self.commit(std::mem::take(&mut batch)).await {

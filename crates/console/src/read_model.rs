@@ -1,0 +1,188 @@
+//! What an operator sees first: counts, and one line for each post.
+
+use std::collections::BTreeMap;
+
+use chimera_domain::{SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd};
+use chimera_store::{PostRow, Store, StoreError};
+use serde::Serialize;
+
+/// What became of the signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SignalCounts {
+    /// New items seen.
+    pub read: u64,
+    /// Of those, told before.
+    pub duplicate: u64,
+    /// Of those, relevant enough.
+    pub relevant: u64,
+    /// Of the relevant, planned; the governor held the others back.
+    pub planned: u64,
+}
+
+/// What became of the posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct PostCounts {
+    /// Out in the world.
+    pub published: u64,
+    /// Waiting for a person.
+    pub awaiting_review: u64,
+    /// Refused.
+    pub rejected: u64,
+    /// Given up after errors.
+    pub failed: u64,
+    /// Still on the way.
+    pub in_progress: u64,
+}
+
+/// The state of the fleet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FleetStatus {
+    /// What became of the signals.
+    pub signals: SignalCounts,
+    /// Tasks by state.
+    pub tasks: BTreeMap<TaskState, u64>,
+    /// What became of the last [`POSTS_SHOWN`] posts.
+    pub posts: PostCounts,
+    /// Questions that wait for a person.
+    pub tickets_open: u64,
+    /// Everything spent.
+    pub spend_usd: Usd,
+}
+
+/// Posts that a status looks at.
+pub const POSTS_SHOWN: u64 = 500;
+
+/// What became of a post, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostOutcome {
+    /// Still on the way.
+    InProgress,
+    /// Out in the world.
+    Published,
+    /// Waiting for a person.
+    AwaitingReview,
+    /// Refused, and another attempt was planned in its place.
+    Replaced,
+    /// Refused.
+    Rejected,
+    /// Given up after errors.
+    Failed,
+    /// Withdrawn.
+    Cancelled,
+}
+
+/// One post, in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PostSummary {
+    /// The task that assembles it.
+    pub task_id: TaskId,
+    /// Its whole life.
+    pub trace_id: TraceId,
+    /// Where it goes.
+    pub channel: String,
+    /// What became of it.
+    pub outcome: PostOutcome,
+    /// What it is about. Untrusted text.
+    pub headline: String,
+    /// The judge's confidence, once judged.
+    pub confidence: Option<f64>,
+    /// Why it stands where it stands, in one line.
+    pub why: String,
+    /// The question that waits, if one does.
+    pub ticket_id: Option<TicketId>,
+    /// Where it can be seen.
+    pub url: Option<String>,
+}
+
+impl PostSummary {
+    /// The line for a row.
+    #[must_use]
+    pub fn of(row: &PostRow) -> Self {
+        let replanned = row.decision.as_ref().is_some_and(|d| d.next_action == chimera_domain::NextAction::Replan);
+        let outcome = match row.task.state {
+            TaskState::Published => PostOutcome::Published,
+            TaskState::HitlQueue => PostOutcome::AwaitingReview,
+            TaskState::Rejected if replanned => PostOutcome::Replaced,
+            TaskState::Rejected => PostOutcome::Rejected,
+            TaskState::Failed => PostOutcome::Failed,
+            TaskState::Cancelled => PostOutcome::Cancelled,
+            _ => PostOutcome::InProgress,
+        };
+        Self {
+            task_id: row.task.id,
+            trace_id: row.task.trace_id,
+            channel: row.task.channel.to_string(),
+            outcome,
+            headline: row.headline.clone(),
+            confidence: row.decision.as_ref().map(|d| d.confidence.get()),
+            why: why(row),
+            ticket_id: row.ticket.as_ref().filter(|t| t.resolution.is_none()).map(|t| t.id),
+            url: row.publication.as_ref().and_then(|p| p.url.clone()),
+        }
+    }
+}
+
+/// The sentence that decided: the topics found, the rule that tripped, or the last line of the reasoning.
+fn why(row: &PostRow) -> String {
+    if row.task.state == TaskState::Failed {
+        return row.task.last_error.clone().unwrap_or_default();
+    }
+    let Some(decision) = &row.decision else { return row.task.state.to_string() };
+    if !decision.sensitive_topics.is_empty() {
+        let mut topics: Vec<_> = decision.sensitive_topics.iter().map(|t| t.topic.as_str()).collect();
+        topics.dedup();
+        return format!("sensitive: {}", topics.join(", "));
+    }
+    let lines: Vec<&str> = decision.reasoning_trace.lines().collect();
+    let rule = lines.iter().position(|l| l.starts_with("confidence ")).and_then(|at| lines.get(at + 1));
+    let weakest = decision.breakdown.iter().min_by(|a, b| a.score.cmp(&b.score));
+    match (decision.safety_flags.is_empty(), rule, weakest) {
+        (false, Some(rule), _) => (*rule).to_owned(),
+        (_, _, Some(part)) if part.score.get() < 0.95 => {
+            format!("weakest: {} {}, {}", part.name, part.score, part.reason)
+        }
+        _ => lines.last().map(|l| (*l).to_owned()).unwrap_or_default(),
+    }
+}
+
+/// One line for each of the newest posts.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be read.
+pub async fn post_summaries(store: &Store, limit: u64) -> Result<Vec<PostSummary>, StoreError> {
+    Ok(store.posts(limit).await?.iter().map(PostSummary::of).collect())
+}
+
+/// The state of the fleet.
+///
+/// # Errors
+/// [`StoreError`] when the store can't be read.
+pub async fn fleet_status(store: &Store) -> Result<FleetStatus, StoreError> {
+    let outcomes = store.signal_counts(None).await?;
+    let signal = |outcome| outcomes.get(&outcome).copied().unwrap_or_default();
+    let (planned, deferred) = (signal(SignalOutcome::Planned), signal(SignalOutcome::Deferred));
+    let mut posts = PostCounts::default();
+    for post in post_summaries(store, POSTS_SHOWN).await? {
+        match post.outcome {
+            PostOutcome::Published => posts.published += 1,
+            PostOutcome::AwaitingReview => posts.awaiting_review += 1,
+            PostOutcome::Rejected => posts.rejected += 1,
+            PostOutcome::Failed => posts.failed += 1,
+            PostOutcome::InProgress => posts.in_progress += 1,
+            PostOutcome::Replaced | PostOutcome::Cancelled => {}
+        }
+    }
+    Ok(FleetStatus {
+        signals: SignalCounts {
+            read: outcomes.values().sum(),
+            duplicate: signal(SignalOutcome::Duplicate),
+            relevant: planned + deferred,
+            planned,
+        },
+        tasks: store.task_counts().await?.into_iter().collect(),
+        posts,
+        tickets_open: store.tickets_open_count().await?,
+        spend_usd: store.spend_total(None).await?,
+    })
+}
