@@ -152,9 +152,9 @@ pub enum ConfigProblem {
     /// The HTTP client can't be built.
     #[error("the HTTP client can't be built")]
     Client,
-    /// A prompt inside the program doesn't render: a defect of ours.
-    #[error("the prompt {0} doesn't render; this is a defect of the program")]
-    Prompt(&'static str),
+    /// A prompt, a schema or a word list inside the program can't be used: a defect of ours.
+    #[error("{0}, built into the program, can't be used; this is a defect of the program, please report it")]
+    BuiltIn(&'static str),
     /// A number is outside its range.
     #[error("`{key}` must lie in {min}..={max}, found {found}")]
     Range {
