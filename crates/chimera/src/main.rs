@@ -1,3 +1,35 @@
-//! The `chimera` binary: the command line and the composition root.
+//! The `chimera` binary: the command line, and the composition root that wires one role or all of them.
 
-fn main() {}
+mod cli;
+mod commands;
+mod compose;
+mod config;
+mod lifecycle;
+mod output;
+mod seed;
+mod system;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
+    // The one place that chooses the TLS implementation; it can fail only by having been chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let code = runtime.block_on(cli.run());
+    // Whatever a role left on the blocking pool must not keep a finished command alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    code
+}

@@ -1,0 +1,144 @@
+//! The command line: one enum, each command in a module of its own.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use chimera_telemetry::LogFormat;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    commands,
+    config::{Config, Flags},
+};
+
+/// One operator, a fleet of autonomous influencer agents, and judges that gate every post.
+#[derive(Debug, Parser)]
+#[command(name = "chimera", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// A configuration file, or a folder of them [default: ./configs where it exists]
+    #[arg(long, global = true, env = "CHIMERA_CONFIG", value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the database and the media lie
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// What to log, such as `warn` or `info,chimera_mcp=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// How to log, to standard error
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormatFlag>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormatFlag {
+    /// Readable lines
+    Text,
+    /// JSON lines
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch an agent go from headlines to posts, with nothing set up
+    Demo(commands::demo::Options),
+    /// Run every role in one process, with the console
+    Up(commands::up::Options),
+    /// What the fleet has done so far
+    Status(commands::status::Options),
+    /// The whole life of one post
+    Trace(commands::trace::Options),
+    /// Bring in a persona, a campaign and a feed to try things on
+    Seed(commands::seed::Options),
+    /// Signals and their scores
+    Planner(commands::planner::Options),
+    /// The work that waits
+    Worker(commands::worker::Options),
+    /// Posts that wait for a person
+    Judge(commands::judge::Options),
+    /// The database's schema
+    Db(commands::db::Options),
+    /// The configuration in force
+    Config(commands::config::Options),
+    /// Serve one of Chimera's own MCP servers over standard input and output
+    Mcp(commands::mcp::Options),
+    /// Completions for a shell
+    Completions(commands::completions::Options),
+}
+
+impl Cli {
+    /// Runs the command.
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { global, command } = self;
+        match command {
+            Command::Demo(options) => options.run(&global).await,
+            Command::Up(options) => options.run(&global).await,
+            Command::Status(options) => options.run(&global).await,
+            Command::Trace(options) => options.run(&global).await,
+            Command::Seed(options) => options.run(&global).await,
+            Command::Planner(options) => options.run(&global).await,
+            Command::Worker(options) => options.run(&global).await,
+            Command::Judge(options) => options.run(&global).await,
+            Command::Db(options) => options.run(&global).await,
+            Command::Config(options) => options.run(&global),
+            Command::Mcp(options) => options.run(&global).await,
+            Command::Completions(options) => options.run(),
+        }
+    }
+}
+
+impl Global {
+    /// The configuration in force, with logging set up by it.
+    ///
+    /// `quiet` raises the default log filter to warnings, for commands whose output is their answer.
+    pub(crate) fn load(&self, quiet: bool, bind: Option<SocketAddr>) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), true, &self.flags(bind))?;
+        if quiet && self.log.is_none() && config.log.filter == crate::config::LogConfig::default().filter {
+            config.log.filter = "warn".to_owned();
+        }
+        self.init_logging(&config.log.filter, config.log.format.into())?;
+        Ok(config)
+    }
+
+    /// The configuration of a command that needs none: no files unless they are asked for, and only warnings logged.
+    pub(crate) fn load_bare(&self, bind: SocketAddr) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), false, &self.flags(Some(bind)))?;
+        config.log.filter = self.log.clone().unwrap_or_else(|| "error".to_owned());
+        self.init_logging(&config.log.filter, config.log.format.into())?;
+        Ok(config)
+    }
+
+    /// Sets up logging for commands that don't read a configuration.
+    pub(crate) fn init_logging(&self, filter: &str, format: LogFormat) -> anyhow::Result<()> {
+        let format = match self.log_format {
+            Some(LogFormatFlag::Text) => LogFormat::Text,
+            Some(LogFormatFlag::Json) => LogFormat::Json,
+            None => format,
+        };
+        chimera_telemetry::init(self.log.as_deref().unwrap_or(filter), format)?;
+        Ok(())
+    }
+
+    fn flags(&self, bind: Option<SocketAddr>) -> Flags {
+        Flags { data_dir: self.data_dir.clone(), bind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,43 @@
+//! `chimera config`
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::{cli::Global, config::Config, output};
+
+/// The configuration in force.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration and print what is in force, without secrets
+    Check {
+        /// As JSON instead of YAML
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the configuration's JSON Schema, for editors
+    Schema,
+}
+
+impl Options {
+    pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Check { json } => {
+                let config = global.load(true, None)?.redacted();
+                if json {
+                    output::json(&config)?;
+                } else {
+                    output::line(serde_saphyr::to_string(&config)?.trim_end());
+                }
+            }
+            Command::Schema => output::json(&schemars::schema_for!(Config))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

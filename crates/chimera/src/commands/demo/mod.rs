@@ -1,0 +1,150 @@
+//! `chimera demo`: the whole loop on a scratch folder, with nothing set up.
+
+mod progress;
+mod summary;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
+
+use chimera_servers::FeedSource;
+use clap::Args;
+
+use crate::{
+    cli::Global,
+    commands::seed::{campaign, plant},
+    compose::{self, House},
+    config::{Config, DataDir},
+    lifecycle::Lifecycle,
+    output,
+    seed::{self, FAE, SCENARIOS},
+    system::SystemAmbient,
+};
+
+use progress::Progress;
+use summary::Summary;
+
+/// The campaign of a demo on a feed of the operator's.
+const OWN_FEED: &str = "demo";
+
+/// Watch an agent go from headlines to posts, with nothing set up.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// A real feed to run on, instead of the one that ships with the binary
+    #[arg(long, value_name = "FILE_OR_URL")]
+    feed: Option<String>,
+    /// What the agent looks for, in words
+    #[arg(long, value_name = "TEXT")]
+    goal: Option<String>,
+    /// Fixes the outcome: every row but times and ids
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// End when everything is settled, instead of staying up for the curious
+    #[arg(long)]
+    once: bool,
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Where the console listens while the demo stays up [default: any free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<SocketAddr>,
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let began = Instant::now();
+        let config = self.config(global)?;
+        self.plant(&config).await?;
+        let house = House::build(config).await?;
+        let lifecycle = Lifecycle::listen()?;
+        output::note(&house.mind_choice);
+        output::note(&format!("data      {}", house.config.data_dir.0.display()));
+        let console = if self.once { None } else { Some(house.start_console(&lifecycle).await?) };
+        house.start_workers(&lifecycle)?;
+
+        let settled = self.settle(&house, &lifecycle).await;
+        let summary = match settled {
+            Ok(true) => Summary::gather(&house, began.elapsed()).await,
+            Ok(false) => Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.config.data_dir.0.display())),
+            Err(error) => Err(error),
+        };
+        let summary = match summary {
+            Ok(summary) => summary,
+            Err(error) => {
+                house.stop(&lifecycle).await;
+                return Err(error);
+            }
+        };
+        if self.json { output::json(&summary)? } else { summary.print() }
+        if let Some(address) = console {
+            output::note(&format!("\nlook around at {address} ; Ctrl-C ends the demo"));
+            house.start_planner(&lifecycle);
+            lifecycle.cancel.cancelled().await;
+        }
+        house.stop(&lifecycle).await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// A configuration that needs nothing: no files unless asked for, a scratch folder, a quick sweeper.
+    fn config(&self, global: &Global) -> anyhow::Result<Config> {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = global.load_bare(self.bind.unwrap_or(any_port))?;
+        if global.data_dir.is_none() && config.data_dir == DataDir::default() {
+            config.data_dir = DataDir(scratch_folder());
+        }
+        config.planner.seed = self.seed;
+        config.sandbox.seed = self.seed;
+        config.sweeper.interval_ms = 500;
+        config.sweeper.waiting_ms = 2_000;
+        if let Some(feed) = &self.feed {
+            config.feeds.feeds.push(FeedSource::new(OWN_FEED, compose::feed_source(feed)?));
+        }
+        Ok(config)
+    }
+
+    /// Brings in persona, campaign and feed.
+    async fn plant(&self, config: &Config) -> anyhow::Result<()> {
+        let ambient = &SystemAmbient;
+        let store = compose::make_store(config).await?;
+        let [scenario] = &SCENARIOS;
+        match &self.feed {
+            None => plant(&store, config, scenario, ambient).await?,
+            Some(_) => {
+                let limits = chimera_domain::GovernorLimits::default();
+                let agent = seed::agent(&store, FAE, "the built-in persona", limits, ambient).await?;
+                let goal = self.goal.as_deref().unwrap_or(scenario.goal);
+                seed::campaign(&store, &campaign(OWN_FEED, goal, &agent.persona_slug, OWN_FEED), ambient).await?;
+            }
+        }
+        store.close().await;
+        Ok(())
+    }
+
+    /// Plans one round and waits until nothing moves any more. False when interrupted.
+    async fn settle(&self, house: &House, lifecycle: &Lifecycle) -> anyhow::Result<bool> {
+        let report = house.planner().tick().await?;
+        if report.resources_failed > 0 {
+            let uris: Vec<String> =
+                house.store.campaigns_active().await?.into_iter().flat_map(|c| c.resources).collect();
+            let told = house.store.cursors(&uris).await?.into_iter().find_map(|c| c.last_error);
+            anyhow::bail!("the feed can't be read: {}", told.unwrap_or_else(|| "no reason was given".to_owned()));
+        }
+        let mut progress = Progress::default();
+        progress.signals(&house.store).await?;
+        loop {
+            let busy = house.store.fleet_busy().await?;
+            progress.posts(&house.store).await?;
+            if busy == 0 {
+                return Ok(true);
+            }
+            tokio::select! {
+                () = lifecycle.cancel.cancelled() => return Ok(false),
+                () = tokio::time::sleep(progress::INTERVAL) => {}
+            }
+        }
+    }
+}
+
+fn scratch_folder() -> PathBuf {
+    use chimera_domain::Ambient as _;
+    let stamp = SystemAmbient.now().format("%Y%m%d-%H%M%S");
+    std::env::temp_dir().join(format!("chimera-demo-{stamp}-{}", std::process::id()))
+}

@@ -1,0 +1,92 @@
+//! How a demo ends.
+
+use std::{path::PathBuf, time::Duration};
+
+use chimera_console::{PostCounts, PostOutcome, PostSummary, SignalCounts, fleet_status, post_summaries};
+use chimera_domain::{TraceId, Usd};
+use serde::Serialize;
+
+use crate::{compose::House, output};
+
+const POSTS_MAX: u64 = 500;
+
+/// How a demo ended.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    signals: SignalCounts,
+    posts: PostCounts,
+    spend_usd: Usd,
+    wall_ms: u128,
+    /// Pictures and videos.
+    artifacts: Vec<PathBuf>,
+    data_dir: PathBuf,
+    /// A published post's trace, else any post's.
+    trace_id: Option<TraceId>,
+    #[serde(skip)]
+    lines: Vec<PostSummary>,
+}
+
+impl Summary {
+    /// Gathers it from the store.
+    pub(super) async fn gather(house: &House, wall: Duration) -> anyhow::Result<Self> {
+        let status = fleet_status(&house.store).await?;
+        let rows = house.store.posts(POSTS_MAX).await?;
+        let mut artifacts: Vec<PathBuf> = rows
+            .iter()
+            .filter_map(|r| r.artifact.as_ref())
+            .flat_map(|a| &a.media)
+            .map(|m| house.blobs.path(&m.sha256, &m.mime))
+            .collect::<Result<_, _>>()?;
+        artifacts.sort();
+        artifacts.dedup();
+        let mut lines = post_summaries(&house.store, POSTS_MAX).await?;
+        lines.sort_by(|a, b| (a.outcome, &a.headline).cmp(&(b.outcome, &b.headline)));
+        let trace_id =
+            lines.iter().find(|p| p.outcome == PostOutcome::Published).or_else(|| lines.first()).map(|p| p.trace_id);
+        Ok(Self {
+            signals: status.signals,
+            posts: status.posts,
+            spend_usd: status.spend_usd,
+            wall_ms: wall.as_millis(),
+            artifacts,
+            data_dir: house.config.data_dir.0.clone(),
+            trace_id,
+            lines,
+        })
+    }
+
+    /// Prints it for people.
+    pub(super) fn print(&self) {
+        let (s, p) = (self.signals, self.posts);
+        output::line("");
+        output::line(&format!(
+            "signals    {} read, {} told before, {} relevant, {} planned",
+            s.read, s.duplicate, s.relevant, s.planned
+        ));
+        self.group(PostOutcome::Published, &format!("{} published", p.published));
+        self.group(PostOutcome::AwaitingReview, &format!("{} awaiting review", p.awaiting_review));
+        self.group(PostOutcome::Rejected, &format!("{} rejected", p.rejected));
+        if p.failed > 0 {
+            self.group(PostOutcome::Failed, &format!("{} failed", p.failed));
+        }
+        let data = self.data_dir.display();
+        output::line(&format!("spent      ${}", self.spend_usd));
+        output::line(&format!("took       {:.1} s", self.wall_ms as f64 / 1_000.0));
+        output::line(&format!("media      {} files in {data}/media", self.artifacts.len()));
+        if let Some(trace) = self.trace_id {
+            output::line(&format!("one trace  chimera --data-dir {data} trace {trace}"));
+        }
+        if p.awaiting_review > 0 {
+            output::line(&format!("review     chimera --data-dir {data} judge view-queue"));
+        }
+    }
+
+    fn group(&self, outcome: PostOutcome, title: &str) {
+        output::line(&format!("posts      {title}"));
+        for post in self.lines.iter().filter(|p| p.outcome == outcome) {
+            let confidence = post.confidence.map(|c| format!("{c:.2}")).unwrap_or_default();
+            output::line(&format!("           {confidence}  {}", output::short(&post.headline, 70)));
+            output::line(&format!("                 {}", output::short(&post.why, 90)));
+        }
+    }
+}

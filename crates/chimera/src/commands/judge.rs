@@ -1,0 +1,129 @@
+//! `chimera judge`
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use chimera_bus::InProcessBus;
+use chimera_domain::{Resolution, TicketId};
+use chimera_judge::{Answer, Desk};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::{cli::Global, commands::lines, compose, output, system::SystemAmbient};
+
+/// Posts that wait for a person.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Who answers, and why.
+#[derive(Debug, Args)]
+struct Reviewer {
+    /// The ticket, as `chimera judge view-queue` shows it
+    ticket: TicketId,
+    /// Who decides
+    #[arg(long, env = "USER", default_value = "operator")]
+    by: String,
+    /// Why
+    #[arg(long)]
+    note: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the posts that wait, the most overdue first
+    ViewQueue {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a post go out
+    ApproveTicket {
+        #[command(flatten)]
+        reviewer: Reviewer,
+        /// The post is out already (for a publish call whose outcome is unknown)
+        #[arg(long)]
+        is_out: bool,
+    },
+    /// Keep a post from going out
+    RejectTicket {
+        #[command(flatten)]
+        reviewer: Reviewer,
+    },
+    /// Look for sensitive topics in texts, without writing anything
+    Scan {
+        /// JSON Lines with `headline`, `title` or `text`, and perhaps `description`; `-` for standard input
+        #[arg(long)]
+        input: PathBuf,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        match self.command {
+            Command::ViewQueue { limit, json } => {
+                let store = compose::open_store(&config).await?;
+                let tickets = store.tickets_open(limit).await?;
+                if json {
+                    output::json(&tickets)?;
+                } else if tickets.is_empty() {
+                    output::line("nothing waits for a person");
+                } else {
+                    let rows = tickets.into_iter().map(|t| {
+                        let topics: Vec<_> = t.sensitive_topics.iter().map(|t| t.topic.clone()).collect();
+                        [t.id.to_string(), t.question.to_string(), t.confidence.to_string(), topics.join(", "), t.sla_expires_at.format("%F %H:%M UTC").to_string(), t.reasoning_trace]
+                    });
+                    output::table(["ticket", "question", "confidence", "topics", "due", "reasoning"], rows);
+                }
+            }
+            Command::ApproveTicket { reviewer, is_out } => {
+                let resolution = if is_out { Resolution::ConfirmedPublished } else { Resolution::Approved };
+                answer(&config, reviewer, resolution).await?;
+            }
+            Command::RejectTicket { reviewer } => answer(&config, reviewer, Resolution::Rejected).await?,
+            Command::Scan { input, json } => scan(&config, &input, json)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
+    let store = compose::open_store(config).await?;
+    // The queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
+    let desk = Desk::new(store, Arc::new(InProcessBus::new()), Arc::new(SystemAmbient));
+    let Reviewer { ticket, by, note } = reviewer;
+    desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;
+    output::note(match resolution {
+        Resolution::Approved => "approved; a running `chimera up` publishes it within seconds, otherwise the next one does",
+        Resolution::ConfirmedPublished => "noted: the post is out",
+        Resolution::Rejected | Resolution::Withdrawn => "rejected",
+    });
+    Ok(())
+}
+
+fn scan(config: &crate::config::Config, input: &std::path::Path, json: bool) -> anyhow::Result<()> {
+    let scanner = compose::scanner(config)?;
+    for item in lines::read(input)? {
+        let hits = scanner.scan(&format!("{}\n{}", item.title, item.summary));
+        if json {
+            let topics: Vec<_> = hits
+                .iter()
+                .map(|h| json!({"topic": h.topic, "score": h.score, "evidence": h.evidence.to_string()}))
+                .collect();
+            output::json_line(&json!({"headline": item.title, "sensitive": !hits.is_empty(), "topics": topics}))?;
+        } else {
+            let found: Vec<_> = hits.iter().map(|h| format!("{} {} ({})", h.topic, h.score, h.evidence)).collect();
+            let found = if found.is_empty() { "-".to_owned() } else { found.join("; ") };
+            output::line(&format!("{}  {}", output::short(&item.title, 90), output::printable(&found)));
+        }
+    }
+    Ok(())
+}

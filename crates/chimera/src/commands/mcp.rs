@@ -1,0 +1,66 @@
+//! `chimera mcp`
+
+use std::{process::ExitCode, sync::Arc};
+
+use chimera_domain::Ambient;
+use chimera_servers::{FeedSource, FeedsServer, SandboxServer, StudioServer};
+use clap::{Args, Subcommand};
+use rmcp::{ServiceExt as _, transport::stdio};
+
+use crate::{cli::Global, compose, config::Config, system::SystemAmbient};
+
+/// Serve one of Chimera's own MCP servers over standard input and output.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Server {
+    /// RSS, Atom and JSON Feeds as resources
+    Feeds {
+        /// A feed to serve, besides the configured ones: a URL or a file, or NAME=URL; may be repeated
+        #[arg(long = "feed", value_name = "URL_OR_FILE")]
+        feeds: Vec<String>,
+    },
+    /// Texts, pictures and videos made offline
+    Studio,
+    /// A social platform for tests and dry runs, with its state in the data folder
+    Sandbox,
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
+        match self.server {
+            Server::Feeds { feeds } => {
+                let server = FeedsServer::new(with_feeds(&config, &feeds)?, ambient)?;
+                server.serve(stdio()).await?.waiting().await?;
+            }
+            Server::Studio => {
+                let (mind, _) = compose::choose_mind(&config)?;
+                StudioServer::new(config.studio.clone(), mind)?.serve(stdio()).await?.waiting().await?;
+            }
+            Server::Sandbox => {
+                compose::make_folder(&config.data_dir.0)?;
+                let server = SandboxServer::open(compose::sandbox_config(&config), ambient).await?;
+                server.serve(stdio()).await?.waiting().await?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn with_feeds(config: &Config, given: &[String]) -> anyhow::Result<chimera_servers::FeedsConfig> {
+    let mut feeds = compose::feeds_config(config)?;
+    for (index, text) in given.iter().enumerate() {
+        let (name, source) = match text.split_once('=') {
+            Some((name, source)) if !name.contains(['/', ':', '.']) => (name.to_owned(), source),
+            _ => (format!("feed-{}", index + 1), text.as_str()),
+        };
+        feeds.feeds.push(FeedSource::new(name, compose::feed_source(source)?));
+    }
+    Ok(feeds)
+}

@@ -1,0 +1,15 @@
+//! One module for each command.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod db;
+pub(crate) mod demo;
+pub(crate) mod judge;
+pub(crate) mod lines;
+pub(crate) mod mcp;
+pub(crate) mod planner;
+pub(crate) mod seed;
+pub(crate) mod status;
+pub(crate) mod trace;
+pub(crate) mod up;
+pub(crate) mod worker;

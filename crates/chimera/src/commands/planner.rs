@@ -1,0 +1,88 @@
+//! `chimera planner`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use chimera_domain::SignalOutcome;
+use chimera_llm::RelevanceAsk;
+use chimera_store::SignalFilter;
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::{cli::Global, commands::lines, compose, output};
+
+/// Texts put before the mind at once.
+const SCORE_BATCH: usize = 64;
+
+/// Signals and their scores.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the newest signals, with their scores and reasons
+    ViewSignals {
+        /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE or DEFERRED
+        #[arg(long)]
+        outcome: Option<SignalOutcome>,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Score texts against a goal, without writing anything
+    Score {
+        /// The goal, in words
+        #[arg(long)]
+        goal: String,
+        /// JSON Lines with `headline`, `title` or `text`, and perhaps `description`; `-` for standard input
+        #[arg(long)]
+        input: PathBuf,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        match self.command {
+            Command::ViewSignals { outcome, limit, json } => {
+                let store = compose::open_store(&config).await?;
+                let signals = store.signals(&SignalFilter { campaign: None, outcome, limit }).await?;
+                if json {
+                    output::json(&signals)?;
+                } else {
+                    let rows = signals.into_iter().map(|s| {
+                        let why = if s.taint.is_empty() { s.why } else { format!("{} [{}]", s.why, s.taint.join(", ")) };
+                        [s.relevance.to_string(), s.outcome.to_string(), output::short(&s.item.title, 60), output::short(&why, 80), s.trace_id.to_string()]
+                    });
+                    output::table(["score", "outcome", "headline", "why", "trace"], rows);
+                }
+            }
+            Command::Score { goal, input, json } => {
+                anyhow::ensure!(!goal.trim().is_empty(), "--goal is empty; say in words what the campaign looks for");
+                let items = lines::read(&input)?;
+                let (mind, choice) = compose::choose_mind(&config)?;
+                output::note(&choice);
+                for batch in items.chunks(SCORE_BATCH) {
+                    let ask = RelevanceAsk { goal: goal.clone(), persona: None, items: batch.to_vec(), budget: None };
+                    let scores = mind.relevance(&ask).await?.value;
+                    for (item, relevance) in batch.iter().zip(scores) {
+                        if json {
+                            output::json_line(&json!({"headline": item.title, "score": relevance.score, "why": relevance.why}))?;
+                        } else {
+                            output::line(&format!("{}  {}  ({})", relevance.score, output::short(&item.title, 90), output::short(&relevance.why, 90)));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

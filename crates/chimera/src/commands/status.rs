@@ -1,0 +1,62 @@
+//! `chimera status`
+
+use std::process::ExitCode;
+
+use chimera_console::{FleetStatus, fleet_status, post_summaries};
+use clap::Args;
+
+use crate::{cli::Global, compose, output};
+
+const POSTS_LISTED: u64 = 20;
+
+/// What the fleet has done so far.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        let store = compose::open_store(&config).await?;
+        let status = fleet_status(&store).await?;
+        if self.json {
+            output::json(&status)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        print(&status);
+        let posts = post_summaries(&store, POSTS_LISTED).await?;
+        if !posts.is_empty() {
+            output::table(
+                ["post", "confidence", "channel", "headline", "why", "trace"],
+                posts.into_iter().map(|p| {
+                    [
+                        crate::output::name(&p.outcome),
+                        p.confidence.map(|c| format!("{c:.2}")).unwrap_or_default(),
+                        p.channel,
+                        output::short(&p.headline, 60),
+                        output::short(&p.why, 60),
+                        p.trace_id.to_string(),
+                    ]
+                }),
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The counts, for people.
+pub(crate) fn print(status: &FleetStatus) {
+    let (s, p) = (status.signals, status.posts);
+    output::line(&format!(
+        "signals   {} read, {} told before, {} relevant, {} planned",
+        s.read, s.duplicate, s.relevant, s.planned
+    ));
+    output::line(&format!(
+        "posts     {} published, {} awaiting review, {} rejected, {} failed, {} in progress",
+        p.published, p.awaiting_review, p.rejected, p.failed, p.in_progress
+    ));
+    output::line(&format!("spent     ${}", status.spend_usd));
+}

@@ -1,0 +1,37 @@
+//! `chimera up`
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::Args;
+
+use crate::{cli::Global, compose::House, lifecycle::Lifecycle, output, seed};
+
+/// Run every role in one process, with the console.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where the console listens [default: 127.0.0.1:7417]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bind: Option<SocketAddr>,
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(false, self.bind)?;
+        let house = House::build(config).await?;
+        seed::configured(&house.store, &house.config, &*house.ambient).await?;
+        let lifecycle = Lifecycle::listen()?;
+        let address = house.start_console(&lifecycle).await?;
+        output::note(&house.mind_choice);
+        output::note(&format!("console   {address}"));
+        output::note(&format!("data      {}", house.config.data_dir.0.display()));
+        if house.store.campaigns_active().await?.is_empty() {
+            output::note("no campaign is active; `chimera seed trends --scenario fashion_drop` brings one in to try");
+        }
+        house.start_workers(&lifecycle)?;
+        house.start_planner(&lifecycle);
+        lifecycle.cancel.cancelled().await;
+        house.stop(&lifecycle).await;
+        output::note("stopped in order; nothing is lost");
+        Ok(ExitCode::SUCCESS)
+    }
+}

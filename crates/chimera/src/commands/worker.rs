@@ -1,0 +1,62 @@
+//! `chimera worker`
+
+use std::process::ExitCode;
+
+use chimera_domain::TaskState;
+use clap::{Args, Subcommand};
+
+use crate::{cli::Global, compose, output};
+
+/// The work that waits.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the tasks that are not at an end
+    CheckQueue {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let Command::CheckQueue { limit, json } = self.command;
+        let config = global.load(true, None)?;
+        let store = compose::open_store(&config).await?;
+        let live: Vec<TaskState> = TaskState::ALL.iter().copied().filter(|s| !s.is_terminal()).collect();
+        let tasks = store.tasks_in(&live, limit).await?;
+        if json {
+            output::json(&tasks)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let counts = store.task_counts().await?;
+        let line: Vec<String> =
+            TaskState::ALL.iter().filter_map(|s| counts.get(s).map(|n| format!("{n} {s}"))).collect();
+        output::line(&if line.is_empty() { "no task yet".to_owned() } else { line.join(", ") });
+        if !tasks.is_empty() {
+            output::table(
+                ["task", "type", "state", "attempts", "held by", "last error"],
+                tasks.into_iter().map(|t| {
+                    [
+                        t.id.to_string(),
+                        t.task_type.to_string(),
+                        t.state.to_string(),
+                        t.attempts.to_string(),
+                        t.lease_owner.unwrap_or_default(),
+                        output::short(&t.last_error.unwrap_or_default(), 60),
+                    ]
+                }),
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

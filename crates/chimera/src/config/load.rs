@@ -1,0 +1,127 @@
+//! Reading the layers.
+
+use std::path::{Path, PathBuf};
+
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized},
+};
+use serde_json::{Value, json};
+use serde_saphyr::figment::Yaml;
+
+use super::{Config, Flags, unknown::unknown_keys};
+
+const DEFAULT_FOLDER: &str = "configs";
+const PREFIX: &str = "CHIMERA_";
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file or folder isn't there.
+    #[error("there is no configuration at {0}; name a YAML file or a folder of them with --config")]
+    NotFound(PathBuf),
+    /// A folder can't be listed.
+    #[error("the configuration folder {path} can't be read")]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Keys that nobody knows.
+    #[error("unknown configuration {}: {}", if .0.contains(", ") { "keys" } else { "key" }, .0)]
+    Unknown(String),
+    /// A value of the wrong kind.
+    #[error("the configuration can't be read; `chimera config schema` describes it")]
+    Invalid(#[source] Box<figment::Error>),
+    /// Values that don't go together.
+    #[error("{key}: {problem}")]
+    Contradiction { key: &'static str, problem: &'static str },
+}
+
+impl Config {
+    /// Reads files, environment and flags. Without a path, the files of `./configs` are read if `default_folder` says so.
+    pub(crate) fn load(path: Option<&Path>, default_folder: bool, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut layers = Figment::new();
+        for file in files(path, default_folder)? {
+            layers = layers.merge(Yaml::file_exact(file));
+        }
+        layers = layers.merge(environment());
+        if let Some(dir) = &flags.data_dir {
+            layers = layers.merge(Serialized::default("data_dir", dir));
+        }
+        if let Some(bind) = flags.bind {
+            layers = layers.merge(Serialized::default("console.bind", bind));
+        }
+        Self::from_layers(&layers)
+    }
+
+    fn from_layers(layers: &Figment) -> Result<Self, ConfigError> {
+        let invalid = |e: figment::Error| ConfigError::Invalid(Box::new(e));
+        let given: Value = layers.extract().map_err(invalid)?;
+        let schema = json!(schemars::schema_for!(Self));
+        let unknown = unknown_keys(&given, &schema);
+        if !unknown.is_empty() {
+            return Err(ConfigError::Unknown(unknown.join(", ")));
+        }
+        let config: Self = layers.extract().map_err(invalid)?;
+        config.check()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        let refuse = |key, problem| Err(ConfigError::Contradiction { key, problem });
+        if !self.judge.thresholds.is_ordered() {
+            return refuse("judge.thresholds", "`reject` must not be above `auto_publish`");
+        }
+        if self.worker.concurrency == 0 || self.publisher.concurrency == 0 {
+            return refuse("worker.concurrency, publisher.concurrency", "at least 1 is needed to get anything done");
+        }
+        if self.worker.retry.attempts_max == 0 || self.publisher.attempts_max == 0 {
+            return refuse("worker.retry.attempts_max, publisher.attempts_max", "at least 1 attempt is needed");
+        }
+        if self.worker.lease_ms < 1_000 || self.publisher.lease_ms < 1_000 {
+            return refuse("worker.lease_ms, publisher.lease_ms", "a lease under a second expires while work is under way");
+        }
+        if self.database.connections_max == 0 {
+            return refuse("database.connections_max", "at least 1 connection is needed");
+        }
+        Ok(self)
+    }
+}
+
+/// The files to read, in order.
+fn files(path: Option<&Path>, default_folder: bool) -> Result<Vec<PathBuf>, ConfigError> {
+    let Some(path) = path.map(Path::to_path_buf).or_else(|| {
+        let folder = PathBuf::from(DEFAULT_FOLDER);
+        (default_folder && folder.is_dir()).then_some(folder)
+    }) else {
+        return Ok(vec![]);
+    };
+    if path.is_file() {
+        return Ok(vec![path]);
+    }
+    if !path.is_dir() {
+        return Err(ConfigError::NotFound(path));
+    }
+    let read = |source| ConfigError::Folder { path: path.clone(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&path).map_err(read)? {
+        let file = entry.map_err(read)?.path();
+        if file.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// `CHIMERA_PLANNER__POLL_INTERVAL_MS=1000` is `planner.poll_interval_ms`. Names without `__` count only when they are a
+/// key of their own, so that other variables with the same beginning don't disturb.
+fn environment() -> Env {
+    Env::prefixed(PREFIX)
+        .filter(|key| key.as_str().contains("__") || key == "data_dir")
+        .map(|key| key.as_str().replace("__", ".").into())
+        .lowercase(true)
+}
+
+#[cfg(test)]
+mod tests;

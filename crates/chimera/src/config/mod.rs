@@ -1,0 +1,218 @@
+//! The configuration: defaults, then files, then environment, then flags.
+
+mod load;
+mod unknown;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use chimera_console::ConsoleConfig;
+use chimera_domain::{Campaign, Channel, GovernorLimits, Score, TenantId, Usd};
+use chimera_judge::JudgeConfig;
+use chimera_llm::MindConfig;
+use chimera_mcp::HostConfig;
+use chimera_planner::PlannerConfig;
+use chimera_servers::{FeedsConfig, SandboxConfig, StudioConfig};
+use chimera_store::StoreConfig;
+use chimera_telemetry::LogFormat;
+use chimera_worker::{PublisherConfig, SweeperConfig, WorkerConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use load::ConfigError;
+
+/// Everything an operator may set.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Where the database and the media lie.
+    pub(crate) data_dir: DataDir,
+    /// What is logged, and how.
+    pub(crate) log: LogConfig,
+    /// The database.
+    pub(crate) database: DatabaseConfig,
+    /// Where the console listens.
+    pub(crate) console: ConsoleConfig,
+    /// Which mind thinks.
+    pub(crate) mind: MindConfig,
+    /// Planning.
+    pub(crate) planner: PlannerConfig,
+    /// Working.
+    pub(crate) worker: WorkerConfig,
+    /// Publishing.
+    pub(crate) publisher: PublisherConfig,
+    /// Delivering again what was lost.
+    pub(crate) sweeper: SweeperConfig,
+    /// Judging.
+    pub(crate) judge: JudgeConfig,
+    /// MCP servers and tool roles. What is set here is added to the built-in servers and roles, or replaces them by name.
+    pub(crate) mcp: HostConfig,
+    /// The `feeds` server.
+    pub(crate) feeds: FeedsConfig,
+    /// The `studio` server.
+    pub(crate) studio: StudioConfig,
+    /// The `sandbox` server. An empty path means `sandbox.db` in the data folder.
+    pub(crate) sandbox: SandboxConfig,
+    /// Agents to keep in the fleet.
+    pub(crate) agents: Vec<AgentConfig>,
+    /// Campaigns to keep running.
+    pub(crate) campaigns: Vec<CampaignConfig>,
+}
+
+/// A folder; `data` where nothing is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct DataDir(pub(crate) PathBuf);
+
+impl Default for DataDir {
+    fn default() -> Self {
+        Self(PathBuf::from("data"))
+    }
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogConfig {
+    /// Such as `warn` or `info,chimera_mcp=debug`.
+    pub(crate) filter: String,
+    /// Readable lines, or JSON lines.
+    pub(crate) format: LogFormatConfig,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn".to_owned(), format: LogFormatConfig::Text }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormatConfig {
+    /// Readable lines.
+    Text,
+    /// JSON lines.
+    Json,
+}
+
+impl From<LogFormatConfig> for LogFormat {
+    fn from(format: LogFormatConfig) -> Self {
+        match format {
+            LogFormatConfig::Text => Self::Text,
+            LogFormatConfig::Json => Self::Json,
+        }
+    }
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DatabaseConfig {
+    /// `postgres://...`, or `sqlite://...`; `chimera.db` in the data folder where nothing is said.
+    pub(crate) url: Option<String>,
+    /// Connections kept at the most.
+    pub(crate) connections_max: u32,
+    /// A statement that takes longer is given up, in milliseconds.
+    pub(crate) statement_timeout_ms: u64,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self { url: None, connections_max: 8, statement_timeout_ms: 30_000 }
+    }
+}
+
+/// An agent to keep in the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentConfig {
+    /// The persona's SOUL.md.
+    pub(crate) soul: PathBuf,
+    /// How much it may do.
+    #[serde(default)]
+    pub(crate) limits: GovernorLimits,
+}
+
+/// A campaign to keep running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CampaignConfig {
+    /// A short name.
+    pub(crate) slug: String,
+    /// What it is for, in a sentence or two.
+    pub(crate) goal: String,
+    /// The slugs of the agents that post for it.
+    pub(crate) agents: Vec<String>,
+    /// What to watch, as `mcp://SERVER/RESOURCE-URI`.
+    pub(crate) resources: Vec<String>,
+    /// Where to post.
+    pub(crate) channels: Vec<Channel>,
+    /// A signal below this is left alone.
+    #[serde(default = "default_threshold")]
+    pub(crate) relevance_threshold: Score,
+    /// The most one post may cost.
+    #[serde(default = "default_post_budget")]
+    pub(crate) post_budget_usd: Usd,
+    /// Length of its videos, in seconds.
+    #[serde(default = "default_video_seconds")]
+    pub(crate) video_seconds: u32,
+}
+
+const fn default_threshold() -> Score {
+    Campaign::RELEVANCE_THRESHOLD
+}
+
+const fn default_post_budget() -> Usd {
+    Usd::dollars(1)
+}
+
+const fn default_video_seconds() -> u32 {
+    3
+}
+
+/// What flags set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) bind: Option<SocketAddr>,
+}
+
+impl Config {
+    /// How the store is reached.
+    pub(crate) fn store(&self) -> StoreConfig {
+        let file = self.data_dir.0.join("chimera.db");
+        StoreConfig {
+            url: self.database.url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", file.display())),
+            connections_max: self.database.connections_max,
+            statement_timeout_ms: self.database.statement_timeout_ms,
+            tenant: TenantId::DEFAULT,
+        }
+    }
+
+    /// The media folder.
+    pub(crate) fn media_dir(&self) -> PathBuf {
+        self.data_dir.0.join("media")
+    }
+
+    /// Feeds dropped here are read without further configuration.
+    pub(crate) fn feeds_dir(&self) -> PathBuf {
+        self.data_dir.0.join("feeds")
+    }
+}
+
+impl Config {
+    /// A copy that can be shown: what is secret by nature is hidden. Secret references stay; they are only names.
+    pub(crate) fn redacted(mut self) -> Self {
+        if let Some(url) = &self.database.url {
+            self.database.url = Some(match url::Url::parse(url) {
+                Ok(mut parsed) if parsed.password().is_some() => {
+                    let _ = parsed.set_password(Some("redacted"));
+                    parsed.to_string()
+                }
+                _ => url.clone(),
+            });
+        }
+        self.mcp = crate::compose::built_in(&self.mcp);
+        self
+    }
+}

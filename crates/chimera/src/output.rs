@@ -1,0 +1,73 @@
+//! What people and programs see: data on standard output, everything else on standard error.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one module that prints")]
+
+use std::io::{IsTerminal as _, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Prints one line of data.
+pub(crate) fn line(text: &str) {
+    // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints a value as indented JSON.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// Tells the person at the terminal something that is not data.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints rows under headings, fitted to the terminal.
+pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(160);
+    }
+    table.set_header(headings);
+    for row in rows {
+        table.add_row(row.map(|cell| printable(&cell)));
+    }
+    line(&table.to_string());
+}
+
+/// Text of unknown origin without the control characters that could drive a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+}
+
+/// The first `chars` characters of a text, on one line.
+pub(crate) fn short(text: &str, chars: usize) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if flat.chars().count() <= chars {
+        return printable(&flat);
+    }
+    let cut: String = flat.chars().take(chars.saturating_sub(1)).collect();
+    printable(&format!("{}…", cut.trim_end()))
+}
+
+/// Prints an error with its causes, for people.
+pub(crate) fn error(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+}
+
+/// The wire name of a value that is a plain name, such as a unit variant.
+pub(crate) fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(|s| s.replace('_', " "))).unwrap_or_default()
+}
