@@ -169,10 +169,10 @@ impl Writer {
             });
         let said = |part: Part| text.parts.values().find(|(kind, _)| *kind == part).map(|(_, words)| words.as_str());
         let lower = text.joined.to_lowercase();
-        let beliefs = dice.shuffled("cover-belief", material.beliefs().iter());
+        let beliefs = dice.shuffled("cover-belief", material.beliefs().iter().take(2));
         // A belief that the text speaks of too ties picture and words together.
         let voiced = beliefs.iter().find(|belief| lower.contains(&belief.to_lowercase()));
-        let belief = voiced.copied().or(material.beliefs().first()).map(String::as_str);
+        let belief = voiced.or(beliefs.first()).map(|belief| belief.as_str());
         let headline = (!about.is_empty()).then_some(about);
         let order = if material.voice.sober {
             vec![headline, belief]

@@ -239,7 +239,12 @@ fn short_form(headline: &str) -> Option<String> {
 fn is_aside(line: &str) -> bool {
     let first_person =
         ["I ", "I'm ", "I’m ", "I've ", "I’ve ", "I'd ", "My "].iter().any(|opening| line.starts_with(opening));
+    // What points back to a sentence before it can't stand alone.
+    let points_back = super::text::words(line).any(|word| {
+        ["that's", "that", "those", "them", "it", "this", "they", "there", "too", "also"].contains(&word.as_str())
+    });
     first_person
+        && !points_back
         && ASIDE_CHARS.contains(&length(line))
         && line.ends_with('.')
         && !line.contains(['\n', '*', '_', '[', ':'])

@@ -95,8 +95,8 @@ pub(super) fn telling(headline: &str, goal: &str, lists: &Words, near: &Nearness
             // A phrase cut out of the middle of a run may lose its noun; whole runs and run ends keep it.
             let keeps_end = start + size == run.len();
             let length_bonus = match size {
-                2 => 0.18,
-                3 => 0.08,
+                2 => 0.3,
+                3 => 0.12,
                 _ => 0.0,
             };
             let known = part.iter().filter(|word| goal_words.contains(&word.to_lowercase())).count();
@@ -200,7 +200,7 @@ pub(super) fn hashtags(
     };
     // One tag says what the post is about, the next whose conversation it joins; then come the lesser ones.
     let (mut own, mut goals) = (of(headline, TAG_NEARNESS_MIN).into_iter(), of(goal, 0.0).into_iter());
-    let order = own.next().into_iter().chain(goals.next()).chain(own).chain(of(details, TAG_NEARNESS_MIN)).chain(goals);
+    let order = own.next().into_iter().chain(goals.next()).chain(own).chain(goals).chain(of(details, TAG_NEARNESS_MIN));
     let mut tags: Vec<String> = Vec::new();
     for tag in order {
         if tags.len() >= count_max {
