@@ -1,0 +1,22 @@
+.PHONY: demo demo-real test verify lint infra-up infra-down
+
+demo: ## watch one agent go from headlines to posts
+	cargo run --locked -p chimera -- demo
+
+demo-real: ## the planner over 5,000 real headlines, with precision and recall
+	cargo test --locked -p chimera --test it -- real_headlines --nocapture
+
+test: ## every test, from bare
+	scripts/test
+
+verify: ## what CI runs
+	.ci/run
+
+lint: ## format, clippy, floors, licences
+	scripts/lint
+
+infra-up: ## a throwaway PostgreSQL that stays up
+	scripts/infra up
+
+infra-down: ## and its end
+	scripts/infra down
