@@ -1,0 +1,7 @@
+//! The servers, as clients see them.
+
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+#[cfg(feature = "studio")]
+mod studio;
