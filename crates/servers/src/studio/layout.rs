@@ -314,3 +314,6 @@ impl Composer<'_> {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,14 +76,26 @@ const CLINGING: [&str; 34] = [
     "its", "my", "no", "of", "on", "or", "our", "so", "that", "the", "their", "to", "we", "why", "with", "you", "your",
 ];
 
-/// Removes what must not be drawn (controls, direction overrides) and joins white space into single spaces.
+/// Accents piled on one letter beyond this many are dropped: they would climb over the rest of the picture.
+const MARKS_MAX: usize = 3;
+
+/// Removes what must not be drawn (controls, direction overrides, piles of accents) and joins white space into single
+/// spaces.
 pub(super) fn clean(text: &str) -> String {
+    let mut marks = 0;
     let kept = text.chars().map(|ch| if ch.is_whitespace() { ' ' } else { ch }).filter(|ch| {
         let steers = matches!(*ch, '\u{200B}' | '\u{200C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}');
-        !ch.is_control() && !steers
+        marks = if is_mark(*ch) { marks + 1 } else { 0 };
+        !ch.is_control() && !steers && marks <= MARKS_MAX
     });
     kept.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The combining diacritical marks of all five Unicode blocks named so.
+fn is_mark(ch: char) -> bool {
+    matches!(ch, '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
+        | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
 }
 
 /// `text` cut at a word's end to at most `count_max` grapheme clusters, with an ellipsis; `None` if it is short enough.

@@ -110,7 +110,7 @@ fn nested(art: &Art, canvas: &mut Canvas<'_>, cell: Area, height: f32, first_col
         if top >= cell.bottom() {
             continue;
         }
-        let body = Area::new(cx - radius, spring - 0.5, radius * 2.0, cell.bottom() - spring + 0.5);
+        let body = Area::new(cx - radius, spring - 1.5, radius * 2.0, cell.bottom() - spring + 1.5);
         canvas.rect(body, color);
         let mut path = PathBuilder::new();
         super::super::canvas::quarter(&mut path, cx, spring, radius, top - spring);

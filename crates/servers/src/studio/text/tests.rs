@@ -56,6 +56,7 @@ fn what_no_face_can_draw_is_dropped_and_named() {
 
 #[test]
 fn cleaning_removes_controls_and_overrides_but_keeps_emoji_sequences() {
+    assert_eq!(clean(&format!("z{}", "\u{301}".repeat(5000))).chars().count(), 1 + MARKS_MAX);
     assert_eq!(clean("a\u{202E}b\u{0}\n\t c \u{1F469}\u{200D}\u{1F3A8}"), "ab c \u{1F469}\u{200D}\u{1F3A8}");
 }
 
