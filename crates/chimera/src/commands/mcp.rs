@@ -3,11 +3,15 @@
 use std::{process::ExitCode, sync::Arc};
 
 use chimera_domain::Ambient;
-use chimera_servers::{FeedSource, FeedsServer, SandboxServer, StudioServer};
+use chimera_servers::{
+    feeds::{FeedSource, FeedsConfig, FeedsServer},
+    sandbox::SandboxServer,
+    studio::StudioServer,
+};
 use clap::{Args, Subcommand};
 use rmcp::{ServiceExt as _, transport::stdio};
 
-use crate::{cli::Global, compose, config::Config, system::SystemAmbient};
+use crate::{cli::Global, compose, config::Config, lifecycle::Lifecycle, system::SystemAmbient};
 
 /// Serve one of Chimera's own MCP servers over standard input and output.
 #[derive(Debug, Args)]
@@ -36,24 +40,26 @@ impl Options {
         let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
         match self.server {
             Server::Feeds { feeds } => {
-                let server = FeedsServer::new(with_feeds(&config, &feeds)?, ambient)?;
+                let lifecycle = Lifecycle::default();
+                let feeds = with_feeds(&config, &feeds)?;
+                let server = FeedsServer::start(&feeds, ambient, &lifecycle.tracker, lifecycle.cancel.child_token())?;
                 server.serve(stdio()).await?.waiting().await?;
+                lifecycle.stop().await;
             }
             Server::Studio => {
                 let (mind, _) = compose::choose_mind(&config)?;
-                StudioServer::new(config.studio.clone(), mind)?.serve(stdio()).await?.waiting().await?;
+                StudioServer::new(config.studio.clone())?.with_mind(mind).serve(stdio()).await?.waiting().await?;
             }
             Server::Sandbox => {
                 compose::make_folder(&config.data_dir.0)?;
-                let server = SandboxServer::open(compose::sandbox_config(&config), ambient).await?;
-                server.serve(stdio()).await?.waiting().await?;
+                SandboxServer::open(compose::sandbox_config(&config), ambient).await?.serve_stdio().await?;
             }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn with_feeds(config: &Config, given: &[String]) -> anyhow::Result<chimera_servers::FeedsConfig> {
+fn with_feeds(config: &Config, given: &[String]) -> anyhow::Result<FeedsConfig> {
     let mut feeds = compose::feeds_config(config)?;
     for (index, text) in given.iter().enumerate() {
         let (name, source) = match text.split_once('=') {

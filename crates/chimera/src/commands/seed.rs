@@ -61,18 +61,18 @@ pub(crate) async fn plant(
     let file = folder.join(format!("{}.xml", scenario.name));
     std::fs::write(&file, scenario.feed).with_context(|| format!("writing {}", file.display()))?;
     let agent = seed::agent(store, FAE, "the built-in persona", GovernorLimits::default(), ambient).await?;
-    let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, scenario.name);
+    let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, &[scenario.name.to_owned()]);
     seed::campaign(store, &campaign, ambient).await?;
     Ok(())
 }
 
-/// A campaign on Instagram that watches one feed.
-pub(crate) fn campaign(slug: &str, goal: &str, agent: &str, feed: &str) -> CampaignConfig {
+/// A campaign on Instagram that watches feeds.
+pub(crate) fn campaign(slug: &str, goal: &str, agent: &str, feeds: &[String]) -> CampaignConfig {
     CampaignConfig {
         slug: slug.to_owned(),
         goal: goal.to_owned(),
         agents: vec![agent.to_owned()],
-        resources: vec![chimera_servers::feed_resource(feed)],
+        resources: feeds.iter().map(|f| format!("mcp://feeds/feed://{}", slug_of(f))).collect(),
         channels: vec![Channel::Instagram],
         relevance_threshold: chimera_domain::Campaign::RELEVANCE_THRESHOLD,
         post_budget_usd: Usd::dollars(1),

@@ -17,9 +17,9 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(false, self.bind)?;
-        let house = House::build(config).await?;
-        seed::configured(&house.store, &house.config, &*house.ambient).await?;
         let lifecycle = Lifecycle::listen()?;
+        let house = House::build(config, &lifecycle).await?;
+        seed::configured(&house.store, &house.config, &*house.ambient).await?;
         let address = house.start_console(&lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("console   {address}"));

@@ -5,11 +5,15 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context as _;
 use chimera_domain::Ambient;
 use chimera_llm::Mind;
-use chimera_mcp::{Cost, Host, HostConfig, InProcessServers, RoleConfig, ServerConfig};
-use chimera_servers::{FeedSource, FeedsConfig, FeedsServer, SandboxConfig, SandboxServer, StudioServer};
+use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
+use chimera_servers::{
+    feeds::{FeedSource, FeedsConfig, FeedsServer},
+    sandbox::{SandboxConfig, SandboxServer},
+    studio::StudioServer,
+};
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::{config::Config, lifecycle::Lifecycle};
 
 /// The names of our own servers.
 pub(crate) const OWN: [&str; 3] = ["feeds", "studio", "sandbox"];
@@ -18,7 +22,7 @@ pub(crate) const OWN: [&str; 3] = ["feeds", "studio", "sandbox"];
 pub(crate) fn built_in(given: &HostConfig) -> HostConfig {
     let mut config = given.clone();
     for name in OWN {
-        config.servers.entry(name.to_owned()).or_insert_with(|| ServerConfig::in_process());
+        config.servers.entry(name.to_owned()).or_insert_with(|| ServerConfig::new(TransportConfig::InProcess));
     }
     for (name, role) in roles() {
         config.roles.entry(name.to_owned()).or_insert(role);
@@ -134,13 +138,20 @@ pub(crate) fn sandbox_config(config: &Config) -> SandboxConfig {
 }
 
 /// The host, with our own servers registered.
-pub(super) async fn host(config: &Config, mind: Arc<dyn Mind>, ambient: Arc<dyn Ambient>) -> anyhow::Result<Host> {
-    let feeds = FeedsServer::new(feeds_config(config)?, ambient.clone())?;
-    let studio = StudioServer::new(config.studio.clone(), mind)?;
+pub(super) async fn host(
+    config: &Config,
+    mind: Arc<dyn Mind>,
+    ambient: Arc<dyn Ambient>,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<Host> {
+    let feeds = feeds_config(config)?;
+    let feeds = FeedsServer::start(&feeds, ambient.clone(), &lifecycle.tracker, lifecycle.cancel.child_token())?;
+    let studio = StudioServer::new(config.studio.clone())?.with_mind(mind);
     let sandbox = SandboxServer::open(sandbox_config(config), ambient.clone()).await?;
-    let own = InProcessServers::new()
-        .with("feeds", move || feeds.clone())
-        .with("studio", move || studio.clone())
-        .with("sandbox", move || sandbox.clone());
-    Ok(Host::new(built_in(&config.mcp), own, ambient)?)
+    let host = Host::builder(built_in(&config.mcp), ambient)
+        .in_process("feeds", move || feeds.clone())
+        .in_process("studio", move || studio.clone())
+        .in_process("sandbox", move || sandbox.clone())
+        .build()?;
+    Ok(host)
 }

@@ -68,11 +68,11 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
 
 impl House {
     /// Builds everything that the roles share.
-    pub(crate) async fn build(config: Config) -> anyhow::Result<Self> {
+    pub(crate) async fn build(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
         let store = make_store(&config).await?;
         let (mind, mind_choice) = choose_mind(&config)?;
-        let host = Arc::new(edge::host(&config, mind.clone(), ambient.clone()).await?);
+        let host = Arc::new(edge::host(&config, mind.clone(), ambient.clone(), lifecycle).await?);
         let blobs = Blobs::new(config.media_dir());
         Ok(Self { config, store, bus: Arc::new(InProcessBus::new()), host, mind, mind_choice, blobs, ambient })
     }

@@ -11,7 +11,7 @@ use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
 use chimera_planner::PlannerConfig;
-use chimera_servers::{FeedsConfig, SandboxConfig, StudioConfig};
+use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
 use chimera_telemetry::LogFormat;
 use chimera_worker::{PublisherConfig, SweeperConfig, WorkerConfig};

@@ -5,7 +5,7 @@ mod summary;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
 
-use chimera_servers::FeedSource;
+use chimera_servers::feeds::FeedSource;
 use clap::Args;
 
 use crate::{
@@ -22,15 +22,15 @@ use crate::{
 use progress::Progress;
 use summary::Summary;
 
-/// The campaign of a demo on a feed of the operator's.
-const OWN_FEED: &str = "demo";
+/// The campaign of a demo on feeds of the operator's.
+const CAMPAIGN: &str = "demo";
 
 /// Watch an agent go from headlines to posts, with nothing set up.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// A real feed to run on, instead of the one that ships with the binary
+    /// A real feed to run on, instead of the one that ships with the binary; may be repeated
     #[arg(long, value_name = "FILE_OR_URL")]
-    feed: Option<String>,
+    feed: Vec<String>,
     /// What the agent looks for, in words
     #[arg(long, value_name = "TEXT")]
     goal: Option<String>,
@@ -53,8 +53,8 @@ impl Options {
         let began = Instant::now();
         let config = self.config(global)?;
         self.plant(&config).await?;
-        let house = House::build(config).await?;
         let lifecycle = Lifecycle::listen()?;
+        let house = House::build(config, &lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("data      {}", house.config.data_dir.0.display()));
         let console = if self.once { None } else { Some(house.start_console(&lifecycle).await?) };
@@ -94,10 +94,16 @@ impl Options {
         config.sandbox.seed = self.seed;
         config.sweeper.interval_ms = 500;
         config.sweeper.waiting_ms = 2_000;
-        if let Some(feed) = &self.feed {
-            config.feeds.feeds.push(FeedSource::new(OWN_FEED, compose::feed_source(feed)?));
+        for (name, feed) in self.own_feeds() {
+            config.feeds.allow_private |= is_loopback(feed);
+            config.feeds.feeds.push(FeedSource::new(name, compose::feed_source(feed)?));
         }
         Ok(config)
+    }
+
+    /// The operator's feeds, each with a name.
+    fn own_feeds(&self) -> impl Iterator<Item = (String, &String)> {
+        self.feed.iter().enumerate().map(|(index, feed)| (format!("demo-{}", index + 1), feed))
     }
 
     /// Brings in persona, campaign and feed.
@@ -105,14 +111,14 @@ impl Options {
         let ambient = &SystemAmbient;
         let store = compose::make_store(config).await?;
         let [scenario] = &SCENARIOS;
-        match &self.feed {
-            None => plant(&store, config, scenario, ambient).await?,
-            Some(_) => {
-                let limits = chimera_domain::GovernorLimits::default();
-                let agent = seed::agent(&store, FAE, "the built-in persona", limits, ambient).await?;
-                let goal = self.goal.as_deref().unwrap_or(scenario.goal);
-                seed::campaign(&store, &campaign(OWN_FEED, goal, &agent.persona_slug, OWN_FEED), ambient).await?;
-            }
+        if self.feed.is_empty() {
+            plant(&store, config, scenario, ambient).await?;
+        } else {
+            let limits = chimera_domain::GovernorLimits::default();
+            let agent = seed::agent(&store, FAE, "the built-in persona", limits, ambient).await?;
+            let goal = self.goal.as_deref().unwrap_or(scenario.goal);
+            let feeds: Vec<String> = self.own_feeds().map(|(name, _)| name).collect();
+            seed::campaign(&store, &campaign(CAMPAIGN, goal, &agent.persona_slug, &feeds), ambient).await?;
         }
         store.close().await;
         Ok(())
@@ -147,4 +153,14 @@ fn scratch_folder() -> PathBuf {
     use chimera_domain::Ambient as _;
     let stamp = SystemAmbient.now().format("%Y%m%d-%H%M%S");
     std::env::temp_dir().join(format!("chimera-demo-{stamp}-{}", std::process::id()))
+}
+
+/// Whether an operator named a feed on this very machine, which the feeds server would otherwise refuse to fetch.
+fn is_loopback(feed: &str) -> bool {
+    match url::Url::parse(feed).ok().and_then(|u| u.host().map(|h| h.to_owned())) {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }

@@ -1,0 +1,98 @@
+//! Mistakes: each is told in one screen, with the way out, and never by a panic.
+
+use std::net::TcpListener;
+
+use crate::chimera::{Chimera, Ended};
+
+/// A terminal's worth of lines.
+const SCREEN: usize = 24;
+
+fn refused(ended: &Ended, needles: &[&str]) {
+    let told = &ended.stderr;
+    assert!(!ended.ok, "it succeeded:\n{told}");
+    assert!(!told.contains("panicked"), "{told}");
+    assert!(told.lines().count() <= SCREEN, "more than a screen:\n{told}");
+    assert!(told.contains("error: "), "{told}");
+    for needle in needles {
+        assert!(told.contains(needle), "no {needle:?} in:\n{told}");
+    }
+}
+
+#[test]
+fn a_broken_soul_names_file_line_and_key() {
+    let chimera = Chimera::new();
+    let soul = chimera.file("fae.md", "---\nname: Fae\nslug: FAE\nvoice_traits: [a]\ncharacter_reference_id: c\ndisclosure: AI\n---\n");
+    let config = chimera.file("chimera.yaml", &format!("agents:\n  - soul: {}\n", soul.display()));
+    let ended = chimera.run(&["--config", config.to_str().unwrap(), "up", "--bind", "127.0.0.1:0"]);
+    refused(&ended, &["fae.md", "line 3", "`slug`", "a-z"]);
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest() {
+    let chimera = Chimera::new();
+    let config = chimera.file("chimera.yaml", "judge:\n  threshold: {}\n");
+    let ended = chimera.run(&["--config", config.to_str().unwrap(), "config", "check"]);
+    refused(&ended, &["judge.threshold", "did you mean `thresholds`?"]);
+    let mut command = chimera.command(&["config", "check"]);
+    command.env("CHIMERA_PLANNER__SCORE_BACH", "5");
+    refused(&Ended::of(command.output().unwrap()), &["planner.score_bach", "score_batch"]);
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let chimera = Chimera::new();
+    refused(&chimera.run(&["--config", "nowhere.yaml", "config", "check"]), &["nowhere.yaml", "--config"]);
+}
+
+#[test]
+fn a_feed_that_is_no_feed_is_named() {
+    let chimera = Chimera::new();
+    let page = chimera.file("page.html", "<!doctype html><html><head><title>Hello</title></head><body>Hi</body></html>");
+    refused(&chimera.run(&["demo", "--once", "--feed", page.to_str().unwrap()]), &["the feed can't be read", "page.html"]);
+    refused(&chimera.run(&["demo", "--once", "--feed", "no-such.xml"]), &["no-such.xml", "https://"]);
+}
+
+#[test]
+fn an_unreachable_feed_is_named() {
+    let chimera = Chimera::new();
+    // A port that was free a moment ago, and on which nobody listens.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/feed.xml");
+    refused(&chimera.run(&["demo", "--once", "--feed", &url]), &["the feed can't be read", &url]);
+}
+
+#[test]
+fn an_unwritable_data_folder_is_named() {
+    let chimera = Chimera::new();
+    let file = chimera.file("a-file", "");
+    let folder = file.join("data");
+    refused(&chimera.run(&["--data-dir", folder.to_str().unwrap(), "up", "--bind", "127.0.0.1:0"]), &["a-file/data", "--data-dir"]);
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let chimera = Chimera::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    refused(&chimera.run(&["up", "--bind", &address]), &[&address, "--bind"]);
+    refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["0.0.0.0", "sign-in"]);
+}
+
+#[test]
+fn commands_that_read_say_where_nothing_is() {
+    let chimera = Chimera::new();
+    for args in [["status"].as_slice(), &["worker", "check-queue"], &["judge", "view-queue"], &["planner", "view-signals"]] {
+        refused(&chimera.run(args), &["there is no database in", "chimera demo"]);
+    }
+    assert!(!chimera.data().exists(), "a command that reads must not make a database");
+}
+
+#[test]
+fn bad_lines_are_numbered() {
+    let chimera = Chimera::new();
+    let lines = chimera.file("lines.jsonl", "{\"headline\": \"a\"}\n\n{\"nothing\": 1}\n");
+    let input = lines.to_str().unwrap();
+    refused(&chimera.run(&["planner", "score", "--goal", "fashion", "--input", input]), &["line 3", "headline"]);
+    refused(&chimera.run(&["planner", "score", "--goal", " ", "--input", input]), &["--goal"]);
+    refused(&chimera.run(&["judge", "scan", "--input", "nowhere.jsonl"]), &["nowhere.jsonl"]);
+}

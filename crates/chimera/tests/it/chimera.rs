@@ -1,0 +1,82 @@
+//! Runs the binary in a folder of its own, away from the tester's environment.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a data folder in it, and the binary.
+pub(crate) struct Chimera {
+    folder: TempDir,
+}
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) ok: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Chimera {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Writes a file into the folder and gives its path.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The binary, offline, with nothing of the tester's environment but the path.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chimera"));
+        command.current_dir(self.folder()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("TMPDIR", self.folder()).env("CHIMERA_DATA_DIR", self.data()).args(args);
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        Ended::of(self.command(args).stdin(Stdio::null()).output().unwrap())
+    }
+
+    /// Runs a command that must succeed, and reads its answer.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let ended = self.run(args);
+        assert!(ended.ok, "{args:?} failed:\n{}", ended.stderr);
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}\n{}", ended.stdout))
+    }
+
+    /// Starts a command that stays up.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder().join("up.log")).unwrap();
+        self.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("up.log")).unwrap_or_default()
+    }
+}
+
+impl Ended {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            ok: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The demo: from nothing to posts, and the same each time for one seed.
+
+use serde_json::{Value, json};
+
+use crate::chimera::Chimera;
+
+/// What a run came to, without times and ids.
+fn outcome(chimera: &Chimera) -> Value {
+    let mut posts = chimera.json(&["status", "--json"]);
+    posts.as_object_mut().unwrap().remove("spend_usd");
+    let mut signals: Vec<Value> = chimera
+        .json(&["planner", "view-signals", "--limit", "500", "--json"])
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| json!([s["item"]["id"], s["relevance"], s["why"], s["outcome"], s["taint"]]))
+        .collect();
+    signals.sort_by_key(Value::to_string);
+    json!([posts, signals])
+}
+
+#[test]
+fn it_ends_with_posts_published_awaiting_review_and_rejected() {
+    let (first, second) = (Chimera::new(), Chimera::new());
+    let summary = first.json(&["demo", "--once", "--json", "--seed", "7"]);
+    assert_eq!(summary["signals"]["read"], 40);
+    assert_eq!(summary["signals"]["duplicate"], 3);
+    for outcome in ["published", "awaiting_review", "rejected"] {
+        assert!(summary["posts"][outcome].as_u64().unwrap() >= 1, "no post {outcome}: {summary:#}");
+    }
+    assert_eq!(summary["posts"]["in_progress"], 0);
+    assert_eq!(summary["posts"]["failed"], 0);
+    assert!(summary["wall_ms"].as_u64().is_some() && summary["spend_usd"] == "0");
+    for artifact in summary["artifacts"].as_array().unwrap() {
+        let bytes = std::fs::read(artifact.as_str().unwrap()).unwrap();
+        let known = bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.get(4..8) == Some(b"ftyp".as_slice());
+        assert!(known, "{artifact} is neither a PNG nor an MP4");
+    }
+    judged_rightly(&first);
+    traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
+
+    second.json(&["demo", "--once", "--json", "--seed", "7"]);
+    assert_eq!(outcome(&first), outcome(&second), "one seed, one outcome");
+}
+
+/// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.
+fn judged_rightly(chimera: &Chimera) {
+    let signals = chimera.json(&["planner", "view-signals", "--limit", "500", "--json"]);
+    let hostile = signals.as_array().unwrap().iter().find(|s| s["item"]["title"].as_str().unwrap().starts_with("SYSTEM:"));
+    assert!(!hostile.unwrap()["taint"].as_array().unwrap().is_empty(), "the injection is marked");
+    let tickets = chimera.json(&["judge", "view-queue", "--json"]);
+    assert!(!tickets.as_array().unwrap().is_empty());
+    let ticket = tickets[0]["id"].as_str().unwrap();
+    assert!(chimera.run(&["judge", "reject-ticket", ticket, "--by", "ada", "--note", "not today"]).ok);
+    let late = chimera.run(&["judge", "approve-ticket", ticket, "--by", "bob"]);
+    assert!(!late.ok && late.stderr.contains("ada"), "the second reviewer is told who was first: {}", late.stderr);
+}
+
+fn traced_to_the_end(chimera: &Chimera, id: &str) {
+    let trace = chimera.json(&["trace", id, "--json"]);
+    for part in ["tasks", "artifacts", "decisions", "publications", "tool_calls"] {
+        assert!(!trace[part].as_array().unwrap().is_empty(), "no {part} in {trace:#}");
+    }
+    assert!(trace["signal"]["item"]["title"].is_string());
+    let published = trace["publications"][0]["state"] == "CONFIRMED";
+    assert!(published, "{trace:#}");
+    let tools: Vec<_> = trace["tool_calls"].as_array().unwrap().iter().map(|c| c["tool"].as_str().unwrap()).collect();
+    for tool in ["generate_text", "generate_image", "generate_video", "publish_post"] {
+        assert!(tools.contains(&tool), "{tool} is not among {tools:?}");
+    }
+    let text = chimera.run(&["trace", id]);
+    assert!(text.ok && text.stdout.contains("publication CONFIRMED"), "{}", text.stdout);
+}
