@@ -62,6 +62,8 @@ pub(super) struct Frame {
 pub(super) struct Setter<'a> {
     pub(super) library: &'a Library,
     pub(super) identity: &'a Identity,
+    /// Whether the headline's last line takes the emphasis colour.
+    pub(super) emphasis: bool,
     pub(super) dropped: Vec<String>,
     pub(super) shortened: Vec<&'static str>,
 }
@@ -204,8 +206,11 @@ impl Setter<'_> {
             y += self.kicker_height(kicker) + kicker_gap(block.headline.size);
         }
         let mut order = 1.0;
-        for path in self.outlines(&block.headline, x, y, width, align) {
-            layers.push(Layer { drawing: Drawing::Shape { path, color: scheme.text }, enters: Some(order) });
+        let lines = self.outlines(&block.headline, x, y, width, align);
+        let last = lines.len().saturating_sub(1);
+        for (at, path) in lines.into_iter().enumerate() {
+            let color = if self.emphasis && at == last && at > 0 { scheme.spark } else { scheme.text };
+            layers.push(Layer { drawing: Drawing::Shape { path, color }, enters: Some(order) });
             order += 1.0;
         }
         y += block.headline.height + block.headline.size * DESCENT * 0.6;

@@ -63,7 +63,7 @@ pub(super) fn compose(
         if !captioned {
             words.caption = None;
         }
-        let setter = Setter { library, identity, dropped: Vec::new(), shortened: Vec::new() };
+        let setter = Setter { library, identity, emphasis: false, dropped: Vec::new(), shortened: Vec::new() };
         let margin = identity.margin * WIDTH;
         let dice = dice.clone();
         let mut composer = Composer { setter, words, format, scheme, margin, dice, layers: Vec::new(), crowded: false };
@@ -275,15 +275,24 @@ impl Composer<'_> {
         Some(())
     }
 
+    /// The ground, a little nearer to the text's colour; or, where that would cost the text its contrast, further away.
+    fn tone(&self, share: f32) -> Rgb {
+        let Scheme { ground, text, quiet, spark, .. } = self.scheme;
+        let nearer = ground.mix(text, share);
+        if quiet.contrast(nearer) >= TEXT_CONTRAST && spark.contrast(nearer) >= 3.6 {
+            return nearer;
+        }
+        let palette = self.setter.identity.palette;
+        let lighter = palette.paper.contrast(text) > palette.deep.contrast(text);
+        ground.mix(if lighter { palette.paper } else { palette.deep }, share * 1.8)
+    }
+
     /// The headline as large as it goes on artwork in tones of the ground.
     fn big_type(&mut self) -> Option<()> {
         let safe = self.safe();
         let gap = self.margin;
-        let tones = [0.05, 0.08, 0.06, 0.1].map(|share| {
-            let tone = self.scheme.ground.mix(self.scheme.text, share);
-            // A tone that would cost the text its contrast is not used.
-            if self.scheme.quiet.contrast(tone) >= TEXT_CONTRAST { tone } else { self.scheme.ground }
-        });
+        let tones = [0.05, 0.08, 0.06, 0.1].map(|share| self.tone(share));
+        self.setter.emphasis = true;
         let (pattern, seed) = (self.setter.identity.pattern, self.dice.bits());
         let art = Art { pattern, seed, ground: self.scheme.ground, colors: tones };
         self.hang(art, Area::new(0.0, 0.0, WIDTH, self.height()), Window::Whole);

@@ -139,6 +139,9 @@ const HUES: [f32; 16] = [12., 24., 36., 48., 62., 85., 140., 158., 178., 205., 2
 /// Dark colours between these hues look like mud, so they are moved to brown or to forest green.
 const MUD: std::ops::Range<f32> = 68.0..132.0;
 
+/// Light colours between these hues glow like a screen test at full chroma.
+const NEON: std::ops::Range<f32> = 165.0..225.0;
+
 /// Builds the palette that the dice choose.
 pub(super) fn palette(dice: &mut Dice) -> Palette {
     let hue = dice.pick(&HUES) + dice.between(-4.0, 4.0);
@@ -149,6 +152,7 @@ pub(super) fn palette(dice: &mut Dice) -> Palette {
         if l < 0.5 && MUD.contains(&h) {
             h = if h < 95.0 { 50.0 } else { 150.0 };
         }
+        let c = if l > 0.7 && NEON.contains(&h) { c * 0.62 } else { c };
         Rgb::from(Oklch { l, c, h })
     });
     let ink = ink.readable_on(paper, 7.0);
