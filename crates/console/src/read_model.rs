@@ -41,7 +41,7 @@ pub struct FleetStatus {
     pub signals: SignalCounts,
     /// Tasks by state.
     pub tasks: BTreeMap<TaskState, u64>,
-    /// What became of the last [`POSTS_SHOWN`] posts.
+    /// What became of the last 500 posts.
     pub posts: PostCounts,
     /// Questions that wait for a person.
     pub tickets_open: u64,
@@ -50,7 +50,7 @@ pub struct FleetStatus {
 }
 
 /// Posts that a status looks at.
-pub const POSTS_SHOWN: u64 = 500;
+pub(crate) const POSTS_SHOWN: u64 = 500;
 
 /// What became of a post, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -26,7 +26,6 @@ struct Shared {
 }
 
 /// Everything the console answers.
-#[must_use]
 pub fn router(store: Store, blobs: Blobs) -> Router {
     Router::new()
         .route("/", get(overview))

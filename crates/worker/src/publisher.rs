@@ -109,7 +109,7 @@ impl Publisher {
             Some(known) => known,
             None => self.attempt(&case, &mut calls).await,
         };
-        self.settlement(case, outcome, calls)
+        self.settlement(&case, outcome, calls)
     }
 
     /// Calls the platform once; an unclear answer is looked up.
@@ -203,14 +203,14 @@ impl Publisher {
         variables
     }
 
-    fn settlement(&self, case: PublishCase, outcome: PublishOutcome, tool_calls: Vec<ToolCall>) -> Settlement {
+    fn settlement(&self, case: &PublishCase, outcome: PublishOutcome, tool_calls: Vec<ToolCall>) -> Settlement {
         let (ticket, alert) = match &outcome {
             PublishOutcome::Unknown { error } => (
-                Some(self.ticket(&case, error)),
-                Some(self.alert(&case, AlertKind::PublishUnknown, "outcome_unknown", error)),
+                Some(self.ticket(case, error)),
+                Some(self.alert(case, AlertKind::PublishUnknown, "outcome_unknown", error)),
             ),
             PublishOutcome::Refused { error } => {
-                (None, Some(self.alert(&case, AlertKind::DeadLetter, "publish_refused", error)))
+                (None, Some(self.alert(case, AlertKind::DeadLetter, "publish_refused", error)))
             }
             PublishOutcome::Confirmed { .. } | PublishOutcome::Absent { .. } => (None, None),
         };
