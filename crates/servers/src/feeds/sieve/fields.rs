@@ -65,8 +65,10 @@ pub(super) enum Level {
 /// How the text of a field is to be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A value such as a date or a link.
+    /// A value such as a link.
     Value,
+    /// A time.
+    Date,
     /// Prose, which may be HTML.
     Prose,
     /// Atom prose that is plain text.
@@ -130,7 +132,7 @@ impl Field {
             self.names.push(name.to_owned());
             ("", name.to_owned())
         };
-        if self.kind != Kind::Value && self.content.len() + name.len() < FIELD_BYTES_MAX {
+        if !matches!(self.kind, Kind::Value | Kind::Date) && self.content.len() + name.len() < FIELD_BYTES_MAX {
             self.content.extend(["<", slash, &name, ">"]);
         }
     }
@@ -145,20 +147,14 @@ pub(super) fn field(
     get: &dyn Fn(&str) -> Option<String>,
     writer: &Writer,
 ) -> Option<Field> {
-    if words == Vocabulary::Media && level == Level::Item {
-        return match name {
-            "title" => Some(Field::new("media:title", Kind::Prose)),
-            "description" => Some(Field::new("media:description", Kind::Prose)),
-            _ => None,
-        };
-    }
     let field = match (family, level) {
+        (_, Level::Item) if words == Vocabulary::Media => media(family, name),
         (Family::Rss, Level::Feed) => rss_feed(words, name),
         (Family::Rss, Level::Item) => rss_item(words, name, get),
         (Family::Atom, Level::Feed) if words == Vocabulary::Core => atom_feed(name, get),
         (Family::Atom, Level::Item) if words == Vocabulary::Core => atom_item(name, get),
         (Family::Atom, Level::Item) if words == Vocabulary::DublinCore => match name {
-            "date" => Some(Field::new("published", Kind::Value).fallback()),
+            "date" => Some(Field::new("published", Kind::Date).fallback()),
             _ => None,
         },
         (Family::Atom, _) => None,
@@ -192,12 +188,12 @@ fn rss_item(words: Vocabulary, name: &str, get: &dyn Fn(&str) -> Option<String>)
         }
         (Vocabulary::Content, "encoded") => Some(Field::new("content:encoded", Kind::Prose)),
         (Vocabulary::Atom, "content") => Some(Field::new("content:encoded", Kind::Prose).fallback()),
-        (Vocabulary::Core, "pubDate") => Some(Field::new("pubDate", Kind::Value)),
+        (Vocabulary::Core, "pubDate") => Some(Field::new("pubDate", Kind::Date)),
         // As `updated`, these are read when there is no `pubDate` or it cannot be understood.
         (Vocabulary::DublinCore, "date" | "created" | "issued") | (Vocabulary::Atom, "published") => {
-            Some(Field::new("updated", Kind::Value).fallback())
+            Some(Field::new("updated", Kind::Date).fallback())
         }
-        (Vocabulary::Core | Vocabulary::Atom, "updated") => Some(Field::new("updated", Kind::Value)),
+        (Vocabulary::Core | Vocabulary::Atom, "updated") => Some(Field::new("updated", Kind::Date)),
         (Vocabulary::Core, "category") | (Vocabulary::DublinCore, "subject") => {
             Some(Field::new("category", Kind::Value))
         }
@@ -223,16 +219,27 @@ fn atom_item(name: &str, get: &dyn Fn(&str) -> Option<String>) -> Option<Field> 
             Some(prose("content", get).with("xml:lang", get("xml:lang")))
         }
         "link" => Some(Field::new("link", Kind::Value).with("href", get("href")).with("rel", get("rel"))),
-        "published" | "pubDate" => Some(Field::new("published", Kind::Value)),
+        "published" | "pubDate" => Some(Field::new("published", Kind::Date)),
         // The words of Atom 0.3.
-        "issued" | "created" => Some(Field::new("published", Kind::Value).fallback()),
-        "updated" => Some(Field::new("updated", Kind::Value)),
-        "modified" => Some(Field::new("updated", Kind::Value).fallback()),
+        "issued" | "created" => Some(Field::new("published", Kind::Date).fallback()),
+        "updated" => Some(Field::new("updated", Kind::Date)),
+        "modified" => Some(Field::new("updated", Kind::Date).fallback()),
         "category" => Some(
             Field::new("category", Kind::Value).with("term", get("term").or(get("label"))).with("label", get("label")),
         ),
         _ => None,
     }
+}
+
+/// What a video site has to say about an item, where nobody else says it.
+fn media(family: Family, name: &str) -> Option<Field> {
+    let field = match (name, family) {
+        ("title", _) => Field::new("title", Kind::Prose),
+        ("description", Family::Rss) => Field::new("description", Kind::Prose),
+        ("description", Family::Atom) => Field::new("summary", Kind::Prose),
+        _ => return None,
+    };
+    Some(field.fallback())
 }
 
 /// The address in an Atom link inside of RSS, when it is that of the item itself.

@@ -1,10 +1,13 @@
 //! Writes the plain feed that comes out of the sieve.
 
+use std::borrow::Cow;
+
 use quick_xml::escape::escape;
 use url::Url;
 
 use super::Family;
 use super::fields::{Field, Kind};
+use crate::feeds::date;
 
 /// The feed as written so far.
 #[derive(Debug, Default)]
@@ -22,13 +25,8 @@ impl Writer {
     pub(super) fn begin(&mut self, family: Family, base: Option<String>, language: Option<String>) {
         self.family = Some(family);
         self.out.push_str(match family {
-            Family::Rss => {
-                "<rss version=\"2.0\" xmlns:content=\"http://purl.org/rss/1.0/modules/content/\" \
-                 xmlns:media=\"http://search.yahoo.com/mrss/\""
-            }
-            Family::Atom => {
-                "<feed xmlns=\"http://www.w3.org/2005/Atom\" xmlns:media=\"http://search.yahoo.com/mrss/\""
-            }
+            Family::Rss => r#"<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/""#,
+            Family::Atom => r#"<feed xmlns="http://www.w3.org/2005/Atom""#,
         });
         self.base(base);
         if let Some(language) = language {
@@ -74,7 +72,11 @@ impl Writer {
         if self.family == Some(Family::Atom) && matches!(field.kind, Kind::Prose | Kind::Xhtml) {
             self.attribute("type", "html");
         }
-        self.out.extend([">", &escape(&field.content), "</", field.name, ">"]);
+        let content = match field.kind {
+            Kind::Date => date::complete(&field.content),
+            _ => Cow::Borrowed(&*field.content),
+        };
+        self.out.extend([">", &escape(content), "</", field.name, ">"]);
         if !in_item {
             self.whole = self.out.len();
         }
