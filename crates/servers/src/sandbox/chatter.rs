@@ -63,7 +63,7 @@ impl Comment {
         let mut dice = Dice::new(seed, &["comment", content_hash, &index.to_string()]);
         let kind = kind(&mut dice);
         let topics = topics.iter().map(String::as_str).collect::<Vec<_>>();
-        let topic = dice.pick(&topics).unwrap_or("this");
+        let topic = dice.pick(&topics);
         let author = expand("<first>_<second><digit><digit>", &mut dice, topic);
         let text = expand(&format!("<{}>", kind.symbol()), &mut dice, topic);
         Self { kind, author, text }
@@ -80,16 +80,16 @@ fn kind(dice: &mut Dice) -> CommentKind {
     CommentKind::Praise
 }
 
-/// Replaces every `<symbol>` of the template by one of its productions, over and over. The grammar has no cycles, so
-/// this ends; text in angle brackets that is no symbol stays as it is.
-fn expand(template: &str, dice: &mut Dice, topic: &str) -> String {
+/// Replaces every `<symbol>` of the template by one of its productions, over and over, and `{topic}` by the topic;
+/// without a topic, productions that need one are left out. The grammar has no cycles, so this ends; text in angle
+/// brackets that is no symbol stays as it is.
+fn expand(template: &str, dice: &mut Dice, topic: Option<&str>) -> String {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
-        let production =
-            after.split_once('>').and_then(|(symbol, tail)| Some((symbol, dice.pick(productions(symbol))?, tail)));
-        if let Some((_, production, tail)) = production {
+        let production = after.split_once('>').and_then(|(symbol, tail)| Some((choose(symbol, dice, topic)?, tail)));
+        if let Some((production, tail)) = production {
             text.push_str(&expand(production, dice, topic));
             rest = tail;
         } else {
@@ -98,7 +98,12 @@ fn expand(template: &str, dice: &mut Dice, topic: &str) -> String {
         }
     }
     text.push_str(rest);
-    text.replace("{topic}", topic)
+    text.replace("{topic}", topic.unwrap_or_default())
+}
+
+fn choose(symbol: &str, dice: &mut Dice, topic: Option<&str>) -> Option<&'static str> {
+    let fit = productions(symbol).iter().copied().filter(|text| topic.is_some() || !text.contains("{topic}"));
+    dice.pick(&fit.collect::<Vec<_>>())
 }
 
 fn productions(symbol: &str) -> &'static [&'static str] {
@@ -152,7 +157,14 @@ fn productions(symbol: &str) -> &'static [&'static str] {
         ],
         "wow" => &["Wow.", "Okay!", "Oh my.", "Stop it.", "Finally.", "Yes!"],
         "like" => &["I love", "Can't get enough of", "So here for", "Obsessed with", "Really like"],
-        "thing" => &["this", "this look at {topic}", "your {topic} posts", "the way you show {topic}", "that picture"],
+        "thing" => &[
+            "this",
+            "this post",
+            "this look at {topic}",
+            "your {topic} posts",
+            "the way you show {topic}",
+            "that picture",
+        ],
         "more" => &["Keep going.", "What's next?", "You have an eye for it.", "Sent it to my sister."],
         "end" => &["!", ".", " <3", "!!", " :)"],
         "time" => &["day", "week", "weekend", "season", "year"],
@@ -203,6 +215,14 @@ mod tests {
         }
         let texts = comments.iter().map(|comment| &comment.text).collect::<BTreeSet<_>>();
         assert!(texts.len() > 250, "{} different texts", texts.len());
+    }
+
+    #[test]
+    fn without_a_topic_nothing_is_missing() {
+        for n in 0..2_000 {
+            let text = Comment::of(11, "hash", n, &[]).text;
+            assert!(!text.contains("  ") && !text.ends_with(' ') && !text.contains('{'), "{text:?}");
+        }
     }
 
     #[test]

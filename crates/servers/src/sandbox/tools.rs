@@ -6,7 +6,10 @@ use rmcp::{
     handler::server::common::{schema_for_output, schema_for_type},
     model::{JsonObject, Tool, ToolAnnotations},
 };
-use schemars::JsonSchema;
+use schemars::{
+    JsonSchema, Schema,
+    transform::{RestrictFormats, Transform as _},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -67,38 +70,38 @@ impl SandboxTool {
                 "Publish a post",
                 "Publishes a post on one channel. Give every intent its own idempotency_key and repeat it on every \
                  attempt: a key that is known returns the post it made.",
-                schema_for_type::<PublishPostInput>(),
+                input_schema::<PublishPostInput>(),
                 output_schema::<PublishPostOutput>(),
             ),
             Self::Reply => (
                 "Reply",
                 "Answers a post or comment on its channel. The idempotency_key works as in publish_post.",
-                schema_for_type::<ReplyInput>(),
+                input_schema::<ReplyInput>(),
                 output_schema::<PublishPostOutput>(),
             ),
             Self::FindPost => (
                 "Find a post",
                 "Finds a post by the idempotency_key it was made with, or by post_id. Ask this after a publish_post \
                  whose answer never came.",
-                schema_for_type::<FindPostInput>(),
+                input_schema::<FindPostInput>(),
                 output_schema::<FindPostOutput>(),
             ),
             Self::ListPosts => (
                 "List posts",
                 "Lists posts, newest first, in pages.",
-                schema_for_type::<ListPostsInput>(),
+                input_schema::<ListPostsInput>(),
                 output_schema::<ListPostsOutput>(),
             ),
             Self::DeletePost => (
                 "Delete a post",
                 "Deletes a post; deleting it again changes nothing.",
-                schema_for_type::<DeletePostInput>(),
+                input_schema::<DeletePostInput>(),
                 output_schema::<DeletePostOutput>(),
             ),
             Self::GetEngagement => (
                 "Get engagement",
                 "Reads likes, comments, shares and views of up to 100 posts at once.",
-                schema_for_type::<EngagementInput>(),
+                input_schema::<EngagementInput>(),
                 output_schema::<EngagementOutput>(),
             ),
         };
@@ -147,12 +150,23 @@ pub(super) enum Answer<T> {
     Failed(ErrorAnswer),
 }
 
+fn input_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
+    Arc::new(standard(JsonObject::clone(&schema_for_type::<T>())))
+}
+
 /// Clients check error results against the output schema too, so it covers both. They also want an object at the
 /// root, which a choice between two objects does not say by itself.
 fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
-    let mut schema = JsonObject::clone(&schema_for_output::<Answer<T>>());
+    let mut schema = standard(JsonObject::clone(&schema_for_output::<Answer<T>>()));
     schema.insert("type".to_owned(), "object".into());
     Arc::new(schema)
+}
+
+/// Drops Rust's own formats (`uint64`): JavaScript clients warn about each one they don't know.
+fn standard(schema: JsonObject) -> JsonObject {
+    let mut schema = Schema::from(schema);
+    RestrictFormats::default().transform(&mut schema);
+    std::mem::take(schema.ensure_object())
 }
 
 #[cfg(test)]
@@ -167,6 +181,18 @@ mod tests {
             assert_eq!(tool.as_str().parse::<SandboxTool>().unwrap(), *tool);
             assert!(error.contains(tool.as_str()));
         }
+    }
+
+    #[test]
+    fn schemas_keep_to_the_standard() {
+        for tool in SandboxTool::ALL {
+            let tool = tool.describe(true);
+            let schemas = serde_json::to_string(&(&tool.input_schema, &tool.output_schema)).unwrap();
+            assert!(!schemas.contains("uint"), "{}: {schemas}", tool.name);
+            assert_eq!(tool.input_schema.get("additionalProperties"), Some(&false.into()), "{}", tool.name);
+        }
+        let published = serde_json::to_string(&SandboxTool::PublishPost.describe(true).output_schema).unwrap();
+        assert!(published.contains("date-time"));
     }
 
     #[test]
