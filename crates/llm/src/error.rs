@@ -13,12 +13,16 @@ pub enum MindError {
     RateLimited {
         /// How long the API asks callers to wait; `None` when it doesn't say. A daily quota gives an hour.
         retry_after: Option<Duration>,
+        /// What earlier calls for the same ask cost.
+        spent: Usd,
     },
     /// Not reached, too slow, or out of order on its side.
     #[error("the model can't be reached: {trouble}")]
     Unavailable {
         /// What was seen.
         trouble: Trouble,
+        /// What earlier calls for the same ask cost.
+        spent: Usd,
         /// What lies beneath, if anything.
         #[source]
         source: Option<Box<dyn Error + Send + Sync>>,
@@ -72,6 +76,8 @@ pub enum MindError {
         said: String,
         /// What an operator can do.
         advice: &'static str,
+        /// What earlier calls for the same ask cost.
+        spent: Usd,
     },
     /// The mind is set up wrongly.
     #[error("the mind is set up wrongly: {problem}")]
@@ -141,6 +147,14 @@ pub enum ConfigProblem {
         /// What would be right.
         default: &'static str,
     },
+    /// No model has such a name.
+    #[error("`{key}` must be a model's name such as gemini-3.8-flash, found {found:?}")]
+    BadModel {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+    },
     /// The price table can't be read.
     #[error("the price table {} can't be used: {problem}", .path.as_ref().map_or("built into the program".into(), |p| p.display().to_string()))]
     Prices {
@@ -190,7 +204,7 @@ impl MindError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::RateLimited { retry_after } => Retry::After(retry_after.unwrap_or(UNSAID_WAIT)),
+            Self::RateLimited { retry_after, .. } => Retry::After(retry_after.unwrap_or(UNSAID_WAIT)),
             Self::Unavailable { .. } => Retry::After(OUTAGE_WAIT),
             // A model's next try at a malformed answer is a fresh throw of the dice.
             Self::Malformed { .. } => Retry::Now,
@@ -209,10 +223,11 @@ impl MindError {
             Self::Blocked { spent, .. }
             | Self::Malformed { spent, .. }
             | Self::Truncated { spent, .. }
-            | Self::OverBudget { spent, .. } => *spent,
-            Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Refused { .. } | Self::Config { .. } => {
-                Usd::ZERO
-            }
+            | Self::OverBudget { spent, .. }
+            | Self::RateLimited { spent, .. }
+            | Self::Unavailable { spent, .. }
+            | Self::Refused { spent, .. } => *spent,
+            Self::Config { .. } => Usd::ZERO,
         }
     }
 }

@@ -13,7 +13,7 @@ mod phrases;
 mod rules;
 mod salience;
 mod source;
-mod text;
+pub(crate) mod text;
 mod voice;
 mod wish;
 

@@ -8,7 +8,7 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// Length in Unicode scalar values, as the channels' limits are given.
-pub(super) fn length(text: &str) -> usize {
+pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
 }
 
@@ -18,7 +18,7 @@ pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// One line of visible text: no control or invisible characters, no markup, links, addresses, `@` or `#`.
-pub(super) fn plain(raw: &str) -> String {
+pub(crate) fn plain(raw: &str) -> String {
     let visible: String = raw.chars().filter_map(visible).collect();
     let unmarked = entities(&without_tags(&visible));
     let mut out = String::with_capacity(unmarked.len());
@@ -35,8 +35,13 @@ pub(super) fn plain(raw: &str) -> String {
     out
 }
 
+/// Text with its line breaks, without control and invisible characters. For text that is itself the matter.
+pub(crate) fn shown(raw: &str) -> String {
+    raw.chars().filter_map(|c| if c == '\n' { Some(c) } else { visible(c) }).collect()
+}
+
 /// The text cut to at most `chars_max`, at a word's end where there is one, with an ellipsis for what is lost.
-pub(super) fn cut(text: &str, chars_max: usize) -> String {
+pub(crate) fn cut(text: &str, chars_max: usize) -> String {
     if length(text) <= chars_max {
         return text.to_owned();
     }

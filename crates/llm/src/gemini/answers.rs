@@ -1,0 +1,272 @@
+//! What the model is asked to answer: schemas, and the checks that a schema can't say.
+
+use chimera_domain::Score;
+use jsonschema::Validator;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{
+    COVER_LINE_CHARS_MAX, ConfigProblem, Draft, Finding, KICKER_WORDS_MAX, MindError, Opinion, Relevance,
+    offline::text::{cut, length, plain, shown},
+};
+
+const PROBLEM_CHARS_MAX: usize = 400;
+const WHY_CHARS_MAX: usize = 200;
+const NOTES_MAX: usize = 5;
+const ALT_CHARS_MAX: usize = 400;
+const TAG_CHARS_MAX: usize = 40;
+
+/// A form that an answer must have. Only keywords that the API's structured output takes.
+#[derive(Debug)]
+pub(super) struct Form {
+    pub(super) schema: Value,
+    validator: Validator,
+}
+
+impl Form {
+    fn new(name: &'static str, schema: Value) -> Result<Self, MindError> {
+        let validator = jsonschema::validator_for(&schema).map_err(|error| MindError::Config {
+            problem: ConfigProblem::BuiltIn(name),
+            source: Some(Box::new(error.to_owned())),
+        })?;
+        Ok(Self { schema, validator })
+    }
+
+    /// The answer, or what is wrong with it in words that the model can act on.
+    pub(super) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, String> {
+        let value: Value = serde_json::from_str(unfenced(text))
+            .map_err(|error| cut(&format!("not JSON: {error}"), PROBLEM_CHARS_MAX))?;
+        if let Some(error) = self.validator.iter_errors(&value).next() {
+            let place = error.instance_path().to_string();
+            let place = if place.is_empty() { "the answer".to_owned() } else { format!("`{place}`") };
+            return Err(cut(&format!("{place}: {error}"), PROBLEM_CHARS_MAX));
+        }
+        serde_json::from_value(value).map_err(|error| cut(&error.to_string(), PROBLEM_CHARS_MAX))
+    }
+}
+
+/// Models fence their JSON now and then, even when told the type.
+fn unfenced(text: &str) -> &str {
+    let text = text.trim();
+    let inner =
+        text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).and_then(|rest| rest.strip_suffix("```"));
+    inner.unwrap_or(text).trim()
+}
+
+/// One rated item, as the model gives it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RatedItem {
+    id: usize,
+    score: f64,
+    why: String,
+}
+
+/// Ratings of a batch.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Ratings {
+    items: Vec<RatedItem>,
+}
+
+pub(super) fn ratings_form(count: usize) -> Result<Form, MindError> {
+    Form::new(
+        "the schema of ratings",
+        json!({
+            "type": "object",
+            "properties": {"items": {
+                "type": "array", "minItems": count, "maxItems": count,
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "integer", "minimum": 0, "maximum": count.saturating_sub(1)},
+                        "score": {"type": "number", "minimum": 0, "maximum": 1},
+                        "why": {"type": "string"}
+                    },
+                    "required": ["id", "score", "why"],
+                    "additionalProperties": false,
+                    "propertyOrdering": ["id", "why", "score"]
+                }
+            }},
+            "required": ["items"],
+            "additionalProperties": false
+        }),
+    )
+}
+
+impl Ratings {
+    /// The ratings in the order of the items.
+    pub(super) fn in_order(mut self) -> Result<Vec<Relevance>, String> {
+        self.items.sort_by_key(|item| item.id);
+        if let Some((expected, _)) = self.items.iter().enumerate().find(|(at, item)| item.id != *at) {
+            return Err(format!("id {expected} is missing or given twice; rate every id exactly once"));
+        }
+        let rated = |item: RatedItem| Relevance {
+            score: Score::clamped(item.score),
+            why: cut(&plain(&item.why), WHY_CHARS_MAX),
+        };
+        Ok(self.items.into_iter().map(rated).collect())
+    }
+}
+
+/// A draft, as the model gives it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RawDraft {
+    text: String,
+    hashtags: Vec<String>,
+    alt_text: String,
+    kicker: String,
+    cover_line: String,
+    self_score: f64,
+}
+
+pub(super) fn draft_form(hashtags_max: usize) -> Result<Form, MindError> {
+    Form::new(
+        "the schema of drafts",
+        json!({
+            "type": "object",
+            "properties": {
+                "text": {"type": "string"},
+                "hashtags": {"type": "array", "maxItems": hashtags_max, "items": {"type": "string"}},
+                "alt_text": {"type": "string"},
+                "kicker": {"type": "string"},
+                "cover_line": {"type": "string"},
+                "self_score": {"type": "number", "minimum": 0, "maximum": 1}
+            },
+            "required": ["text", "hashtags", "alt_text", "kicker", "cover_line", "self_score"],
+            "additionalProperties": false,
+            "propertyOrdering": ["text", "hashtags", "alt_text", "kicker", "cover_line", "self_score"]
+        }),
+    )
+}
+
+impl RawDraft {
+    /// The draft within its limits. Small slips are mended; a text that is too long is the model's to shorten.
+    pub(super) fn within(self, text_chars_max: usize, hashtags_max: usize) -> Result<Draft, String> {
+        let text = shown(&self.text).trim().to_owned();
+        let chars = length(&text);
+        if text.is_empty() {
+            return Err("`text` is empty".to_owned());
+        }
+        if chars > text_chars_max {
+            return Err(format!("`text` has {chars} characters; at most {text_chars_max} are allowed"));
+        }
+        let tag = |tag: String| {
+            tag.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(TAG_CHARS_MAX).collect::<String>()
+        };
+        let kicker: Vec<String> =
+            plain(&self.kicker).split_whitespace().take(KICKER_WORDS_MAX).map(str::to_owned).collect();
+        let cover_line = cut(&plain(&self.cover_line), COVER_LINE_CHARS_MAX);
+        if kicker.is_empty() || cover_line.is_empty() {
+            return Err("`kicker` and `cover_line` may not be empty".to_owned());
+        }
+        Ok(Draft {
+            text,
+            hashtags: self.hashtags.into_iter().map(tag).filter(|tag| !tag.is_empty()).take(hashtags_max).collect(),
+            alt_text: cut(&plain(&self.alt_text), ALT_CHARS_MAX),
+            kicker: kicker.join(" "),
+            cover_line,
+            self_score: Some(Score::clamped(self.self_score)),
+        })
+    }
+}
+
+/// An opinion, as the model gives it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RawOpinion {
+    task_fit: RawFinding,
+    persona: RawFinding,
+    support: RawFinding,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct RawFinding {
+    score: f64,
+    reason: String,
+}
+
+pub(super) fn opinion_form() -> Result<Form, MindError> {
+    let finding = json!({
+        "type": "object",
+        "properties": {"reason": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}},
+        "required": ["reason", "score"],
+        "additionalProperties": false,
+        // The reason first: a number given before its reason is a guess.
+        "propertyOrdering": ["reason", "score"]
+    });
+    Form::new(
+        "the schema of opinions",
+        json!({
+            "type": "object",
+            "properties": {
+                "task_fit": finding, "persona": finding, "support": finding,
+                "notes": {"type": "array", "maxItems": NOTES_MAX, "items": {"type": "string"}}
+            },
+            "required": ["task_fit", "persona", "support", "notes"],
+            "additionalProperties": false,
+            "propertyOrdering": ["task_fit", "persona", "support", "notes"]
+        }),
+    )
+}
+
+impl From<RawOpinion> for Opinion {
+    fn from(raw: RawOpinion) -> Self {
+        let finding = |raw: RawFinding| Finding {
+            score: Score::clamped(raw.score),
+            reason: cut(&plain(&raw.reason), WHY_CHARS_MAX * 2),
+        };
+        Self {
+            task_fit: finding(raw.task_fit),
+            persona: finding(raw.persona),
+            support: finding(raw.support),
+            notes: raw
+                .notes
+                .iter()
+                .map(|note| cut(&plain(note), WHY_CHARS_MAX))
+                .filter(|note| !note.is_empty())
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratings_must_cover_every_item_once() {
+        let form = ratings_form(2).unwrap();
+        let read = |text: &str| form.read::<Ratings>(text).and_then(Ratings::in_order);
+        let good = read(r#"{"items":[{"id":1,"score":0.2,"why":"b"},{"id":0,"score":0.9,"why":"a"}]}"#).unwrap();
+        assert_eq!(good.iter().map(|r| r.why.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        for (text, part) in [
+            (r#"{"items":[{"id":0,"score":0.2,"why":"b"},{"id":0,"score":0.9,"why":"a"}]}"#, "id 1 is missing"),
+            (r#"{"items":[{"id":0,"score":0.2,"why":"b"}]}"#, "/items"),
+            (r#"{"items":[{"id":0,"score":2,"why":"b"},{"id":1,"score":0,"why":""}]}"#, "/items/0/score"),
+            ("Sure! Here it is", "not JSON"),
+        ] {
+            assert!(read(text).unwrap_err().contains(part), "{text}: {:?}", read(text));
+        }
+        assert!(
+            read("```json\n{\"items\":[{\"id\":1,\"score\":1,\"why\":\"\"},{\"id\":0,\"score\":0,\"why\":\"\"}]}\n```")
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn drafts_are_brought_within_their_limits() {
+        let raw = |text: &str| RawDraft {
+            text: text.to_owned(),
+            hashtags: vec!["#Slow-Fashion".to_owned(), "##".to_owned(), "Two".to_owned(), "Three".to_owned()],
+            alt_text: "A <b>poster</b>".to_owned(),
+            kicker: "one two three four".to_owned(),
+            cover_line: "word ".repeat(40),
+            self_score: 0.8,
+        };
+        let draft = raw("fine\u{200b}").within(10, 2).unwrap();
+        assert_eq!((draft.text.as_str(), draft.hashtags), ("fine", vec!["SlowFashion".to_owned(), "Two".to_owned()]));
+        assert_eq!(draft.kicker, "one two three");
+        assert!(length(&draft.cover_line) <= COVER_LINE_CHARS_MAX);
+        assert!(raw("far too long").within(10, 2).unwrap_err().contains("12 characters; at most 10"));
+        assert!(raw(" ").within(10, 2).is_err());
+    }
+}
