@@ -112,7 +112,7 @@ fn productions(symbol: &str) -> &'static [&'static str] {
             "<wow> <like> <thing><end>",
             "<like> <thing>. <more>",
             "<thing> just made my <time><end>",
-            "Saving this for the <time>. <wow>",
+            "Saving this for next <time>. <wow>",
             "More {topic} please<end>",
         ],
         "question" => &[
@@ -139,7 +139,7 @@ fn productions(symbol: &str) -> &'static [&'static str] {
         "hostile" => &[
             "This is the <bad> take on {topic} I have seen all <time>.",
             "Delete your account.",
-            "Nobody asked. <bad> feed on here.",
+            "Nobody asked. The <bad> feed on here.",
             "You know nothing about {topic} and it shows.",
             "Embarrassing. Unfollowed.",
         ],
