@@ -110,17 +110,29 @@ pub enum ErrorCode {
     NotFound,
     /// Too many requests; come back later.
     RateLimited,
-    /// The platform has a bad moment; nothing was done.
+    /// The platform has a bad moment.
     ServerError,
 }
 
-/// The body of every failed tool call. Whatever the code, the call had no effect.
+/// What a failed call left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Perhaps what was asked for: look before calling again.
+    Unknown,
+}
+
+/// The body of every failed tool call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// What it is, for programs.
     pub code: ErrorCode,
     /// Whether the same call may succeed later.
     pub retryable: bool,
+    /// What it left behind.
+    pub effect: Effect,
     /// When the caller may come back, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
@@ -198,7 +210,7 @@ pub(super) enum Refusal {
     RateLimited { retry_after_ms: u64 },
     #[error("the platform has a bad moment (503) and did nothing; try again")]
     ServerError,
-    #[error("the platform can't reach its memory; try again")]
+    #[error("the platform's memory failed; look whether the call had its effect, then try again")]
     State {
         #[source]
         source: StateError,
@@ -258,6 +270,8 @@ impl Refusal {
             _ => None,
         };
         let retryable = matches!(code, ErrorCode::RateLimited | ErrorCode::ServerError);
-        ErrorAnswer { error: ErrorBody { code, retryable, retry_after_ms, message } }
+        // A commit that reports an error may yet have reached the disk.
+        let effect = if matches!(self, Self::State { .. }) { Effect::Unknown } else { Effect::None };
+        ErrorAnswer { error: ErrorBody { code, retryable, effect, retry_after_ms, message } }
     }
 }

@@ -28,7 +28,7 @@ mod wire;
 pub use audience::{Audience, Engagement};
 pub use chatter::{Comment, CommentKind};
 pub use config::{SandboxConfig, SandboxConfigError};
-pub use error::{ErrorAnswer, ErrorBody, ErrorCode, SandboxError, StateError};
+pub use error::{Effect, ErrorAnswer, ErrorBody, ErrorCode, SandboxError, StateError};
 pub use faults::{Fault, FaultPlan, Latency, ScriptedFault, ToolFaults};
 pub use line::{CutReader, CutWriter};
 pub use server::SandboxServer;

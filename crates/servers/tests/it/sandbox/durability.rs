@@ -97,3 +97,16 @@ async fn a_place_that_can_not_be_written_is_named() {
     let config = SandboxConfig { time_scale: -1.0, ..bench.config.clone() };
     assert!(matches!(SandboxServer::open(config, bench.clock.clone()).await, Err(SandboxError::Config { .. })));
 }
+
+#[tokio::test]
+async fn a_memory_that_fails_leaves_the_effect_open() {
+    let bench = Bench::new();
+    let server = bench.open().await;
+    let client = Client::connect(&server).await;
+    client.call("publish_post", post("k1")).await;
+    server.state().close().await;
+    let error = client.refused("publish_post", post("k2")).await;
+    assert_eq!((&error["code"], &error["effect"]), (&json!("server_error"), &json!("unknown")));
+    assert_eq!(error["retryable"], true);
+    assert!(error["message"].as_str().unwrap().contains("writing a post"), "{error}");
+}

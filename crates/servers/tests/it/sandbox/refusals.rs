@@ -43,7 +43,7 @@ async fn bad_posts_are_refused_for_the_right_reason_and_leave_nothing() {
     for (code, fields) in cases {
         let error = client.refused("publish_post", post_with("k", fields.clone())).await;
         assert_eq!(error["code"], code, "{fields}: {error}");
-        assert_eq!(error["retryable"], false);
+        assert_eq!((&error["retryable"], &error["effect"]), (&json!(false), &json!("none")));
         assert!(error["message"].as_str().unwrap().len() > 20, "{error}");
     }
     assert_eq!(server.state().post_count().await.unwrap(), 0);
