@@ -1,4 +1,5 @@
-//! The offline mind measured on real headlines, which are read from `../shared/data` and never copied.
+//! The Gemini mind against a fake of the API, over real HTTP.
 
-mod headlines;
-mod relevance_figures;
+mod fake;
+mod gemini_answers;
+mod gemini_failures;
