@@ -1,9 +1,16 @@
 //! The handle: one tenant's view of one database.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use chimera_domain::TenantId;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm_migration::MigratorTrait;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::{MigrationState, PlanError, Result, StoreError, TicketError, dialect, migration::Migrator};
+
+/// How often a transaction that met another one is tried in all.
+const COLLISION_ATTEMPTS_MAX: u32 = 5;
 
 /// Which database, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +19,7 @@ pub struct StoreConfig {
     pub url: String,
     /// The most connections held open, 1 or more.
     pub connections_max: u32,
-    /// How long one statement, or the wait for a lock, may take, in milliseconds.
+    /// How long one statement, or the wait for a lock or a connection, may take, in milliseconds.
     pub statement_timeout_ms: u64,
     /// Whose rows this store reads and writes.
     pub tenant: TenantId,
@@ -34,5 +41,182 @@ pub struct Store {
     pub(crate) tenant: TenantId,
     pub(crate) backend: Backend,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
-    pub(crate) writer: Option<Arc<tokio::sync::Mutex<()>>>,
+    writer: Option<Arc<Mutex<()>>>,
+}
+
+impl Store {
+    /// Opens the database. Nothing is created but an SQLite file, and that only with `?mode=rwc`.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUrl`], or [`StoreError::Unavailable`] when it can't be reached or opened.
+    pub async fn connect(config: &StoreConfig) -> Result<Self> {
+        let backend = Backend::of_url(&config.url)?;
+        let db = Database::connect(backend.connect_options(config)).await.map_err(|source| {
+            match StoreError::from(source) {
+                // A server that does not answer shows as a pool that never fills.
+                StoreError::Busy { source } | StoreError::Database { source } => StoreError::Unavailable { source },
+                other => other,
+            }
+        })?;
+        let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
+        Ok(Self { db, tenant: config.tenant, backend, writer })
+    }
+
+    /// Applies every migration that the database lacks, all or none; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when the database was made by a newer program, or a migration fails.
+    pub async fn migrate(&self) -> Result<u32> {
+        let tx = self.begin_migration().await?;
+        let before = Migrator::get_pending_migrations(&*tx).await.map_err(schema)?.len();
+        Migrator::up(&*tx, None).await.map_err(schema)?;
+        tx.commit().await?;
+        Ok(u32::try_from(before).unwrap_or(u32::MAX))
+    }
+
+    /// Undoes the last `steps` migrations, all or none; returns how many. The data in what they made is lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when the database was made by a newer program, or a step fails.
+    pub async fn rollback(&self, steps: u32) -> Result<u32> {
+        let tx = self.begin_migration().await?;
+        let before = Migrator::get_applied_migrations(&*tx).await.map_err(schema)?.len();
+        Migrator::down(&*tx, Some(steps)).await.map_err(schema)?;
+        tx.commit().await?;
+        Ok(steps.min(u32::try_from(before).unwrap_or(u32::MAX)))
+    }
+
+    /// Every migration of this program, and whether the database has it. Writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when the database was made by a newer program.
+    pub async fn migrations(&self) -> Result<Vec<MigrationState>> {
+        let all = Migrator::get_migration_with_status_read_only(&self.db).await.map_err(schema)?;
+        Ok(all
+            .iter()
+            .map(|m| MigrationState {
+                name: m.name().to_owned(),
+                applied: m.status() == sea_orm_migration::MigrationStatus::Applied,
+            })
+            .collect())
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.ping().await.map_err(|source| StoreError::Unavailable { source })
+    }
+
+    /// The kind of database.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Whose rows this store reads and writes.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Waits for what is under way and closes every connection; clones fail from then on.
+    pub async fn close(&self) {
+        if let Err(error) = self.db.close_by_ref().await {
+            tracing::debug!(%error, "the database objects to being closed");
+        }
+    }
+
+    /// Waits for this process's turn to write, where the database has one writer; hold it for one statement.
+    pub(crate) async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        match &self.writer {
+            Some(writer) => Some(Arc::clone(writer).lock_owned().await),
+            None => None,
+        }
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&self) -> Result<WriteTx> {
+        let turn = self.turn().await;
+        let tx = self.db.begin_with_options(self.backend.write_options()).await?;
+        Ok(WriteTx { tx, _turn: turn })
+    }
+
+    async fn begin_migration(&self) -> Result<WriteTx> {
+        let tx = self.begin().await?;
+        if let Some(lock) = self.backend.migration_lock() {
+            tx.execute_unprepared(lock).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Runs one whole transaction, again when it met another one and the database sent it back.
+    pub(crate) async fn retrying<T, E: Collides, F: Future<Output = Result<T, E>>>(
+        &self,
+        run: impl Fn() -> F,
+    ) -> Result<T, E> {
+        let mut attempt = 1;
+        loop {
+            match run().await {
+                Err(e) if attempt < COLLISION_ATTEMPTS_MAX && e.collided() => {
+                    tracing::debug!(attempt, "two transactions met; trying again");
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// A writing transaction; dropped without [`Self::commit`] it leaves nothing behind.
+pub(crate) struct WriteTx {
+    tx: DatabaseTransaction,
+    // Dropped after the transaction.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl WriteTx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &Self::Target {
+        &self.tx
+    }
+}
+
+/// An error that may be a collision of two transactions.
+pub(crate) trait Collides {
+    fn collided(&self) -> bool;
+}
+
+impl Collides for StoreError {
+    fn collided(&self) -> bool {
+        matches!(self, Self::Busy { source } if dialect::is_collision(source))
+    }
+}
+
+impl Collides for PlanError {
+    fn collided(&self) -> bool {
+        matches!(self, Self::Store(e) if e.collided())
+    }
+}
+
+impl Collides for TicketError {
+    fn collided(&self) -> bool {
+        matches!(self, Self::Store(e) if e.collided())
+    }
+}
+
+/// Names a failed migration as such, unless the cause lies with the disk or the server.
+fn schema(source: DbErr) -> StoreError {
+    match StoreError::from(source) {
+        StoreError::Database { source } => StoreError::Schema { source },
+        other => other,
+    }
 }

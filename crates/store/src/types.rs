@@ -164,8 +164,8 @@ pub struct Ruling {
     pub event: TaskEvent,
     /// The question, when a person must decide.
     pub ticket: Option<HitlTicket>,
-    /// Tasks that replace a rejected one. A task here whose id is a stored PENDING task is not inserted: its
-    /// dependencies are replaced by the ones given, so it waits for the replacement instead of being cancelled.
+    /// New tasks that replace a rejected one. They may depend on each other and on tasks already stored; one that
+    /// depends on a dead end is stored CANCELLED.
     pub replan: Vec<AgentTask>,
 }
 

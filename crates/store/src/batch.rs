@@ -1,0 +1,120 @@
+//! Many rows in few statements.
+
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
+    QueryFilter, Value,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use uuid::Uuid;
+
+use chimera_domain::TenantId;
+
+use crate::{Result, codec::Mapped, dialect::BINDS_MAX};
+
+/// Rows of this tenant.
+pub(crate) fn of_tenant<E: EntityTrait>(tenant: TenantId) -> Expr {
+    Expr::col((E::default(), "tenant_id")).eq(tenant.as_uuid())
+}
+
+/// Inserts every entity; a row that breaks a unique index is an error.
+pub(crate) async fn insert<'a, E>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    entities: impl IntoIterator<Item = &'a E::Domain>,
+) -> Result<()>
+where
+    E: Mapped,
+    E::Domain: 'a,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    insert_rows::<E>(db, rows::<E>(tenant, entities)?, None).await?;
+    Ok(())
+}
+
+/// Inserts entities; one that breaks any unique index is left out. Returns how many went in.
+pub(crate) async fn insert_new<'a, E>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    entities: impl IntoIterator<Item = &'a E::Domain>,
+) -> Result<usize>
+where
+    E: Mapped,
+    E::Domain: 'a,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    insert_rows::<E>(db, rows::<E>(tenant, entities)?, Some(OnConflict::new().do_nothing().to_owned())).await
+}
+
+fn rows<'a, E>(tenant: TenantId, entities: impl IntoIterator<Item = &'a E::Domain>) -> Result<Vec<E::Model>>
+where
+    E: Mapped,
+    E::Domain: 'a,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    entities.into_iter().map(|entity| E::write(entity, tenant)).collect()
+}
+
+/// Inserts rows, as many to a statement as its bound values allow. Returns how many went in.
+pub(crate) async fn insert_rows<E>(
+    db: &impl ConnectionTrait,
+    rows: Vec<E::Model>,
+    on_conflict: Option<OnConflict>,
+) -> Result<usize>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    let rows_max = (BINDS_MAX / E::Column::iter().count().max(1)).max(1);
+    let mut inserted = 0;
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk = rows.by_ref().take(rows_max).map(IntoActiveModel::into_active_model);
+        let mut insert = E::insert_many(chunk);
+        if let Some(on_conflict) = &on_conflict {
+            insert = insert.on_conflict(on_conflict.clone());
+        }
+        let count = db.execute(sea_orm::QueryTrait::query(&mut insert)).await?.rows_affected();
+        inserted += usize::try_from(count).unwrap_or(usize::MAX);
+    }
+    Ok(inserted)
+}
+
+/// This tenant's rows whose `column` is one of `values`, in no particular order.
+pub(crate) async fn find<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    column: E::Column,
+    values: impl IntoIterator<Item = impl Into<Value>>,
+) -> Result<Vec<E::Model>> {
+    let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+    let mut found = Vec::new();
+    for chunk in values.chunks(BINDS_MAX - 1) {
+        let select = E::find().filter(of_tenant::<E>(tenant)).filter(column.is_in(chunk.iter().cloned()));
+        found.extend(select.all(db).await?);
+    }
+    Ok(found)
+}
+
+/// The entities that rows hold.
+pub(crate) fn read_all<E>(rows: Vec<E::Model>) -> Result<Vec<E::Domain>>
+where
+    E: Mapped,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    rows.into_iter().map(E::read).collect()
+}
+
+/// A value of its own for each row, by the row's id; `otherwise` for rows not named.
+pub(crate) fn per_row<E: EntityTrait>(values: impl IntoIterator<Item = (Uuid, Value)>, otherwise: Expr) -> Expr {
+    let mut case: Option<sea_orm::sea_query::CaseStatement> = None;
+    for (id, value) in values {
+        let condition = Expr::col((E::default(), "id")).eq(id);
+        case = Some(case.unwrap_or_default().case(condition, Expr::val(value)));
+    }
+    case.map_or_else(|| otherwise.clone(), |case| case.finally(otherwise.clone()).into())
+}

@@ -1,0 +1,142 @@
+//! Campaigns.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+
+use chimera_domain::{Campaign, CampaignId, CampaignStatus, StateVersion};
+
+use crate::{
+    Entity as Kind, Result, Store, StoreError, batch,
+    codec::{Mapped, time},
+    entity::campaigns::{Column, Entity, Model},
+    versioned,
+};
+
+/// How often a save that met another one is tried in all.
+const SAVE_ATTEMPTS_MAX: u32 = 5;
+
+impl Store {
+    /// Inserts the campaign, or brings the stored one of its slug up to date when it differs. The stored id, status
+    /// and birth are kept: only [`Self::campaign_set_status`] pauses or resumes. Returns the row as it stands.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails, or others keep saving the same campaign.
+    pub async fn campaign_save(&self, campaign: &Campaign) -> Result<Campaign> {
+        let wanted = Entity::write(campaign, self.tenant)?;
+        let mut attempt = 1;
+        loop {
+            let Some(stored) = self.campaign_row(&wanted.slug).await? else {
+                // Whether this insert or another one made the row, the next reading finds it. If it never does, the
+                // id is taken by another slug, and the last insert says so.
+                let _turn = self.turn().await;
+                if attempt < SAVE_ATTEMPTS_MAX {
+                    batch::insert_new::<Entity>(&self.db, self.tenant, [campaign]).await?;
+                } else {
+                    batch::insert::<Entity>(&self.db, self.tenant, [campaign]).await?;
+                }
+                attempt += 1;
+                continue;
+            };
+            if is_same(&stored, &wanted) {
+                return Entity::read(stored);
+            }
+            let seen = (stored.id, StateVersion::new(stored.state_version));
+            let set = changes(&wanted, campaign.updated_at);
+            let _turn = self.turn().await;
+            match versioned::update_one::<Entity>(&self.db, self.tenant, Kind::Campaign, seen, set).await {
+                Err(StoreError::Conflict { .. }) if attempt < SAVE_ATTEMPTS_MAX => attempt += 1,
+                done => return done.and_then(Entity::read),
+            }
+        }
+    }
+
+    /// Every campaign, by slug.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn campaigns(&self) -> Result<Vec<Campaign>> {
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .order_by_asc(Column::Slug)
+            .all(&self.db)
+            .await?;
+        batch::read_all::<Entity>(rows)
+    }
+
+    /// The campaigns that plan and publish, by slug.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn campaigns_active(&self) -> Result<Vec<Campaign>> {
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Status.eq(CampaignStatus::Active.as_str()))
+            .order_by_asc(Column::Slug)
+            .all(&self.db)
+            .await?;
+        batch::read_all::<Entity>(rows)
+    }
+
+    /// The campaign of this slug, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn campaign_by_slug(&self, slug: &str) -> Result<Option<Campaign>> {
+        self.campaign_row(slug).await?.map(Entity::read).transpose()
+    }
+
+    /// The campaign with this id, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn campaign_by_id(&self, id: CampaignId) -> Result<Option<Campaign>> {
+        let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?;
+        rows.into_iter().next().map(Entity::read).transpose()
+    }
+
+    /// Pauses, resumes or ends the campaign. Its version moves on, so nothing planned on the old one survives unseen;
+    /// a publish call that began before goes on, none begins after.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it was changed since `version`, [`StoreError::NotFound`].
+    pub async fn campaign_set_status(
+        &self,
+        id: CampaignId,
+        version: StateVersion,
+        status: CampaignStatus,
+        now: DateTime<Utc>,
+    ) -> Result<Campaign> {
+        let set = vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))];
+        let seen = (id.as_uuid(), version);
+        let _turn = self.turn().await;
+        Entity::read(versioned::update_one::<Entity>(&self.db, self.tenant, Kind::Campaign, seen, set).await?)
+    }
+
+    async fn campaign_row(&self, slug: &str) -> Result<Option<Model>> {
+        let select = Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Slug.eq(slug));
+        Ok(select.one(&self.db).await?)
+    }
+}
+
+fn is_same(stored: &Model, wanted: &Model) -> bool {
+    stored.goal == wanted.goal
+        && stored.agents == wanted.agents
+        && stored.resources == wanted.resources
+        && stored.channels == wanted.channels
+        && stored.relevance_threshold.to_bits() == wanted.relevance_threshold.to_bits()
+        && stored.post_budget_micros == wanted.post_budget_micros
+        && stored.video_seconds == wanted.video_seconds
+}
+
+fn changes(wanted: &Model, now: DateTime<Utc>) -> Vec<(Column, Expr)> {
+    vec![
+        (Column::Goal, Expr::val(wanted.goal.clone())),
+        (Column::Agents, Expr::val(wanted.agents.clone())),
+        (Column::Resources, Expr::val(wanted.resources.clone())),
+        (Column::Channels, Expr::val(wanted.channels.clone())),
+        (Column::RelevanceThreshold, Expr::val(wanted.relevance_threshold)),
+        (Column::PostBudgetMicros, Expr::val(wanted.post_budget_micros)),
+        (Column::VideoSeconds, Expr::val(wanted.video_seconds)),
+        (Column::UpdatedAt, Expr::val(time(now))),
+    ]
+}

@@ -1,0 +1,99 @@
+//! Everything in which SQLite and PostgreSQL differ.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, sea_query::Expr};
+
+use crate::{Backend, Result, StoreConfig, StoreError};
+
+/// The most values bound in one statement: SQLite allows 32,766 (`SQLITE_MAX_VARIABLE_NUMBER`), PostgreSQL 65,535.
+pub(crate) const BINDS_MAX: usize = 32_000;
+
+impl Backend {
+    /// The kind of database that a URL names.
+    pub(crate) fn of_url(url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            Ok(Self::Sqlite)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Ok(Self::Postgres)
+        } else {
+            Err(StoreError::UnknownUrl)
+        }
+    }
+
+    /// How connections are opened.
+    ///
+    /// SQLite: write-ahead log, so readers never wait for the writer; foreign keys on; `synchronous = FULL`, because
+    /// "PUBLISHING is committed before the call" must hold through a power cut too.
+    pub(crate) fn connect_options(self, config: &StoreConfig) -> ConnectOptions {
+        let timeout = Duration::from_millis(config.statement_timeout_ms);
+        let mut options = ConnectOptions::new(config.url.clone());
+        options.max_connections(config.connections_max.max(1)).acquire_timeout(timeout).sqlx_logging(false);
+        match self {
+            Self::Sqlite => {
+                options.map_sqlx_sqlite_opts(move |sqlite| {
+                    sqlite
+                        .busy_timeout(timeout)
+                        .foreign_keys(true)
+                        .pragma("journal_mode", "WAL")
+                        .pragma("synchronous", "FULL")
+                });
+            }
+            Self::Postgres => {
+                options.statement_timeout(timeout).set_application_name("chimera");
+            }
+        }
+        options
+    }
+
+    /// How a writing transaction begins: SQLite takes the write lock at once, so that it never has to give up half-way.
+    pub(crate) const fn write_options(self) -> TransactionOptions {
+        TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            sqlite_transaction_mode: match self {
+                Self::Sqlite => Some(SqliteTransactionMode::Immediate),
+                Self::Postgres => None,
+            },
+        }
+    }
+
+    /// The database's clock, in Unix milliseconds.
+    pub(crate) fn clock_ms(self) -> Expr {
+        Expr::cust(match self {
+            Self::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+            Self::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        })
+    }
+
+    /// The database's clock, as a timestamp in the form that columns hold.
+    pub(crate) fn clock(self) -> Expr {
+        Expr::cust(match self {
+            Self::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+            Self::Postgres => "clock_timestamp()",
+        })
+    }
+
+    /// A statement that holds off every other migration until the transaction ends. SQLite's write lock does already.
+    pub(crate) const fn migration_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(4848372940013)"),
+        }
+    }
+}
+
+/// A whole-number sum, 0 over no rows. PostgreSQL would widen it to NUMERIC.
+pub(crate) fn sum(of: impl Into<Expr>) -> Expr {
+    use sea_orm::sea_query::{ExprTrait, Func};
+    Expr::expr(Func::coalesce([of.into().sum(), Expr::val(0_i64)])).cast_as("BIGINT")
+}
+
+/// Whether two transactions met and the database sent one of them back; the other won, so trying again helps.
+/// SQLSTATE 40001 serialisation failure, 40P01 deadlock. SQLite has one writer and no such thing.
+pub(crate) fn is_collision(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e))) = error else {
+        return false;
+    };
+    e.as_database_error().and_then(|e| e.code()).is_some_and(|code| matches!(&*code, "40001" | "40P01"))
+}

@@ -1,0 +1,84 @@
+//! `campaigns`: goals with their agents, resources, channels and limits.
+
+use sea_orm::entity::prelude::*;
+
+use chimera_domain::{Campaign, CampaignId, StateVersion, TenantId, Usd};
+
+use crate::{
+    Entity as Kind, Result,
+    codec::{Mapped, Reader, Writer, text, time},
+};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "campaigns")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) slug: String,
+    pub(crate) goal: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) agents: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) resources: Json,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) channels: Json,
+    pub(crate) relevance_threshold: f64,
+    pub(crate) post_budget_micros: i64,
+    pub(crate) video_seconds: i64,
+    pub(crate) status: String,
+    pub(crate) state_version: i64,
+    pub(crate) created_at: DateTimeUtc,
+    pub(crate) updated_at: DateTimeUtc,
+}
+
+/// None are declared: loads go through batches of ids.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Mapped for Entity {
+    type Domain = Campaign;
+
+    fn write(campaign: &Campaign, tenant: TenantId) -> Result<Model> {
+        let writer = Writer::new(Kind::Campaign, campaign.id.as_uuid(), tenant, campaign.tenant_id)?;
+        Ok(Model {
+            id: campaign.id.as_uuid(),
+            tenant_id: tenant.as_uuid(),
+            slug: text(&campaign.slug),
+            goal: text(&campaign.goal),
+            agents: writer.document("agents", &campaign.agents)?,
+            resources: writer.document("resources", &campaign.resources)?,
+            channels: writer.document("channels", &campaign.channels)?,
+            relevance_threshold: campaign.relevance_threshold.get(),
+            post_budget_micros: campaign.post_budget_usd.micros(),
+            video_seconds: campaign.video_seconds.into(),
+            status: campaign.status.to_string(),
+            state_version: campaign.state_version.get(),
+            created_at: time(campaign.created_at),
+            updated_at: time(campaign.updated_at),
+        })
+    }
+
+    fn read(row: Model) -> Result<Campaign> {
+        let reader = Reader { entity: Kind::Campaign, id: row.id };
+        Ok(Campaign {
+            id: CampaignId::from_uuid(row.id),
+            tenant_id: TenantId::from_uuid(row.tenant_id),
+            slug: row.slug,
+            goal: row.goal,
+            agents: reader.document("agents", row.agents)?,
+            resources: reader.document("resources", row.resources)?,
+            channels: reader.document("channels", row.channels)?,
+            relevance_threshold: reader.score("relevance_threshold", row.relevance_threshold)?,
+            post_budget_usd: Usd::from_micros(row.post_budget_micros),
+            video_seconds: reader.count("video_seconds", row.video_seconds)?,
+            status: reader.name("status", &row.status)?,
+            state_version: StateVersion::new(row.state_version),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}

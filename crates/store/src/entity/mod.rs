@@ -1,0 +1,14 @@
+//! Tables, and how the domain's entities lie in them. One file per table.
+
+pub(crate) mod agents;
+pub(crate) mod alerts;
+pub(crate) mod artifacts;
+pub(crate) mod campaigns;
+pub(crate) mod cursors;
+pub(crate) mod decisions;
+pub(crate) mod dependencies;
+pub(crate) mod publications;
+pub(crate) mod signals;
+pub(crate) mod tasks;
+pub(crate) mod tickets;
+pub(crate) mod tool_calls;

@@ -1,0 +1,83 @@
+//! `trend_signals`: what campaigns saw. Append only.
+
+use sea_orm::entity::prelude::*;
+
+use chimera_domain::{AgentId, CampaignId, SignalId, TenantId, TrendSignal};
+
+use crate::{
+    Entity as Kind, Result,
+    codec::{Mapped, Reader, Writer, text, time},
+};
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "trend_signals")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: Uuid,
+    pub(crate) tenant_id: Uuid,
+    pub(crate) trace_id: String,
+    pub(crate) campaign_id: Uuid,
+    pub(crate) agent_id: Uuid,
+    pub(crate) resource_uri: String,
+    pub(crate) event_key: String,
+    pub(crate) content_hash: String,
+    pub(crate) relevance: f64,
+    pub(crate) why: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) taint: Json,
+    pub(crate) outcome: String,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) item: Json,
+    pub(crate) ingested_at: DateTimeUtc,
+}
+
+/// None are declared: loads go through batches of ids.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Mapped for Entity {
+    type Domain = TrendSignal;
+
+    fn write(signal: &TrendSignal, tenant: TenantId) -> Result<Model> {
+        let writer = Writer::new(Kind::Signal, signal.id.as_uuid(), tenant, signal.tenant_id)?;
+        Ok(Model {
+            id: signal.id.as_uuid(),
+            tenant_id: tenant.as_uuid(),
+            trace_id: signal.trace_id.to_string(),
+            campaign_id: signal.campaign_id.as_uuid(),
+            agent_id: signal.agent_id.as_uuid(),
+            resource_uri: text(&signal.resource_uri),
+            event_key: text(&signal.event_key),
+            content_hash: text(&signal.content_hash),
+            relevance: signal.relevance.get(),
+            why: text(&signal.why),
+            taint: writer.document("taint", &signal.taint)?,
+            outcome: signal.outcome.to_string(),
+            item: writer.document("item", &signal.item)?,
+            ingested_at: time(signal.ingested_at),
+        })
+    }
+
+    fn read(row: Model) -> Result<TrendSignal> {
+        let reader = Reader { entity: Kind::Signal, id: row.id };
+        Ok(TrendSignal {
+            id: SignalId::from_uuid(row.id),
+            tenant_id: TenantId::from_uuid(row.tenant_id),
+            trace_id: reader.trace(&row.trace_id)?,
+            campaign_id: CampaignId::from_uuid(row.campaign_id),
+            agent_id: AgentId::from_uuid(row.agent_id),
+            resource_uri: row.resource_uri,
+            event_key: row.event_key,
+            content_hash: row.content_hash,
+            relevance: reader.score("relevance", row.relevance)?,
+            why: row.why,
+            taint: reader.document("taint", row.taint)?,
+            outcome: reader.name("outcome", &row.outcome)?,
+            item: reader.document("item", row.item)?,
+            ingested_at: row.ingested_at,
+        })
+    }
+}

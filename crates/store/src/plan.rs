@@ -1,0 +1,143 @@
+//! Planning: the signals and the whole DAG in one transaction, or nothing.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType};
+
+use chimera_domain::{
+    AgentId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome, TaskId, Usd,
+    policy::{Governor, GovernorVerdict},
+};
+
+use crate::{
+    Entity as Kind, Plan, PlanError, Result, Store, StoreError,
+    alerts::raise,
+    batch,
+    codec::{Mapped, text},
+    entity::{agents, campaigns, signals},
+    money, tasks,
+};
+
+impl Store {
+    /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, no signal may be
+    /// recorded already, and no story planned twice, and the governor of each agent must still allow what is planned
+    /// (agents are locked, so that two planners can't both take the last place). Returns the tasks that may be claimed.
+    ///
+    /// # Errors
+    /// [`PlanError`]; then nothing was written.
+    pub async fn plan_commit(&self, plan: &Plan) -> Result<Vec<TaskId>, PlanError> {
+        let committed = self.retrying(|| self.plan_once(plan)).await;
+        match committed {
+            Ok(Some(ready)) => Ok(ready),
+            Ok(None) => Err(PlanError::AlreadyPlanned { event_keys: self.recorded(plan).await? }),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// `None` when some signal is recorded already.
+    async fn plan_once(&self, plan: &Plan) -> Result<Option<Vec<TaskId>>, PlanError> {
+        let tx = self.begin().await?;
+        self.check_campaign(&*tx, plan).await?;
+        self.check_governor(&*tx, plan).await?;
+        let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;
+        if inserted < plan.signals.len() {
+            return Ok(None);
+        }
+        let inserted = tasks::graph::insert(&*tx, self.tenant, &plan.tasks).await?;
+        raise(&*tx, self.tenant, &plan.alerts).await?;
+        tx.commit().await?;
+        Ok(Some(inserted.ready))
+    }
+
+    /// Locks the campaign against being paused until the plan is committed; other planners may go on.
+    async fn check_campaign(&self, db: &impl ConnectionTrait, plan: &Plan) -> Result<(), PlanError> {
+        let id = plan.campaign_id;
+        let row = campaigns::Entity::find()
+            .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
+            .filter(campaigns::Column::Id.eq(id.as_uuid()))
+            .lock(LockType::Share)
+            .one(db)
+            .await?
+            .ok_or(StoreError::NotFound { entity: Kind::Campaign, id: id.as_uuid() })?;
+        let campaign = campaigns::Entity::read(row)?;
+        if campaign.status == CampaignStatus::Active && campaign.state_version == plan.campaign_version {
+            return Ok(());
+        }
+        Err(PlanError::CampaignMoved {
+            id,
+            expected: plan.campaign_version,
+            found: campaign.state_version,
+            status: campaign.status,
+        })
+    }
+
+    /// Asks each agent's governor again, under lock. "Now" is when the plan's newest signal was read.
+    async fn check_governor(&self, db: &impl ConnectionTrait, plan: &Plan) -> Result<(), PlanError> {
+        let planned = || plan.signals.iter().filter(|s| s.outcome == SignalOutcome::Planned);
+        let Some(now) = planned().map(|s| s.ingested_at).max() else { return Ok(()) };
+        let mut ids: Vec<AgentId> = planned().map(|s| s.agent_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = agents::Entity::find()
+            .filter(batch::of_tenant::<agents::Entity>(self.tenant))
+            .filter(agents::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .order_by_asc(agents::Column::Id)
+            .lock(LockType::NoKeyUpdate)
+            .all(db)
+            .await?;
+        let limits: HashMap<AgentId, GovernorLimits> = batch::read_all::<agents::Entity>(rows)?
+            .into_iter()
+            .map(|agent| (agent.id, agent.governor_limits))
+            .collect();
+        let mut used = money::used(db, self.tenant, &ids, now).await?;
+        let mut governors: HashMap<AgentId, Governor> = limits
+            .into_iter()
+            .map(|(id, limits)| (id, Governor::new(limits, used.remove(&id).unwrap_or_default())))
+            .collect();
+        let costs = costs(plan);
+        for signal in planned() {
+            let agent_id = signal.agent_id;
+            let governor = governors
+                .get_mut(&agent_id)
+                .ok_or(StoreError::NotFound { entity: Kind::Agent, id: agent_id.as_uuid() })?;
+            let verdict = governor.admit(costs.get(&signal.id).copied().unwrap_or_default());
+            if verdict != GovernorVerdict::Allowed {
+                return Err(PlanError::OverCap { agent_id, reason_code: verdict.reason_code() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The event keys that keep the plan from being committed.
+    async fn recorded(&self, plan: &Plan) -> Result<Vec<String>, PlanError> {
+        use signals::Column as C;
+        let keys: Vec<String> = plan.signals.iter().map(|s| text(&s.event_key)).collect();
+        let stories: Vec<String> = plan.signals.iter().map(|s| text(&s.content_hash)).collect();
+        let mut events: HashSet<String> =
+            self.signals_having(plan.campaign_id, C::EventKey, &keys, None).await?.into_iter().collect();
+        let mut planned: HashSet<String> = self
+            .signals_having(plan.campaign_id, C::ContentHash, &stories, Some(SignalOutcome::Planned))
+            .await?
+            .into_iter()
+            .collect();
+        // The rest of the plan may hold one event or story twice.
+        let mut in_the_way = Vec::new();
+        for signal in &plan.signals {
+            let known_story = signal.outcome == SignalOutcome::Planned && !planned.insert(signal.content_hash.clone());
+            if !events.insert(signal.event_key.clone()) || known_story {
+                in_the_way.push(signal.event_key.clone());
+            }
+        }
+        Ok(in_the_way)
+    }
+}
+
+/// What each signal's tasks may cost together.
+fn costs(plan: &Plan) -> HashMap<SignalId, Usd> {
+    let mut costs: HashMap<SignalId, Usd> = HashMap::new();
+    for task in &plan.tasks {
+        let cost = costs.entry(task.signal_id).or_default();
+        *cost = cost.saturating_add(task.budget_cap_usd);
+    }
+    costs
+}

@@ -1,0 +1,273 @@
+//! Before the call: who publishes what, on record.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
+};
+use uuid::Uuid;
+
+use chimera_domain::{
+    AgentTask, Artifact, ArtifactId, CampaignStatus, Publication, PublicationId, PublicationState, StateVersion,
+    TaskEvent, TaskId, TaskState,
+};
+
+use crate::{
+    BadValue, Entity as Kind, PublishCase, Result, Store, StoreError, batch,
+    codec::{Reader, text, time},
+    entity::{campaigns, publications, tasks},
+    tasks::{
+        Surroundings, artifacts_by_id,
+        moves::{self, Move},
+        with_dependencies,
+    },
+    versioned::{self, Seen},
+};
+
+impl Store {
+    /// Begins to publish those of these tasks that are APPROVED and whose campaign is ACTIVE: PUBLISHING under a lease,
+    /// with a ledger entry for each, committed before this returns. A pause that was committed before holds them all
+    /// back; a pause that comes later waits for this commit. `new_ids` gives each task an id for its ledger entry; it is
+    /// used unless the same content has an entry already.
+    ///
+    /// # Errors
+    /// [`StoreError::TooFewIds`]; or another [`StoreError`], then nothing was written.
+    pub async fn publish_begin(
+        &self,
+        ids: &[TaskId],
+        publisher: &str,
+        lease: Duration,
+        now: DateTime<Utc>,
+        new_ids: &[PublicationId],
+    ) -> Result<Vec<PublishCase>> {
+        if new_ids.len() < ids.len() {
+            return Err(StoreError::TooFewIds { given: new_ids.len(), wanted: ids.len() });
+        }
+        self.retrying(|| self.begin_once(ids, publisher, lease, now, new_ids)).await
+    }
+
+    async fn begin_once(
+        &self,
+        ids: &[TaskId],
+        publisher: &str,
+        lease: Duration,
+        now: DateTime<Utc>,
+        new_ids: &[PublicationId],
+    ) -> Result<Vec<PublishCase>> {
+        let tx = self.begin().await?;
+        let rows = self.publishable(&*tx, ids).await?;
+        let mut steps = Vec::with_capacity(rows.len());
+        for row in &rows {
+            steps.push(Move::of(row, TaskEvent::StartPublish)?);
+        }
+        moves::apply(&*tx, self.tenant, &steps, now).await?;
+        // The move counted each row once already; the lease is written at the new version, which it keeps.
+        let moved: Vec<Seen> = steps.iter().map(|s| (s.seen().0, s.seen().1.next())).collect();
+        let rows = self.lease_out(&*tx, &moved, publisher, lease).await?;
+        let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
+        let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
+        let known = self.ledger(&*tx, &tasks, &artifacts).await?;
+        let previously: HashSet<String> = known.keys().cloned().collect();
+        let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
+        let entries = self.write_ledger(&*tx, &tasks, &artifacts, known, &fresh, now).await?;
+        let cases = self.cases(&*tx, tasks, &entries, &previously).await?;
+        tx.commit().await?;
+        Ok(cases)
+    }
+
+    /// Takes over up to `limit` publications whose publisher let its lease lapse: it may have died before, during or
+    /// after the call, so each must be looked up on the platform first. Paused campaigns too: a look-up harms nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails; then nothing was written.
+    pub async fn publish_stale(&self, publisher: &str, lease: Duration, limit: u64) -> Result<Vec<PublishCase>> {
+        self.retrying(|| self.stale_once(publisher, lease, limit)).await
+    }
+
+    async fn stale_once(&self, publisher: &str, lease: Duration, limit: u64) -> Result<Vec<PublishCase>> {
+        let stale = self.lapsed(TaskState::Publishing).order_by_asc(tasks::Column::LeaseExpiresMs).limit(limit);
+        // Mostly there are none; a reading is cheaper than a writing transaction.
+        if stale.clone().one(&self.db).await?.is_none() {
+            return Ok(vec![]);
+        }
+        let tx = self.begin().await?;
+        let rows = stale.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
+        // A new version fences the old publisher off.
+        let seen: Vec<Seen> = rows.iter().map(|row| (row.id, row.version())).collect();
+        let (owner, end) = (text(publisher), self.lease_end(lease));
+        let rows = versioned::update::<tasks::Entity>(&*tx, self.tenant, &seen, |_| {
+            vec![
+                (tasks::Column::LeaseOwner, Expr::val(owner.clone())),
+                (tasks::Column::LeaseExpiresMs, end.clone()),
+                (tasks::Column::UpdatedAt, self.backend.clock()),
+            ]
+        })
+        .await?;
+        let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
+        let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
+        let known = self.ledger(&*tx, &tasks, &artifacts).await?;
+        let previously: HashSet<String> = known.keys().cloned().collect();
+        let cases = self.cases(&*tx, tasks, &known, &previously).await?;
+        tx.commit().await?;
+        Ok(cases)
+    }
+
+    /// Locks the APPROVED ones, after their campaigns, which must be ACTIVE and stay so until the commit.
+    async fn publishable(&self, db: &impl ConnectionTrait, ids: &[TaskId]) -> Result<Vec<tasks::Model>> {
+        use campaigns::Column as C;
+        let wanted = ids.iter().map(|id| id.as_uuid());
+        let rows = batch::find::<tasks::Entity>(db, self.tenant, tasks::Column::Id, wanted).await?;
+        let of: HashSet<Uuid> = rows.iter().map(|row| row.campaign_id).collect();
+        let active: HashSet<Uuid> = campaigns::Entity::find()
+            .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
+            .filter(C::Id.is_in(of))
+            .order_by_asc(C::Id)
+            .lock(LockType::Share)
+            .all(db)
+            .await?
+            .into_iter()
+            .filter(|row| row.status == CampaignStatus::Active.as_str())
+            .map(|row| row.id)
+            .collect();
+        let candidates = rows.iter().filter(|row| active.contains(&row.campaign_id)).map(|row| row.id);
+        let locked = moves::lock(db, self.tenant, candidates).await?;
+        Ok(locked.into_values().filter(|row| row.state == TaskState::Approved.as_str()).collect())
+    }
+
+    /// Writes the lease of rows at these versions, which stay.
+    async fn lease_out(
+        &self,
+        db: &impl ConnectionTrait,
+        seen: &[Seen],
+        publisher: &str,
+        lease: Duration,
+    ) -> Result<Vec<tasks::Model>> {
+        let mut rows = Vec::with_capacity(seen.len());
+        for chunk in seen.chunks(crate::dialect::BINDS_MAX / 4) {
+            let update = tasks::Entity::update_many()
+                .col_expr(tasks::Column::LeaseOwner, Expr::val(text(publisher)))
+                .col_expr(tasks::Column::LeaseExpiresMs, self.lease_end(lease))
+                .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
+                .filter(tasks::Column::Id.is_in(chunk.iter().map(|(id, _)| *id)))
+                .filter(versioned::is_still::<tasks::Entity>(chunk));
+            rows.extend(update.exec_with_returning(db).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Ledger entries for what these tasks made, by idempotency key.
+    async fn ledger(
+        &self,
+        db: &impl ConnectionTrait,
+        tasks: &[AgentTask],
+        artifacts: &HashMap<ArtifactId, Artifact>,
+    ) -> Result<HashMap<String, Publication>> {
+        let mut keys = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            keys.push(key(result_of(task, artifacts)?));
+        }
+        let rows = batch::find::<publications::Entity>(db, self.tenant, publications::Column::IdempotencyKey, keys);
+        let entries = batch::read_all::<publications::Entity>(rows.await?)?;
+        Ok(entries.into_iter().map(|entry| (entry.idempotency_key.clone(), entry)).collect())
+    }
+
+    /// Arms the entries that exist and makes those that don't.
+    async fn write_ledger(
+        &self,
+        db: &impl ConnectionTrait,
+        tasks: &[AgentTask],
+        artifacts: &HashMap<ArtifactId, Artifact>,
+        known: HashMap<String, Publication>,
+        fresh: &HashMap<TaskId, PublicationId>,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<String, Publication>> {
+        use publications::Column as C;
+        let seen: Vec<Seen> = known.values().map(|p| (p.id.as_uuid(), p.state_version)).collect();
+        let armed = versioned::update::<publications::Entity>(db, self.tenant, &seen, |_| {
+            vec![
+                (C::State, Expr::val(PublicationState::Attempting.as_str())),
+                (C::Attempts, Expr::col(C::Attempts).add(1_i64)),
+                (C::UpdatedAt, Expr::val(time(now))),
+            ]
+        })
+        .await?;
+        let mut entries: HashMap<String, Publication> = batch::read_all::<publications::Entity>(armed)?
+            .into_iter()
+            .map(|entry| (entry.idempotency_key.clone(), entry))
+            .collect();
+        let mut made = Vec::new();
+        for task in tasks {
+            let artifact = result_of(task, artifacts)?;
+            let (key, id) = (key(artifact), fresh.get(&task.id).copied());
+            if let (Some(id), false) = (id, entries.contains_key(&key)) {
+                let entry = entry(id, task, artifact, key, now);
+                made.push(entry.clone());
+                entries.insert(entry.idempotency_key.clone(), entry);
+            }
+        }
+        batch::insert::<publications::Entity>(db, self.tenant, &made).await?;
+        Ok(entries)
+    }
+
+    async fn cases(
+        &self,
+        db: &impl ConnectionTrait,
+        tasks: Vec<AgentTask>,
+        entries: &HashMap<String, Publication>,
+        previously: &HashSet<String>,
+    ) -> Result<Vec<PublishCase>> {
+        let around = Surroundings::load(db, self.tenant, &tasks).await?;
+        tasks
+            .into_iter()
+            .map(|task| {
+                let artifact = around.artifact(&task)?;
+                let publication = entries.get(&key(&artifact)).cloned().ok_or_else(|| dangling(&task))?;
+                Ok(PublishCase {
+                    previously_attempted: previously.contains(&publication.idempotency_key),
+                    agent: around.agent(&task)?,
+                    campaign: around.campaign(&task)?,
+                    publication,
+                    artifact,
+                    task,
+                })
+            })
+            .collect()
+    }
+}
+
+fn key(artifact: &Artifact) -> String {
+    Publication::idempotency_key(artifact.id, &artifact.content_hash)
+}
+
+fn entry(id: PublicationId, task: &AgentTask, artifact: &Artifact, key: String, now: DateTime<Utc>) -> Publication {
+    Publication {
+        id,
+        tenant_id: task.tenant_id,
+        trace_id: task.trace_id,
+        task_id: task.id,
+        artifact_id: artifact.id,
+        channel: artifact.channel,
+        idempotency_key: key,
+        state: PublicationState::Attempting,
+        attempts: 1,
+        external_id: None,
+        url: None,
+        last_error: None,
+        state_version: StateVersion::FIRST,
+        created_at: time(now),
+        updated_at: time(now),
+    }
+}
+
+fn result_of<'a>(task: &AgentTask, artifacts: &'a HashMap<ArtifactId, Artifact>) -> Result<&'a Artifact> {
+    task.result_artifact.and_then(|id| artifacts.get(&id)).ok_or_else(|| dangling(task))
+}
+
+fn dangling(task: &AgentTask) -> StoreError {
+    Reader { entity: Kind::Task, id: task.id.as_uuid() }.corrupt("result_artifact", BadValue::Dangling)
+}

@@ -1,0 +1,180 @@
+//! After the call: what came of it.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
+};
+use uuid::Uuid;
+
+use chimera_domain::{PublicationState, StateVersion, TaskEvent, TaskState};
+
+use crate::{
+    PublishOutcome, Result, Settled, Settlement, Store, StoreError,
+    alerts::{raise, record_calls},
+    batch,
+    codec::{text, time},
+    entity::{publications, tasks, tickets},
+    tasks::{
+        graph,
+        moves::{self, Move},
+    },
+    versioned::{self, Seen},
+};
+
+impl Store {
+    /// Settles publish calls: PUBLISHING at the version it was begun at moves to PUBLISHED, back to APPROVED (certainly
+    /// absent), to HITL_QUEUE (unknown) or to FAILED (refused), and the ledger with it. A stale one is fenced: another
+    /// publisher is looking that post up. Tool calls are recorded either way.
+    ///
+    /// # Errors
+    /// [`StoreError::TicketMissing`] for an unknown outcome without a question; when the database fails, nothing was
+    /// written.
+    pub async fn publish_settle(&self, settlements: Vec<Settlement>, now: DateTime<Utc>) -> Result<Settled> {
+        for settlement in &settlements {
+            let id = settlement.task_id;
+            let unknown = matches!(settlement.outcome, PublishOutcome::Unknown { .. });
+            if unknown && settlement.ticket.as_ref().is_none_or(|ticket| ticket.task_id != id) {
+                return Err(StoreError::TicketMissing { id });
+            }
+        }
+        self.retrying(|| self.settle_once(&settlements, now)).await
+    }
+
+    async fn settle_once(&self, settlements: &[Settlement], now: DateTime<Utc>) -> Result<Settled> {
+        let tx = self.begin().await?;
+        let rows = moves::lock(&*tx, self.tenant, settlements.iter().map(|s| s.task_id.as_uuid())).await?;
+        let ledger = self.lock_ledger(&*tx, settlements).await?;
+        let mut settled = Settled::default();
+        let mut moved: Vec<(Move, &Settlement)> = Vec::new();
+        let mut taken = HashSet::new();
+        for settlement in settlements {
+            match held(&rows, &ledger, settlement).filter(|row| taken.insert(row.id)) {
+                Some(row) => moved.push((step(row, settlement)?, settlement)),
+                None => settled.fenced.push(settlement.task_id),
+            }
+        }
+        let steps: Vec<Move> = moved.iter().map(|(step, _)| step.clone()).collect();
+        for step in &steps {
+            match step.to {
+                TaskState::Published => settled.published.push(step.id()),
+                TaskState::Approved => settled.approved_again.push(step.id()),
+                TaskState::HitlQueue => settled.waiting.push(step.id()),
+                _ => settled.failed.push(step.id()),
+            }
+        }
+        let asked = moved.iter().filter_map(|(step, s)| s.ticket.as_ref().filter(|_| step.to == TaskState::HitlQueue));
+        batch::insert::<tickets::Entity>(&*tx, self.tenant, asked).await?;
+        moves::apply(&*tx, self.tenant, &steps, now).await?;
+        self.write_outcomes(&*tx, moved.iter().map(|(_, s)| *s).collect(), now).await?;
+        graph::cancel_dependents(&*tx, self.tenant, &settled.failed, now).await?;
+        graph::unlock(&*tx, self.tenant, &settled.published, now).await?;
+        record_calls(&*tx, self.tenant, settlements.iter().flat_map(|s| &s.tool_calls)).await?;
+        raise(&*tx, self.tenant, moved.iter().filter_map(|(_, s)| s.alert.as_ref())).await?;
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    async fn lock_ledger(
+        &self,
+        db: &impl ConnectionTrait,
+        settlements: &[Settlement],
+    ) -> Result<HashMap<Uuid, StateVersion>> {
+        use publications::Column as C;
+        let mut versions = HashMap::new();
+        for chunk in settlements.chunks(crate::dialect::BINDS_MAX - 1) {
+            let rows = publications::Entity::find()
+                .filter(batch::of_tenant::<publications::Entity>(self.tenant))
+                .filter(C::Id.is_in(chunk.iter().map(|s| s.publication_id.as_uuid())))
+                .order_by_asc(C::Id)
+                .lock(LockType::NoKeyUpdate)
+                .all(db)
+                .await?;
+            versions.extend(rows.into_iter().map(|row| (row.id, StateVersion::new(row.state_version))));
+        }
+        Ok(versions)
+    }
+
+    async fn write_outcomes(
+        &self,
+        db: &impl ConnectionTrait,
+        settled: Vec<&Settlement>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        use publications::{Column as C, Entity as E};
+        let seen: Vec<Seen> = settled.iter().map(|s| (s.publication_id.as_uuid(), s.publication_version)).collect();
+        let by_id: HashMap<Uuid, Outcome> =
+            settled.iter().map(|s| (s.publication_id.as_uuid(), Outcome::of(&s.outcome))).collect();
+        versioned::update::<E>(db, self.tenant, &seen, |chunk| {
+            let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
+                let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));
+                (column, batch::per_row::<E>(values, Expr::col((E, column))))
+            };
+            vec![
+                each(C::State, |o| Some(o.state.as_str().into())),
+                each(C::ExternalId, |o| o.external_id.clone().map(Into::into)),
+                each(C::Url, |o| o.url.clone().map(Into::into)),
+                each(C::LastError, |o| o.error.clone().map(Into::into)),
+                (C::UpdatedAt, Expr::val(time(now))),
+            ]
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// What the ledger keeps of an outcome; what it says nothing about stays as it is.
+struct Outcome {
+    state: PublicationState,
+    external_id: Option<String>,
+    url: Option<String>,
+    error: Option<String>,
+}
+
+impl Outcome {
+    fn of(outcome: &PublishOutcome) -> Self {
+        let failed = |state, error: &str| Self { state, external_id: None, url: None, error: Some(text(error)) };
+        match outcome {
+            PublishOutcome::Confirmed { external_id, url } => Self {
+                state: PublicationState::Confirmed,
+                external_id: Some(text(external_id)),
+                url: url.as_deref().map(text),
+                error: None,
+            },
+            PublishOutcome::Absent { error } => failed(PublicationState::Absent, error),
+            PublishOutcome::Unknown { error } => failed(PublicationState::Unknown, error),
+            PublishOutcome::Refused { error } => failed(PublicationState::Refused, error),
+        }
+    }
+}
+
+/// The task's row, if this settlement still speaks for it.
+fn held<'a>(
+    rows: &'a HashMap<Uuid, tasks::Model>,
+    ledger: &HashMap<Uuid, StateVersion>,
+    settlement: &Settlement,
+) -> Option<&'a tasks::Model> {
+    let entry = ledger.get(&settlement.publication_id.as_uuid());
+    rows.get(&settlement.task_id.as_uuid()).filter(|row| {
+        row.version() == settlement.task_version
+            && row.state == TaskState::Publishing.as_str()
+            && entry == Some(&settlement.publication_version)
+    })
+}
+
+fn step(row: &tasks::Model, settlement: &Settlement) -> Result<Move> {
+    Ok(match &settlement.outcome {
+        PublishOutcome::Confirmed { .. } => Move::of(row, TaskEvent::ConfirmPublish)?,
+        PublishOutcome::Absent { error } => Move::of(row, TaskEvent::PublishAbsent)?.because(error),
+        PublishOutcome::Refused { error } => Move::of(row, TaskEvent::PublishRefused)?.because(error),
+        PublishOutcome::Unknown { error } => {
+            let step = Move::of(row, TaskEvent::PublishUnknown)?.because(error);
+            match &settlement.ticket {
+                Some(ticket) => step.asking(ticket.id.as_uuid()),
+                None => step,
+            }
+        }
+    })
+}

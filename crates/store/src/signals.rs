@@ -1,0 +1,139 @@
+//! Signals and resource cursors: what was read, and how far.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+use chimera_domain::{CampaignId, SignalOutcome, TrendSignal};
+
+use crate::{
+    Entity as Kind, KnownSignals, ResourceCursor, Result, SignalFilter, Store, batch,
+    codec::{Mapped, Reader},
+    dialect::BINDS_MAX,
+    entity::{cursors, signals},
+};
+
+impl Store {
+    /// The cursors of these resources; a resource never read has none.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn cursors(&self, resource_uris: &[String]) -> Result<Vec<ResourceCursor>> {
+        let rows = batch::find::<cursors::Entity>(
+            &self.db,
+            self.tenant,
+            cursors::Column::ResourceUri,
+            resource_uris.iter().map(String::as_str),
+        );
+        batch::read_all::<cursors::Entity>(rows.await?)
+    }
+
+    /// Writes these cursors, whatever stood there before. Of two cursors for one resource the later in the list counts.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn cursors_save(&self, cursors: &[ResourceCursor]) -> Result<()> {
+        use cursors::Column as C;
+        // One statement may not write a row twice.
+        let last: HashMap<&str, &ResourceCursor> = cursors.iter().map(|c| (c.resource_uri.as_str(), c)).collect();
+        let mut rows: Vec<_> = last.values().map(|c| cursors::Entity::write(c, self.tenant)).collect::<Result<_>>()?;
+        // In one order everywhere, so that two writers never wait for each other.
+        rows.sort_by(|a, b| a.resource_uri.cmp(&b.resource_uri));
+        let replace = OnConflict::columns([C::TenantId, C::ResourceUri])
+            .update_columns([C::ContentHash, C::ReadAt, C::Failures, C::LastError])
+            .value(C::StateVersion, Expr::col((cursors::Entity, C::StateVersion)).add(1_i64))
+            .to_owned();
+        let _turn = self.turn().await;
+        batch::insert_rows::<cursors::Entity>(&self.db, rows, Some(replace)).await?;
+        Ok(())
+    }
+
+    /// Which of these event keys and content hashes the campaign has recorded, whatever became of them.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals_known(
+        &self,
+        campaign_id: CampaignId,
+        event_keys: &[String],
+        content_hashes: &[String],
+    ) -> Result<KnownSignals> {
+        use signals::Column as C;
+        Ok(KnownSignals {
+            events: self.signals_having(campaign_id, C::EventKey, event_keys, None).await?.into_iter().collect(),
+            stories: self
+                .signals_having(campaign_id, C::ContentHash, content_hashes, None)
+                .await?
+                .into_iter()
+                .collect(),
+        })
+    }
+
+    /// Those of `values` that some signal of the campaign has in `column`.
+    pub(crate) async fn signals_having(
+        &self,
+        campaign_id: CampaignId,
+        column: signals::Column,
+        values: &[String],
+        outcome: Option<SignalOutcome>,
+    ) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for chunk in values.chunks(BINDS_MAX - 3) {
+            let mut select = signals::Entity::find()
+                .select_only()
+                .column(column)
+                .distinct()
+                .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+                .filter(signals::Column::CampaignId.eq(campaign_id.as_uuid()))
+                .filter(column.is_in(chunk.iter().map(String::as_str)));
+            if let Some(outcome) = outcome {
+                select = select.filter(signals::Column::Outcome.eq(outcome.as_str()));
+            }
+            found.extend(select.into_tuple::<String>().all(&self.db).await?);
+        }
+        Ok(found)
+    }
+
+    /// Signals, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals(&self, filter: &SignalFilter) -> Result<Vec<TrendSignal>> {
+        use signals::Column as C;
+        let mut select = signals::Entity::find()
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .order_by_desc(C::IngestedAt)
+            .order_by_desc(C::Id)
+            .limit(filter.limit);
+        if let Some(campaign) = filter.campaign {
+            select = select.filter(C::CampaignId.eq(campaign.as_uuid()));
+        }
+        if let Some(outcome) = filter.outcome {
+            select = select.filter(C::Outcome.eq(outcome.as_str()));
+        }
+        batch::read_all::<signals::Entity>(select.all(&self.db).await?)
+    }
+
+    /// How many signals came to which end; outcomes without signals are absent.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signal_counts(&self, campaign_id: Option<CampaignId>) -> Result<HashMap<SignalOutcome, u64>> {
+        use signals::Column as C;
+        let mut select = signals::Entity::find()
+            .select_only()
+            .column(C::Outcome)
+            .expr(Expr::col(C::Id).count())
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .group_by(C::Outcome);
+        if let Some(campaign) = campaign_id {
+            select = select.filter(C::CampaignId.eq(campaign.as_uuid()));
+        }
+        let reader = Reader { entity: Kind::Signal, id: self.tenant.as_uuid() };
+        let counts: Vec<(String, i64)> = select.into_tuple().all(&self.db).await?;
+        counts.into_iter().map(|(name, n)| Ok((reader.name("outcome", &name)?, n.unsigned_abs()))).collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! The commit gate: a judge's rulings, all or none of a batch, each only at the version that was judged.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use chimera_domain::{AgentTask, JudgeDecision, Resolution, TaskEvent, TaskId, TaskState, TenantId, Verdict};
+
+use super::{graph, moves};
+use crate::{
+    Decided, Result, Ruling, Store, StoreError, batch,
+    codec::{text, time},
+    entity::{decisions, tasks::Model, tickets},
+    tasks::moves::Move,
+};
+
+impl Store {
+    /// Commits rulings. A task that was changed since it was judged is a conflict and nothing of its ruling is recorded;
+    /// otherwise the decision is appended, the task moves, its question is put, children whose last dependency is done
+    /// become READY, replacements are inserted, and what waits for a rejected task is cancelled.
+    ///
+    /// The campaign may be paused: deciding is harmless, publishing has a gate of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::VerdictMismatch`], [`StoreError::TicketMissing`] or [`StoreError::Illegal`] for a ruling that no
+    /// judge should make; then, and when the database fails, nothing was written.
+    pub async fn task_decide(&self, rulings: Vec<Ruling>, now: DateTime<Utc>) -> Result<Decided> {
+        for ruling in &rulings {
+            check(ruling)?;
+        }
+        self.retrying(|| self.decide_once(&rulings, now)).await
+    }
+
+    async fn decide_once(&self, rulings: &[Ruling], now: DateTime<Utc>) -> Result<Decided> {
+        let tx = self.begin().await?;
+        let rows = moves::lock(&*tx, self.tenant, rulings.iter().map(|r| r.decision.task_id.as_uuid())).await?;
+        let mut decided = Decided::default();
+        let mut moved: Vec<(Move, &Ruling)> = Vec::new();
+        let mut taken = HashSet::new();
+        for ruling in rulings {
+            let task_id = ruling.decision.task_id;
+            match judged(&rows, ruling).filter(|row| taken.insert(row.id)) {
+                Some(row) => {
+                    let step = Move::of(row, ruling.event)?;
+                    let step = match &ruling.ticket {
+                        Some(ticket) => step.asking(ticket.id.as_uuid()),
+                        None => step,
+                    };
+                    decided.applied.push(task_id);
+                    moved.push((step, ruling));
+                }
+                None => decided.conflicts.push(task_id),
+            }
+        }
+        let applied = || moved.iter().map(|(_, ruling)| *ruling);
+        batch::insert::<decisions::Entity>(&*tx, self.tenant, applied().map(|r| &r.decision)).await?;
+        batch::insert::<tickets::Entity>(&*tx, self.tenant, applied().filter_map(|r| r.ticket.as_ref())).await?;
+        let withdrawn = applied().filter(|r| r.event == TaskEvent::Cancel).map(|r| &r.decision);
+        withdraw(&*tx, self.tenant, withdrawn, now).await?;
+        let steps: Vec<Move> = moved.iter().map(|(step, _)| step.clone()).collect();
+        let replan: Vec<AgentTask> = applied().flat_map(|r| r.replan.iter().cloned()).collect();
+        aftermath(&*tx, self.tenant, &steps, &replan, now, &mut decided).await?;
+        tx.commit().await?;
+        Ok(decided)
+    }
+}
+
+/// Writes the moves of decided tasks and everything that follows from them.
+pub(crate) async fn aftermath(
+    tx: &impl ConnectionTrait,
+    tenant: TenantId,
+    steps: &[Move],
+    replan: &[AgentTask],
+    now: DateTime<Utc>,
+    decided: &mut Decided,
+) -> Result<()> {
+    moves::apply(tx, tenant, steps, now).await?;
+    let gone_to = |wanted: fn(TaskState) -> bool| -> Vec<TaskId> {
+        steps.iter().filter(|step| wanted(step.to)).map(Move::id).collect()
+    };
+    decided.approved = gone_to(|state| state == TaskState::Approved);
+    let inserted = graph::insert(tx, tenant, replan).await?;
+    decided.ready.extend(inserted.ready);
+    decided.cancelled.extend(inserted.cancelled);
+    decided.cancelled.extend(graph::cancel_dependents(tx, tenant, &gone_to(TaskState::is_dead_end), now).await?);
+    let finished = gone_to(|state| matches!(state, TaskState::Done | TaskState::Published));
+    decided.ready.extend(graph::unlock(tx, tenant, &finished, now).await?);
+    Ok(())
+}
+
+/// The row, if it still is what was judged.
+fn judged<'a>(rows: &'a HashMap<Uuid, Model>, ruling: &Ruling) -> Option<&'a Model> {
+    rows.get(&ruling.decision.task_id.as_uuid()).filter(|row| row.version() == ruling.task_version)
+}
+
+/// Refuses what would publish without an approval on record, or ask a person nothing.
+fn check(ruling: &Ruling) -> Result<()> {
+    let id = ruling.decision.task_id;
+    let asks = ruling.event == TaskEvent::AskHuman;
+    let own = ruling.ticket.as_ref().is_some_and(|ticket| ticket.task_id == id);
+    if asks != own || asks != ruling.ticket.is_some() {
+        return Err(StoreError::TicketMissing { id });
+    }
+    check_verdict(&ruling.decision, ruling.event)
+}
+
+/// Whether the recorded verdict goes with the event.
+pub(crate) fn check_verdict(decision: &JudgeDecision, event: TaskEvent) -> Result<()> {
+    let fits = match event {
+        TaskEvent::Approve | TaskEvent::ConfirmPublish => decision.verdict == Verdict::Approve,
+        TaskEvent::AskHuman => decision.verdict == Verdict::HitlQueue,
+        TaskEvent::Reject | TaskEvent::Cancel => decision.verdict == Verdict::Reject,
+        _ => false,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(StoreError::VerdictMismatch { id: decision.task_id, verdict: decision.verdict, event })
+    }
+}
+
+/// Closes the open questions on tasks that were cancelled.
+async fn withdraw(
+    tx: &impl ConnectionTrait,
+    tenant: TenantId,
+    decisions: impl Iterator<Item = &JudgeDecision>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let mut by_whom: HashMap<&str, Vec<Uuid>> = HashMap::new();
+    for decision in decisions {
+        by_whom.entry(&decision.decided_by).or_default().push(decision.task_id.as_uuid());
+    }
+    for (by, ids) in by_whom {
+        withdraw_tickets(tx, tenant, &ids, by, now).await?;
+    }
+    Ok(())
+}
+
+/// Closes the open questions on these tasks as withdrawn.
+pub(crate) async fn withdraw_tickets(
+    tx: &impl ConnectionTrait,
+    tenant: TenantId,
+    tasks: &[Uuid],
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    use tickets::Column as C;
+    for chunk in tasks.chunks(crate::dialect::BINDS_MAX - 8) {
+        tickets::Entity::update_many()
+            .col_expr(C::Resolution, Expr::val(Resolution::Withdrawn.as_str()))
+            .col_expr(C::ResolvedBy, Expr::val(text(by)))
+            .col_expr(C::ResolvedAt, Expr::val(time(now)))
+            .col_expr(C::StateVersion, Expr::col(C::StateVersion).add(1_i64))
+            .filter(batch::of_tenant::<tickets::Entity>(tenant))
+            .filter(C::TaskId.is_in(chunk.iter().copied()))
+            .filter(C::Resolution.is_null())
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! The DAG: inserting tasks with their edges, unlocking children, cancelling what can never start.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, JoinType,
+    sea_query::{CommonTableExpression, Expr, ExprTrait, Query, UnionType, WithClause},
+};
+use uuid::Uuid;
+
+use chimera_domain::{AgentTask, TaskEvent, TaskId, TaskState, TenantId};
+
+use super::moves::{self, Move};
+use crate::{
+    Entity as Kind, Result, StoreError, batch,
+    codec::Mapped,
+    entity::{dependencies, tasks},
+};
+
+/// Ends after which a dependent may start.
+const FINISHED: [TaskState; 2] = [TaskState::Done, TaskState::Published];
+
+/// What became of tasks just inserted.
+#[derive(Debug, Default)]
+pub(crate) struct Inserted {
+    /// May be claimed.
+    pub(crate) ready: Vec<TaskId>,
+    /// Depend on a dead end.
+    pub(crate) cancelled: Vec<TaskId>,
+}
+
+/// Inserts tasks with their edges. Where each begins follows from its dependencies, whatever state it was given:
+/// READY when all are finished, CANCELLED when one is a dead end, PENDING otherwise.
+pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[AgentTask]) -> Result<Inserted> {
+    let own: HashSet<Uuid> = new.iter().map(|t| t.id.as_uuid()).collect();
+    let outside = new.iter().flat_map(|t| &t.depends_on).map(|id| id.as_uuid()).filter(|id| !own.contains(id));
+    // Locked, so that none of them ends between this reading and the commit without seeing its new dependents.
+    let outside: HashSet<Uuid> = outside.collect();
+    let stored = moves::lock(db, tenant, outside.iter().copied()).await?;
+    if let Some(id) = outside.iter().find(|id| !stored.contains_key(id)) {
+        return Err(StoreError::NotFound { entity: Kind::Task, id: *id });
+    }
+    let mut states: HashMap<Uuid, TaskState> = HashMap::new();
+    for (id, row) in &stored {
+        states.insert(*id, row.standing()?);
+    }
+    let beginnings = beginnings(new, &states)?;
+    let mut inserted = Inserted::default();
+    let mut rows = Vec::with_capacity(new.len());
+    for task in new {
+        let state = beginnings.get(&task.id).copied().unwrap_or(TaskState::Pending);
+        match state {
+            TaskState::Ready => inserted.ready.push(task.id),
+            TaskState::Cancelled => inserted.cancelled.push(task.id),
+            _ => {}
+        }
+        let mut row = tasks::Entity::write(task, tenant)?;
+        row.state = state.to_string();
+        rows.push(row);
+    }
+    batch::insert_rows::<tasks::Entity>(db, rows, None).await?;
+    batch::insert_rows::<dependencies::Entity>(db, edges(tenant, new), None).await?;
+    Ok(inserted)
+}
+
+/// Where each new task begins, given where its stored dependencies stand.
+fn beginnings(new: &[AgentTask], stored: &HashMap<Uuid, TaskState>) -> Result<HashMap<TaskId, TaskState>> {
+    let mut begin: HashMap<TaskId, TaskState> = HashMap::with_capacity(new.len());
+    loop {
+        let before = begin.len();
+        for task in new {
+            if begin.contains_key(&task.id) {
+                continue;
+            }
+            let standing = |id: &TaskId| begin.get(id).copied().or_else(|| stored.get(&id.as_uuid()).copied());
+            let dead = task.depends_on.iter().any(|id| standing(id).is_some_and(TaskState::is_dead_end));
+            let finished = task.depends_on.iter().all(|id| standing(id).is_some_and(|s| FINISHED.contains(&s)));
+            let event = if dead {
+                TaskEvent::Cancel
+            } else if finished {
+                TaskEvent::DepsDone
+            } else {
+                continue;
+            };
+            let state = TaskState::Pending
+                .on(event, task.task_type)
+                .map_err(|source| StoreError::Illegal { id: task.id, source })?;
+            begin.insert(task.id, state);
+        }
+        // A task that is cancelled here may drag another new one with it; READY ones never change the rest.
+        if begin.len() == before {
+            return Ok(begin);
+        }
+    }
+}
+
+fn edges(tenant: TenantId, new: &[AgentTask]) -> Vec<dependencies::Model> {
+    let mut edges = Vec::new();
+    for task in new {
+        let mut seen = HashSet::new();
+        let distinct = task.depends_on.iter().filter(|id| seen.insert(**id));
+        edges.extend(distinct.zip(0_i64..).map(|(id, position)| dependencies::Model {
+            tenant_id: tenant.as_uuid(),
+            task_id: task.id.as_uuid(),
+            depends_on_id: id.as_uuid(),
+            position,
+        }));
+    }
+    edges
+}
+
+/// Moves PENDING children of `finished` tasks to READY when nothing else holds them back. The finished tasks' own moves
+/// must be written already.
+///
+/// Two transactions may finish two parents of one child at once, and neither sees the other's. So the child is locked
+/// first: whoever locks it second reads the first one's commit, for each statement reads afresh (READ COMMITTED).
+pub(crate) async fn unlock(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    finished: &[TaskId],
+    now: DateTime<Utc>,
+) -> Result<Vec<TaskId>> {
+    if finished.is_empty() {
+        return Ok(vec![]);
+    }
+    let ids = finished.iter().map(|id| id.as_uuid());
+    let edges = batch::find::<dependencies::Entity>(db, tenant, dependencies::Column::DependsOnId, ids).await?;
+    if edges.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut children = moves::lock(db, tenant, edges.iter().map(|edge| edge.task_id)).await?;
+    children.retain(|_, row| row.state == TaskState::Pending.as_str());
+    let blocked = blocked(db, tenant, children.keys().copied().collect()).await?;
+    let mut unlocked = Vec::new();
+    for row in children.values().filter(|row| !blocked.contains(&row.id)) {
+        unlocked.push(Move::of(row, TaskEvent::DepsDone)?);
+    }
+    moves::apply(db, tenant, &unlocked, now).await?;
+    Ok(unlocked.iter().map(Move::id).collect())
+}
+
+/// Those of `tasks` with a dependency that is not finished.
+async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
+    use dependencies::Column as D;
+    let mut blocked = HashSet::new();
+    for chunk in ids.chunks(crate::dialect::BINDS_MAX - 8) {
+        let select = Query::select()
+            .distinct()
+            .column((dependencies::Entity, D::TaskId))
+            .from(dependencies::Entity)
+            .join(
+                JoinType::InnerJoin,
+                tasks::Entity,
+                Expr::col((tasks::Entity, tasks::Column::Id)).equals((dependencies::Entity, D::DependsOnId)),
+            )
+            .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
+            .and_where(Expr::col((dependencies::Entity, D::TaskId)).is_in(chunk.iter().copied()))
+            .and_where(Expr::col((tasks::Entity, tasks::Column::State)).is_not_in(FINISHED.iter().map(|s| s.as_str())))
+            .take();
+        for row in db.query_all(&select).await? {
+            blocked.insert(row.try_get_by_index(0)?);
+        }
+    }
+    Ok(blocked)
+}
+
+/// Cancels every PENDING task that waits, directly or not, for one of `dead`.
+pub(crate) async fn cancel_dependents(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    dead: &[TaskId],
+    now: DateTime<Utc>,
+) -> Result<Vec<TaskId>> {
+    let mut cancelled = Vec::new();
+    let mut seen: HashSet<Uuid> = HashSet::new();
+    // Again until nothing is left, for a dependent may be inserted between the reading and the locking.
+    while !dead.is_empty() {
+        let mut found = dependents(db, tenant, dead).await?;
+        found.retain(|id| seen.insert(*id));
+        if found.is_empty() {
+            break;
+        }
+        let mut doomed = Vec::new();
+        for row in moves::lock(db, tenant, found).await?.values() {
+            if row.state == TaskState::Pending.as_str() {
+                doomed.push(Move::of(row, TaskEvent::Cancel)?.because("a task it depends on came to nothing"));
+            }
+        }
+        moves::apply(db, tenant, &doomed, now).await?;
+        cancelled.extend(doomed.iter().map(Move::id));
+    }
+    Ok(cancelled)
+}
+
+/// Every task reachable from `roots` against the edges.
+async fn dependents(db: &impl ConnectionTrait, tenant: TenantId, roots: &[TaskId]) -> Result<Vec<Uuid>> {
+    use dependencies::Column as D;
+    let mut reached = Vec::new();
+    for chunk in roots.chunks(crate::dialect::BINDS_MAX - 1) {
+        let direct = Query::select()
+            .column((dependencies::Entity, D::TaskId))
+            .from(dependencies::Entity)
+            .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
+            .and_where(Expr::col((dependencies::Entity, D::DependsOnId)).is_in(chunk.iter().map(|id| id.as_uuid())))
+            .take();
+        let further = Query::select()
+            .column((dependencies::Entity, D::TaskId))
+            .from(dependencies::Entity)
+            .join(JoinType::InnerJoin, "down", Expr::col((dependencies::Entity, D::DependsOnId)).equals(("down", "id")))
+            .take();
+        let down = CommonTableExpression::new()
+            .table_name("down")
+            .column("id")
+            .query(direct.clone().union(UnionType::Distinct, further).take())
+            .to_owned();
+        let select = Query::select()
+            .column("id")
+            .from("down")
+            .take()
+            .with(WithClause::new().recursive(true).cte(down).to_owned());
+        for row in db.query_all(&select).await? {
+            reached.push(row.try_get_by_index(0)?);
+        }
+    }
+    Ok(reached)
+}

@@ -1,0 +1,142 @@
+//! Moves of tasks: rows are locked, [`TaskState::on`] says where each goes, and one statement writes them all.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
+};
+use uuid::Uuid;
+
+use chimera_domain::{StateVersion, TaskEvent, TaskId, TaskState, TenantId};
+
+use crate::{
+    Entity as Kind, Result, StoreError, batch,
+    codec::{text, time},
+    dialect::BINDS_MAX,
+    entity::tasks::{Column, Entity, Model},
+    versioned::{self, Seen},
+};
+
+/// Locks these tasks until the transaction ends and reads them; unknown ids are left out. Always in the order of ids,
+/// so that two transactions rarely wait for each other in a circle.
+pub(crate) async fn lock(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, Model>> {
+    let mut ids: Vec<Uuid> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut locked = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(BINDS_MAX - 1) {
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(tenant))
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .order_by_asc(Column::Id)
+            .lock(LockType::NoKeyUpdate)
+            .all(db)
+            .await?;
+        locked.extend(rows.into_iter().map(|row| (row.id, row)));
+    }
+    Ok(locked)
+}
+
+/// One task's move, and what is written with it. Every move ends whatever lease there was.
+#[derive(Debug, Clone)]
+pub(crate) struct Move {
+    seen: Seen,
+    /// Where it goes.
+    pub(crate) to: TaskState,
+    error: Option<String>,
+    artifact: Option<Uuid>,
+    ticket: Option<Uuid>,
+    forgets_attempts: bool,
+}
+
+impl Move {
+    /// The move of a locked row on `event`.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`] when the state machine forbids it.
+    pub(crate) fn of(row: &Model, event: TaskEvent) -> Result<Self> {
+        let id = TaskId::from_uuid(row.id);
+        let to = row.standing()?.on(event, row.kind()?).map_err(|source| StoreError::Illegal { id, source })?;
+        let seen = (row.id, row.version());
+        Ok(Self { seen, to, error: None, artifact: None, ticket: None, forgets_attempts: false })
+    }
+
+    /// Records what went wrong.
+    pub(crate) fn because(mut self, error: &str) -> Self {
+        self.error = Some(text(error));
+        self
+    }
+
+    /// Records what came out.
+    pub(crate) const fn yielding(mut self, artifact: Uuid) -> Self {
+        self.artifact = Some(artifact);
+        self
+    }
+
+    /// Records what a person was asked.
+    pub(crate) const fn asking(mut self, ticket: Uuid) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    /// Gives the task all its attempts again.
+    pub(crate) const fn with_fresh_attempts(mut self) -> Self {
+        self.forgets_attempts = true;
+        self
+    }
+
+    /// The task.
+    pub(crate) const fn id(&self) -> TaskId {
+        TaskId::from_uuid(self.seen.0)
+    }
+
+    /// The row as it was read.
+    pub(crate) const fn seen(&self) -> Seen {
+        self.seen
+    }
+}
+
+/// Writes all moves, their rows being locked by this transaction.
+pub(crate) async fn apply(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    moves: &[Move],
+    now: DateTime<Utc>,
+) -> Result<Vec<Model>> {
+    let by_id: HashMap<Uuid, &Move> = moves.iter().map(|m| (m.seen.0, m)).collect();
+    let rows: Vec<Seen> = moves.iter().map(|m| m.seen).collect();
+    let written = versioned::update::<Entity>(db, tenant, &rows, |chunk| {
+        let chunk: Vec<&Move> = chunk.iter().filter_map(|(id, _)| by_id.get(id).copied()).collect();
+        let optional = |column, value: fn(&Move) -> Option<sea_orm::Value>| {
+            let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m)?)));
+            (column, batch::per_row::<Entity>(values, Expr::col((Entity, column))))
+        };
+        vec![
+            optional(Column::State, |m| Some(m.to.as_str().into())),
+            optional(Column::LastError, |m| m.error.clone().map(Into::into)),
+            optional(Column::ResultArtifact, |m| m.artifact.map(Into::into)),
+            optional(Column::HitlTicketId, |m| m.ticket.map(Into::into)),
+            optional(Column::Attempts, |m| m.forgets_attempts.then(|| 0_i64.into())),
+            (Column::LeaseOwner, Expr::val(None::<String>)),
+            (Column::LeaseExpiresMs, Expr::val(None::<i64>)),
+            (Column::UpdatedAt, Expr::val(time(now))),
+        ]
+    })
+    .await?;
+    // The rows were locked, so this is a fault in this crate; it must not pass in silence.
+    if let Some((id, expected)) = rows.iter().find(|(id, _)| !written.iter().any(|row| row.id == *id)) {
+        return Err(StoreError::Conflict {
+            entity: Kind::Task,
+            id: *id,
+            expected: *expected,
+            found: StateVersion::new(0),
+        });
+    }
+    Ok(written)
+}

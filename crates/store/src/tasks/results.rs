@@ -1,0 +1,121 @@
+//! What workers hand in: results, and tasks they give back. The version they claimed at is the fencing token.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+
+use chimera_domain::{Alert, StateVersion, TaskEvent, TaskId, TaskState};
+use uuid::Uuid;
+
+use super::{graph, moves};
+use crate::{
+    Release, Released, Result, Store, Submission, Submitted,
+    alerts::{raise, record_calls},
+    batch,
+    entity::{artifacts, tasks::Model},
+    tasks::moves::Move,
+};
+
+impl Store {
+    /// Takes results: EXECUTING at the claimed version moves to JUDGE_REVIEW with its artifact. A stale one is fenced and
+    /// its artifact dropped. Tool calls are recorded either way, those in an accepted artifact's tool log too.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails; then nothing was written.
+    pub async fn task_submit(&self, submissions: Vec<Submission>, now: DateTime<Utc>) -> Result<Submitted> {
+        self.retrying(|| self.submit_once(&submissions, now)).await
+    }
+
+    async fn submit_once(&self, submissions: &[Submission], now: DateTime<Utc>) -> Result<Submitted> {
+        let tx = self.begin().await?;
+        let rows = moves::lock(&*tx, self.tenant, submissions.iter().map(|s| s.task_id.as_uuid())).await?;
+        let mut done = Submitted::default();
+        let (mut artifacts, mut calls, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+        let mut taken = HashSet::new();
+        for submission in submissions {
+            calls.extend(&submission.tool_calls);
+            let Some(row) = held(&rows, submission.task_id, submission.version) else {
+                done.fenced.push(submission.task_id);
+                continue;
+            };
+            if !taken.insert(row.id) {
+                done.fenced.push(submission.task_id);
+                continue;
+            }
+            calls.extend(&submission.artifact.tool_log);
+            moved.push(Move::of(row, TaskEvent::Submit)?.yielding(submission.artifact.id.as_uuid()));
+            artifacts.push(&submission.artifact);
+            done.accepted.push(submission.task_id);
+        }
+        batch::insert::<artifacts::Entity>(&*tx, self.tenant, artifacts).await?;
+        record_calls(&*tx, self.tenant, calls).await?;
+        moves::apply(&*tx, self.tenant, &moved, now).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Takes tasks back: READY again, or FAILED when exhausted, which cancels everything that waits for them. An alert
+    /// whose subject is the id of a fenced task is not raised.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails; then nothing was written.
+    pub async fn task_release(
+        &self,
+        releases: Vec<Release>,
+        alerts: Vec<Alert>,
+        now: DateTime<Utc>,
+    ) -> Result<Released> {
+        self.retrying(|| self.release_once(&releases, &alerts, now)).await
+    }
+
+    async fn release_once(&self, releases: &[Release], alerts: &[Alert], now: DateTime<Utc>) -> Result<Released> {
+        let tx = self.begin().await?;
+        let rows = moves::lock(&*tx, self.tenant, releases.iter().map(|r| r.task_id.as_uuid())).await?;
+        let mut done = Released::default();
+        let mut moved = Vec::new();
+        let mut taken = HashSet::new();
+        for release in releases {
+            let row = held(&rows, release.task_id, release.version).filter(|row| taken.insert(row.id));
+            let Some(row) = row else {
+                done.fenced.push(release.task_id);
+                continue;
+            };
+            let event = if release.exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
+            let step = Move::of(row, event)?.because(&release.error);
+            if step.to == TaskState::Failed { &mut done.failed } else { &mut done.ready }.push(release.task_id);
+            moved.push(step);
+        }
+        moves::apply(&*tx, self.tenant, &moved, now).await?;
+        done.cancelled = graph::cancel_dependents(&*tx, self.tenant, &done.failed, now).await?;
+        record_calls(&*tx, self.tenant, releases.iter().flat_map(|r| &r.tool_calls)).await?;
+        let fenced: HashSet<String> = done.fenced.iter().map(ToString::to_string).collect();
+        raise(&*tx, self.tenant, alerts.iter().filter(|alert| !fenced.contains(&alert.subject))).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// Puts dead letters back to READY with all their attempts, at an operator's word; returns those that were FAILED.
+    /// Tasks that were cancelled because they waited for one stay cancelled.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn task_retry_failed(&self, ids: &[TaskId], now: DateTime<Utc>) -> Result<Vec<TaskId>> {
+        self.retrying(|| async {
+            let tx = self.begin().await?;
+            let rows = moves::lock(&*tx, self.tenant, ids.iter().map(|id| id.as_uuid())).await?;
+            let mut moved = Vec::new();
+            for row in rows.values().filter(|row| row.state == TaskState::Failed.as_str()) {
+                moved.push(Move::of(row, TaskEvent::Retry)?.with_fresh_attempts());
+            }
+            moves::apply(&*tx, self.tenant, &moved, now).await?;
+            tx.commit().await?;
+            Ok(moved.iter().map(Move::id).collect())
+        })
+        .await
+    }
+}
+
+/// The row, if it is EXECUTING at the version that the worker claimed.
+fn held(rows: &HashMap<Uuid, Model>, id: TaskId, version: StateVersion) -> Option<&Model> {
+    rows.get(&id.as_uuid()).filter(|row| row.version() == version && row.state == TaskState::Executing.as_str())
+}

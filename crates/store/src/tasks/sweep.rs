@@ -1,0 +1,139 @@
+//! The sweeper: whatever a dead process or a lossy queue left lying is put back or delivered again.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
+};
+use uuid::Uuid;
+
+use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState};
+
+use super::{decide::withdraw_tickets, graph, moves};
+use crate::{
+    Result, Store, SweepLimits, Swept, batch,
+    codec::Reader,
+    entity::{
+        campaigns,
+        tasks::{Column, Entity, Model},
+    },
+    tasks::moves::Move,
+};
+
+/// Who withdraws the questions on tasks of an ended campaign.
+const SWEEPER: &str = "sweeper";
+
+impl Store {
+    /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
+    /// attempts are used up; cancels the tasks of ended campaigns; and names what waits without being worked on.
+    /// Tasks of paused campaigns are not delivered.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails; what an earlier step put back stays so.
+    pub async fn sweep(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Swept> {
+        let mut swept = self.retrying(|| self.sweep_lapsed(limits, now)).await?;
+        swept.cancelled.extend(self.retrying(|| self.sweep_ended(limits, now)).await?);
+        let ready_before = now - limits.ready_older_than;
+        let review_before = now - limits.review_older_than;
+        let waiting = self.waiting(TaskState::Ready, ready_before, true, limits.batch).await?;
+        swept.ready.extend(waiting);
+        swept.review = self.waiting(TaskState::JudgeReview, review_before, false, limits.batch).await?;
+        swept.approved = self.waiting(TaskState::Approved, ready_before, true, limits.batch).await?;
+        swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
+        Ok(swept)
+    }
+
+    /// Tasks in `state` whose lease has lapsed.
+    pub(crate) fn lapsed(&self, state: TaskState) -> Select<Entity> {
+        Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.eq(state.as_str()))
+            .filter(Expr::col((Entity, Column::LeaseExpiresMs)).lte(self.backend.clock_ms()))
+    }
+
+    async fn sweep_lapsed(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Swept> {
+        let tx = self.begin().await?;
+        let rows = self
+            .lapsed(TaskState::Executing)
+            .order_by_asc(Column::LeaseExpiresMs)
+            .limit(limits.batch)
+            .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+            .all(&*tx)
+            .await?;
+        let mut swept = Swept::default();
+        let mut moved = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let reader = Reader { entity: crate::Entity::Task, id: row.id };
+            let exhausted = reader.count("attempts", row.attempts)? >= limits.attempts_max;
+            let event = if exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
+            let step = Move::of(row, event)?.because(&lapse(row));
+            if exhausted { &mut swept.failed } else { &mut swept.ready }.push(step.id());
+            moved.push(step);
+        }
+        moves::apply(&*tx, self.tenant, &moved, now).await?;
+        swept.cancelled = graph::cancel_dependents(&*tx, self.tenant, &swept.failed, now).await?;
+        tx.commit().await?;
+        Ok(swept)
+    }
+
+    async fn sweep_ended(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Vec<TaskId>> {
+        let live = TaskState::ALL.iter().filter(|s| !s.is_terminal() && **s != TaskState::Publishing);
+        let live: Vec<&str> = live.map(|s| s.as_str()).collect();
+        let ended = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.is_in(live))
+            .filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Ended)))
+            .limit(limits.batch);
+        // Mostly there are none; a reading is cheaper than a writing transaction.
+        if ended.clone().select_only().column(Column::Id).into_tuple::<Uuid>().one(&self.db).await?.is_none() {
+            return Ok(vec![]);
+        }
+        let tx = self.begin().await?;
+        let rows = ended.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
+        let mut moved = Vec::with_capacity(rows.len());
+        for row in &rows {
+            moved.push(Move::of(row, TaskEvent::Cancel)?.because("its campaign has ended"));
+        }
+        moves::apply(&*tx, self.tenant, &moved, now).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        withdraw_tickets(&*tx, self.tenant, &ids, SWEEPER, now).await?;
+        tx.commit().await?;
+        Ok(moved.iter().map(Move::id).collect())
+    }
+
+    /// Tasks in `state` untouched since `before`, the longest waiting first.
+    async fn waiting(
+        &self,
+        state: TaskState,
+        before: DateTime<Utc>,
+        active_only: bool,
+        limit: u64,
+    ) -> Result<Vec<TaskId>> {
+        let mut select = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.eq(state.as_str()))
+            .filter(Column::UpdatedAt.lte(before))
+            .order_by_asc(Column::UpdatedAt)
+            .limit(limit);
+        if active_only {
+            select = select.filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Active)));
+        }
+        let ids: Vec<Uuid> = select.into_tuple().all(&self.db).await?;
+        Ok(ids.into_iter().map(TaskId::from_uuid).collect())
+    }
+
+    fn campaigns_in(&self, status: CampaignStatus) -> SelectStatement {
+        Query::select()
+            .column(campaigns::Column::Id)
+            .from(campaigns::Entity)
+            .and_where(batch::of_tenant::<campaigns::Entity>(self.tenant))
+            .and_where(campaigns::Column::Status.eq(status.as_str()))
+            .take()
+    }
+}
+
+fn lapse(row: &Model) -> String {
+    format!("the lease of {} lapsed", row.lease_owner.as_deref().unwrap_or("its worker"))
+}

@@ -1,0 +1,165 @@
+//! Questions put before people, and their answers: the first one counts.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
+};
+
+use chimera_domain::{HitlTicket, PublicationState, Resolution, StateVersion, TaskEvent, TaskId, TicketId};
+
+use crate::{
+    Decided, Entity as Kind, Result, Store, StoreError, TicketAnswer, TicketError, batch,
+    codec::{Mapped, text, text_opt, time},
+    entity::{
+        decisions, publications,
+        tickets::{Column, Entity, Model},
+    },
+    tasks::{
+        aftermath, check_verdict,
+        moves::{self, Move},
+    },
+    versioned,
+};
+
+impl Store {
+    /// The ticket with this id, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn ticket_by_id(&self, id: TicketId) -> Result<Option<HitlTicket>> {
+        let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?;
+        rows.into_iter().next().map(Entity::read).transpose()
+    }
+
+    /// Tickets that wait for an answer, the one due first first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn tickets_open(&self, limit: u64) -> Result<Vec<HitlTicket>> {
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Resolution.is_null())
+            .order_by_asc(Column::SlaExpiresAt)
+            .order_by_asc(Column::Id)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        batch::read_all::<Entity>(rows)
+    }
+
+    /// How many tickets wait for an answer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn tickets_open_count(&self) -> Result<u64> {
+        let open = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Resolution.is_null())
+            .count(&self.db);
+        Ok(open.await?)
+    }
+
+    /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.
+    /// Approval of a post whose outcome was unknown means "it is not out": it is published again.
+    ///
+    /// # Errors
+    /// [`TicketError`], which tells the loser of a race who was first and when; then nothing was written.
+    pub async fn ticket_resolve(&self, answer: &TicketAnswer, now: DateTime<Utc>) -> Result<Decided, TicketError> {
+        self.retrying(|| self.resolve_once(answer, now)).await
+    }
+
+    async fn resolve_once(&self, answer: &TicketAnswer, now: DateTime<Utc>) -> Result<Decided, TicketError> {
+        let event = match answer.resolution {
+            Resolution::Approved => TaskEvent::Approve,
+            Resolution::Rejected => TaskEvent::Reject,
+            Resolution::ConfirmedPublished => TaskEvent::ConfirmPublish,
+            Resolution::Withdrawn => TaskEvent::Cancel,
+        };
+        check_verdict(&answer.decision, event)?;
+        let tx = self.begin().await?;
+        // The task is locked before the ticket, as everywhere; so the ticket is read once without a lock.
+        let task_id = self.ticket_row(&*tx, answer.ticket_id, None).await?.task_id;
+        let tasks = moves::lock(&*tx, self.tenant, [task_id]).await?;
+        let ticket = self.ticket_row(&*tx, answer.ticket_id, Some(LockType::NoKeyUpdate)).await?;
+        let seen = fits(&ticket, answer)?;
+        let task = tasks.get(&task_id).ok_or(StoreError::NotFound { entity: Kind::Task, id: task_id })?;
+        if task.hitl_ticket_id != Some(ticket.id) || answer.decision.task_id != TaskId::from_uuid(task_id) {
+            return Err(TicketError::TaskMoved { id: answer.ticket_id, state: task.standing()? });
+        }
+        let Ok(step) = Move::of(task, event) else {
+            return Err(TicketError::TaskMoved { id: answer.ticket_id, state: task.standing()? });
+        };
+        let set = vec![
+            (Column::Resolution, Expr::val(answer.resolution.as_str())),
+            (Column::ResolvedBy, Expr::val(text(&answer.by))),
+            (Column::ResolutionNote, Expr::val(text_opt(answer.note.as_ref()))),
+            (Column::ResolvedAt, Expr::val(time(now))),
+        ];
+        versioned::update_one::<Entity>(&*tx, self.tenant, Kind::Ticket, seen, set).await?;
+        batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
+        if event == TaskEvent::ConfirmPublish {
+            self.confirm_publication(&*tx, task_id, now).await?;
+        }
+        let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
+        aftermath(&*tx, self.tenant, &[step], &[], now, &mut decided).await?;
+        tx.commit().await?;
+        Ok(decided)
+    }
+
+    async fn ticket_row(
+        &self,
+        db: &impl ConnectionTrait,
+        id: TicketId,
+        lock: Option<LockType>,
+    ) -> Result<Model, TicketError> {
+        let mut select =
+            Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Id.eq(id.as_uuid()));
+        if let Some(lock) = lock {
+            select = select.lock(lock);
+        }
+        select.one(db).await?.ok_or(TicketError::NotFound { id })
+    }
+
+    /// The ledger says what the person found.
+    async fn confirm_publication(
+        &self,
+        db: &impl ConnectionTrait,
+        task_id: uuid::Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        use publications::Column as C;
+        let rows = publications::Entity::find()
+            .filter(batch::of_tenant::<publications::Entity>(self.tenant))
+            .filter(C::TaskId.eq(task_id))
+            .filter(C::State.eq(PublicationState::Unknown.as_str()))
+            .all(db)
+            .await?;
+        let seen: Vec<_> = rows.iter().map(|row| (row.id, StateVersion::new(row.state_version))).collect();
+        versioned::update::<publications::Entity>(db, self.tenant, &seen, |_| {
+            vec![(C::State, Expr::val(PublicationState::Confirmed.as_str())), (C::UpdatedAt, Expr::val(time(now)))]
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// Whether the answer is about this ticket as it stands; its id and version if so.
+fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<versioned::Seen, TicketError> {
+    let id = answer.ticket_id;
+    let stored = Entity::read(ticket.clone())?;
+    if let (Some(resolution), Some(at)) = (stored.resolution, stored.resolved_at) {
+        return Err(TicketError::AlreadyResolved { id, by: stored.resolved_by.unwrap_or_default(), at, resolution });
+    }
+    if stored.artifact_hash != answer.artifact_hash {
+        return Err(TicketError::WrongArtifact {
+            id,
+            expected: stored.artifact_hash,
+            found: answer.artifact_hash.clone(),
+        });
+    }
+    if stored.state_version != answer.version {
+        return Err(TicketError::Stale { id, expected: answer.version, found: stored.state_version });
+    }
+    Ok((ticket.id, stored.state_version))
+}

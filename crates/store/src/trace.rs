@@ -1,0 +1,104 @@
+//! What an operator asks: the life of one post, and the list of posts.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use chimera_domain::{HitlTicket, JudgeDecision, Publication, TaskId, TaskType, TicketId, TraceId};
+
+use crate::{
+    PostRow, Result, Store, TraceView, batch,
+    codec::Mapped,
+    entity::{artifacts, decisions, publications, signals, tasks, tickets, tool_calls},
+    tasks::{artifacts_by_id, with_dependencies},
+};
+
+impl Store {
+    /// The whole life of one post, or `None` when nothing carries this trace id. Each list is oldest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn trace(&self, trace_id: TraceId) -> Result<Option<TraceView>> {
+        let (db, tenant, trace) = (&self.db, self.tenant, [trace_id.to_string()]);
+        let signals = batch::find::<signals::Entity>(db, tenant, signals::Column::TraceId, trace.clone()).await?;
+        let tasks = self.tasks_by_trace(trace_id).await?;
+        let artifacts = batch::find::<artifacts::Entity>(db, tenant, artifacts::Column::TraceId, trace.clone()).await?;
+        let decisions = batch::find::<decisions::Entity>(db, tenant, decisions::Column::TraceId, trace.clone()).await?;
+        let tickets = batch::find::<tickets::Entity>(db, tenant, tickets::Column::TraceId, trace.clone()).await?;
+        let publications =
+            batch::find::<publications::Entity>(db, tenant, publications::Column::TraceId, trace.clone()).await?;
+        let calls = batch::find::<tool_calls::Entity>(db, tenant, tool_calls::Column::TraceId, trace).await?;
+        let view = TraceView {
+            signal: signals.into_iter().next().map(signals::Entity::read).transpose()?,
+            tasks,
+            artifacts: sorted(batch::read_all::<artifacts::Entity>(artifacts)?, |a| (a.created_at, a.id)),
+            decisions: sorted(batch::read_all::<decisions::Entity>(decisions)?, |d| (d.logged_at, d.id)),
+            tickets: sorted(batch::read_all::<tickets::Entity>(tickets)?, |t| (t.created_at, t.id)),
+            publications: sorted(batch::read_all::<publications::Entity>(publications)?, |p| (p.created_at, p.id)),
+            tool_calls: sorted(batch::read_all::<tool_calls::Entity>(calls)?, |c| (c.called_at, c.id)),
+        };
+        let empty = view.signal.is_none() && view.tasks.is_empty() && view.tool_calls.is_empty();
+        Ok((!empty).then_some(view))
+    }
+
+    /// Posts with what became of them, newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn posts(&self, limit: u64) -> Result<Vec<PostRow>> {
+        let types = TaskType::ALL.iter().filter(|t| t.is_publishable()).map(|t| t.as_str());
+        let rows = tasks::Entity::find()
+            .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
+            .filter(tasks::Column::TaskType.is_in(types))
+            .order_by_desc(tasks::Column::CreatedAt)
+            .order_by_desc(tasks::Column::Id)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        let mut tasks = with_dependencies(&self.db, self.tenant, rows).await?;
+        tasks.reverse();
+        let results = tasks.iter().filter_map(|t| t.result_artifact);
+        let artifacts = artifacts_by_id(&self.db, self.tenant, results).await?;
+        let ids: Vec<Uuid> = tasks.iter().map(|t| t.id.as_uuid()).collect();
+        let mut decisions = self.latest_decisions(&ids).await?;
+        let mut publications = self.latest_publications(&ids).await?;
+        let mut tickets = self.tickets_by_id(tasks.iter().filter_map(|t| t.hitl_ticket_id)).await?;
+        Ok(tasks
+            .into_iter()
+            .map(|task| PostRow {
+                artifact: task.result_artifact.and_then(|id| artifacts.get(&id)).cloned(),
+                decision: decisions.remove(&task.id),
+                ticket: task.hitl_ticket_id.and_then(|id| tickets.remove(&id)),
+                publication: publications.remove(&task.id),
+                headline: task.payload.headline.clone(),
+                task,
+            })
+            .collect())
+    }
+
+    async fn latest_decisions(&self, tasks: &[Uuid]) -> Result<HashMap<TaskId, JudgeDecision>> {
+        use decisions::{Column as C, Entity as E};
+        let rows = batch::find::<E>(&self.db, self.tenant, C::TaskId, tasks.iter().copied()).await?;
+        let all = sorted(batch::read_all::<E>(rows)?, |d| (d.logged_at, d.id));
+        Ok(all.into_iter().map(|d| (d.task_id, d)).collect())
+    }
+
+    async fn latest_publications(&self, tasks: &[Uuid]) -> Result<HashMap<TaskId, Publication>> {
+        use publications::{Column as C, Entity as E};
+        let rows = batch::find::<E>(&self.db, self.tenant, C::TaskId, tasks.iter().copied()).await?;
+        let all = sorted(batch::read_all::<E>(rows)?, |p| (p.created_at, p.id));
+        Ok(all.into_iter().map(|p| (p.task_id, p)).collect())
+    }
+
+    async fn tickets_by_id(&self, ids: impl Iterator<Item = TicketId>) -> Result<HashMap<TicketId, HitlTicket>> {
+        use tickets::{Column as C, Entity as E};
+        let rows = batch::find::<E>(&self.db, self.tenant, C::Id, ids.map(TicketId::as_uuid)).await?;
+        Ok(batch::read_all::<E>(rows)?.into_iter().map(|t| (t.id, t)).collect())
+    }
+}
+
+fn sorted<T, K: Ord>(mut rows: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    rows.sort_by_key(key);
+    rows
+}
