@@ -8,6 +8,7 @@ mod mind;
 mod offline;
 mod price;
 mod relevance;
+mod topics;
 
 pub use choose::{MindConfig, Provider, choose};
 pub use embed::{DIMS, Embedder, Embedding, TEXT_BYTES_MAX, TableError, WordVector};
@@ -22,3 +23,4 @@ pub use price::{Price, PriceTable, Quote};
 pub use relevance::{
     Atlas, AtlasError, Goal, GoalError, InjectionKind, InjectionMarker, RelevanceScorer, injection_markers,
 };
+pub use topics::{Evidence, TopicError, TopicHit, TopicScanner};

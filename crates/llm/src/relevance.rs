@@ -7,12 +7,15 @@
 
 mod atlas;
 mod brief;
+mod contest;
 mod goal;
 mod injection;
 mod scorer;
 mod terms;
 
+pub(crate) use atlas::mean;
 pub use atlas::{Atlas, AtlasError};
+pub(crate) use contest::{Contest, curve, pulls};
 pub use goal::{Goal, GoalError};
 pub use injection::{InjectionKind, InjectionMarker, injection_markers};
 pub use scorer::RelevanceScorer;

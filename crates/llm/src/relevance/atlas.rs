@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::embed::{DIMS, Embedder, Embedding, TableError, dot};
 
+use super::contest::pulls;
+
 static ATLAS_YAML: &str = include_str!("../../assets/atlas.yaml");
 static SHARED: LazyLock<Result<Atlas, String>> = LazyLock::new(|| {
     let embedder = Embedder::shared().map_err(|error| error.to_string())?;
@@ -66,18 +68,20 @@ struct TopicEntry {
 
 /// One subject.
 #[derive(Debug, Clone)]
-pub(super) struct Topic {
-    pub(super) id: String,
-    pub(super) label: String,
+pub(crate) struct AtlasTopic {
+    pub(crate) id: String,
+    pub(crate) label: String,
     /// The mean of its lines, not brought to length 1: a topic of many faces is short.
-    pub(super) centroid: [f32; DIMS],
-    pub(super) lines: Vec<Embedding>,
+    pub(crate) centroid: [f32; DIMS],
+    pub(crate) lines: Vec<Embedding>,
+    /// The pull of every topic on each line, the background of every contest.
+    pub(crate) line_pulls: Vec<Vec<f32>>,
 }
 
 /// What the offline mind knows about the subjects people write about.
 #[derive(Debug, Clone)]
 pub struct Atlas {
-    topics: Vec<Topic>,
+    topics: Vec<AtlasTopic>,
     mean_length: f32,
 }
 
@@ -96,7 +100,7 @@ impl Atlas {
     /// [`AtlasError`] with the topic at fault.
     pub fn from_yaml(yaml: &str, embedder: &Embedder) -> Result<Self, AtlasError> {
         let file: AtlasFile = serde_saphyr::from_str(yaml).map_err(|error| AtlasError::Yaml(Box::new(error)))?;
-        let mut topics: Vec<Topic> = Vec::with_capacity(file.topics.len());
+        let mut topics: Vec<AtlasTopic> = Vec::with_capacity(file.topics.len());
         for entry in file.topics {
             if topics.iter().any(|topic| topic.id == entry.id) {
                 return Err(AtlasError::Twice { id: entry.id });
@@ -106,7 +110,8 @@ impl Atlas {
             if lines.is_empty() {
                 return Err(AtlasError::EmptyTopic { id: entry.id });
             }
-            topics.push(Topic { id: entry.id, label: entry.label, centroid: mean(&lines), lines });
+            let centroid = mean(&lines);
+            topics.push(AtlasTopic { id: entry.id, label: entry.label, centroid, lines, line_pulls: Vec::new() });
         }
         if topics.len() < TOPICS_MIN {
             return Err(AtlasError::TooSmall { found: topics.len() });
@@ -114,7 +119,13 @@ impl Atlas {
         let lengths: f32 = topics.iter().map(|topic| dot(&topic.centroid, &topic.centroid).sqrt()).sum();
         #[expect(clippy::cast_precision_loss, reason = "a handful of topics")]
         let mean_length = lengths / topics.len() as f32;
-        Ok(Self { topics, mean_length })
+        let mut atlas = Self { topics, mean_length };
+        let line_pulls: Vec<Vec<Vec<f32>>> =
+            atlas.topics.iter().map(|topic| topic.lines.iter().map(|line| pulls(line, &atlas)).collect()).collect();
+        for (topic, line_pulls) in atlas.topics.iter_mut().zip(line_pulls) {
+            topic.line_pulls = line_pulls;
+        }
+        Ok(atlas)
     }
 
     /// Ids and labels of the topics.
@@ -122,17 +133,18 @@ impl Atlas {
         self.topics.iter().map(|topic| (topic.id.as_str(), topic.label.as_str()))
     }
 
-    pub(super) fn all(&self) -> &[Topic] {
+    pub(crate) fn all(&self) -> &[AtlasTopic] {
         &self.topics
     }
 
     /// The mean length of the centroids, which goals are brought to so that they compete on equal terms.
-    pub(super) const fn mean_length(&self) -> f32 {
+    pub(crate) const fn mean_length(&self) -> f32 {
         self.mean_length
     }
 }
 
-fn mean(lines: &[Embedding]) -> [f32; DIMS] {
+/// The mean of embeddings, not brought to length 1.
+pub(crate) fn mean(lines: &[Embedding]) -> [f32; DIMS] {
     let mut sum = [0.0; DIMS];
     for line in lines {
         for (total, value) in sum.iter_mut().zip(line.values()) {

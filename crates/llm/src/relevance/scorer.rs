@@ -11,15 +11,14 @@ use crate::{
 
 use super::{
     atlas::Atlas,
-    goal::{CompiledGoal, Goal, GoalError, discriminant},
+    contest::{Contest, curve, discriminant, pulls},
+    goal::{Goal, GoalError, compile},
     terms::{TermSet, text_words},
 };
 
 /// The standing (in background spreads) at which a score is exactly 0.75, where a campaign acts. Chosen as the one
 /// that gives the best mean F1 over goals on a dozen subjects, none of them weighed more than another.
 const ACTS_FROM: f32 = 2.4;
-/// How steeply the score rises around it.
-const STEEPNESS: f32 = 1.2;
 /// What one keyword found adds to the standing, and the most all of them add.
 const KEYWORD_WORTH: f32 = 1.0;
 const KEYWORDS_WORTH_MAX: f32 = 2.0;
@@ -33,7 +32,7 @@ const QUOTE_CHARS_MAX: usize = 40;
 /// Scores texts against one goal. Cheap to share; scoring needs no network and no state.
 #[derive(Debug, Clone)]
 pub struct RelevanceScorer {
-    goal: CompiledGoal,
+    goal: Contest,
     atlas: &'static Atlas,
     embedder: &'static Embedder,
     keywords: TermSet,
@@ -54,7 +53,7 @@ impl RelevanceScorer {
             set
         };
         Ok(Self {
-            goal: CompiledGoal::new(goal, atlas, embedder)?,
+            goal: compile(goal, atlas, embedder)?,
             atlas,
             embedder,
             keywords: terms(&goal.keywords),
@@ -78,7 +77,7 @@ impl RelevanceScorer {
             return Relevance { score: Score::ZERO, why };
         }
         let keywords = self.keywords.find(&plain);
-        let standing = self.goal.standing(&embedding, self.atlas);
+        let standing = self.standing(&embedding);
         let mut score = scored(standing + keyword_worth(keywords.len()));
         let mut why = self.explain(&text, &words, &embedding, score);
         if let Some(hit) = keywords.first() {
@@ -100,10 +99,7 @@ impl RelevanceScorer {
     /// Scores of texts that are embedded already (title, a full stop, summary), without keywords, allow and deny.
     #[must_use]
     pub fn score_embeddings(&self, embeddings: &[Embedding]) -> Vec<Score> {
-        embeddings
-            .iter()
-            .map(|text| if text.is_empty() { Score::ZERO } else { scored(self.goal.standing(text, self.atlas)) })
-            .collect()
+        embeddings.iter().map(|text| if text.is_empty() { Score::ZERO } else { scored(self.standing(text)) }).collect()
     }
 
     /// The subjects the goal was understood to want, the strongest first, for an operator to check.
@@ -119,6 +115,10 @@ impl RelevanceScorer {
             .collect();
         topics.sort_by(|a, b| b.1.total_cmp(&a.1));
         topics
+    }
+
+    fn standing(&self, text: &Embedding) -> f32 {
+        self.goal.standing(text, &pulls(text, self.atlas))
     }
 
     const fn has_terms(&self) -> bool {
@@ -144,10 +144,8 @@ impl RelevanceScorer {
     }
 }
 
-/// `1 / (1 + e^-(ln 3 + k (z - z0)))`: a logistic curve through 0.75 at `z0`.
 fn scored(standing: f32) -> Score {
-    let lift = 3.0_f32.ln() + STEEPNESS * (standing - ACTS_FROM);
-    Score::clamped(f64::from(1.0 / (1.0 + (-lift).exp())))
+    Score::clamped(curve(standing, ACTS_FROM, 0.75))
 }
 
 fn keyword_worth(found: usize) -> f32 {
