@@ -47,8 +47,8 @@ impl Options {
                 lifecycle.stop().await;
             }
             Server::Studio => {
-                let (mind, _) = compose::choose_mind(&config)?;
-                StudioServer::new(config.studio.clone())?.with_mind(mind).serve(stdio()).await?.waiting().await?;
+                let (mind, _) = compose::choose_mind(&config).await?;
+                StudioServer::new(config.studio.clone(), mind)?.serve(stdio()).await?.waiting().await?;
             }
             Server::Sandbox => {
                 compose::make_folder(&config.data_dir.0)?;

@@ -68,7 +68,7 @@ impl Options {
             Command::Score { goal, input, json } => {
                 anyhow::ensure!(!goal.trim().is_empty(), "--goal is empty; say in words what the campaign looks for");
                 let items = lines::read(&input)?;
-                let (mind, choice) = compose::choose_mind(&config)?;
+                let (mind, choice) = compose::choose_mind(&config).await?;
                 output::note(&choice);
                 for batch in items.chunks(SCORE_BATCH) {
                     let ask = RelevanceAsk { goal: goal.clone(), persona: None, items: batch.to_vec(), budget: None };

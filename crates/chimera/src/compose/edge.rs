@@ -146,7 +146,7 @@ pub(super) async fn host(
 ) -> anyhow::Result<Host> {
     let feeds = feeds_config(config)?;
     let feeds = FeedsServer::start(&feeds, ambient.clone(), &lifecycle.tracker, lifecycle.cancel.child_token())?;
-    let studio = StudioServer::new(config.studio.clone())?.with_mind(mind);
+    let studio = StudioServer::new(config.studio.clone(), mind)?;
     let sandbox = SandboxServer::open(sandbox_config(config), ambient.clone()).await?;
     let host = Host::builder(built_in(&config.mcp), ambient)
         .in_process("feeds", move || feeds.clone())

@@ -33,8 +33,9 @@ pub(crate) struct House {
 }
 
 /// The mind that the configuration and the environment choose.
-pub(crate) fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
-    Ok(chimera_llm::choose(&config.mind, |name| std::env::var(name).ok())?)
+pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
+    let environment = |name: &str| std::env::var(name).ok();
+    Ok(chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?)
 }
 
 /// The store, for a command that needs one that is there already.
@@ -71,7 +72,7 @@ impl House {
     pub(crate) async fn build(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
         let store = make_store(&config).await?;
-        let (mind, mind_choice) = choose_mind(&config)?;
+        let (mind, mind_choice) = choose_mind(&config).await?;
         let host = Arc::new(edge::host(&config, mind.clone(), ambient.clone(), lifecycle).await?);
         let blobs = Blobs::new(config.media_dir());
         Ok(Self { config, store, bus: Arc::new(InProcessBus::new()), host, mind, mind_choice, blobs, ambient })

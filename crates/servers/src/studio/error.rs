@@ -1,5 +1,7 @@
 //! What can go wrong in the studio, said so that the caller knows what to change.
 
+use chimera_llm::MindError;
+
 use super::typeface::TypefaceError;
 
 /// Why the studio did not make what was asked.
@@ -11,6 +13,17 @@ pub enum StudioError {
          character; pass the `character_reference_id` of the agent's SOUL.md"
     )]
     NoCharacter,
+    /// The character is not the persona's.
+    #[error("character_reference_id is {asked:?}, which is not that of the persona {persona}: pass the one of its SOUL.md")]
+    OtherCharacter {
+        /// What was asked.
+        asked: String,
+        /// The persona's slug.
+        persona: String,
+    },
+    /// The mind did not write.
+    #[error("the mind did not write")]
+    Mind(#[source] MindError),
     /// A field holds nothing.
     #[error("{field} is empty: give it at least one visible character")]
     Empty {

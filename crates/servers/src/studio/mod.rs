@@ -1,4 +1,4 @@
-//! The studio: an MCP server that makes an agent's pictures and videos offline.
+//! The studio: an MCP server that makes an agent's words, pictures and videos; pictures and videos offline, words by a mind.
 //!
 //! A post is drawn from type, colour and geometry alone. Everything that makes an agent recognisable follows from its
 //! `character_reference_id` ([`Identity`]); headline and seed only vary the composition within that look. From a call
@@ -24,6 +24,7 @@ mod request;
 mod scene;
 mod server;
 mod text;
+mod text_tool;
 mod typeface;
 mod video;
 mod video_tool;
@@ -35,4 +36,5 @@ pub use identity::Identity;
 pub use palette::Palette;
 pub use request::{Aspect, ImageMade, ImageRequest, VideoMade, VideoRequest};
 pub use server::{StudioConfig, StudioServer};
+pub use text_tool::{TextMade, TextRequest};
 pub use typeface::TypefaceError;

@@ -174,7 +174,7 @@ impl VideoRequest {
 }
 
 /// The reference, or the refusal: nothing is made for nobody.
-fn character(id: Option<&str>) -> Result<String, StudioError> {
+pub(super) fn character(id: Option<&str>) -> Result<String, StudioError> {
     let id = id.map(str::trim).filter(|id| !id.is_empty()).ok_or(StudioError::NoCharacter)?;
     within("character_reference_id", id)?;
     Ok(id.to_owned())

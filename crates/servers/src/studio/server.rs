@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chimera_llm::Mind;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::{ErrorData, ServerHandler, tool_handler};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -24,7 +26,8 @@ pub(super) const MODEL: &str = "chimera-studio-1";
 pub(super) const COST_USD: &str = "0";
 
 /// How a studio is run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct StudioConfig {
     /// Renderings at the same time; each keeps one core busy. At least 1 is used.
     pub concurrent_renders_max: usize,
@@ -45,27 +48,33 @@ impl Default for StudioConfig {
 pub struct StudioServer {
     library: Arc<Library>,
     renders: Arc<Semaphore>,
+    mind: Arc<dyn Mind>,
     tool_router: ToolRouter<Self>,
 }
 
 impl StudioServer {
-    /// Loads the typefaces.
+    /// Loads the typefaces. `mind` writes the words.
     ///
     /// # Errors
     /// [`StudioError::Typeface`] when an extra font can't be read or used.
-    pub fn new(config: StudioConfig) -> Result<Self, StudioError> {
+    pub fn new(config: StudioConfig, mind: Arc<dyn Mind>) -> Result<Self, StudioError> {
         let StudioConfig { concurrent_renders_max, extra_fonts } = config;
         let renders = concurrent_renders_max.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             library: Arc::new(Library::load(&extra_fonts)?),
             renders: Arc::new(Semaphore::new(renders)),
+            mind,
             tool_router: Self::tools(),
         })
     }
 
     /// All tools; each file of tools brings a router.
     fn tools() -> ToolRouter<Self> {
-        Self::image_tools() + Self::video_tools()
+        Self::text_tools() + Self::image_tools() + Self::video_tools()
+    }
+
+    pub(super) fn mind(&self) -> &dyn Mind {
+        &*self.mind
     }
 
     pub(super) fn library(&self) -> Arc<Library> {
@@ -87,8 +96,8 @@ impl ServerHandler for StudioServer {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("chimera-studio", env!("CARGO_PKG_VERSION")))
             .with_instructions(
-                "Draws an agent's posts offline: typographic pictures and short vertical videos. Every call needs the \
-                 agent's character_reference_id; the same id always gives the same palette, type and mark.",
+                "Makes an agent's posts: words in its character, typographic pictures, short vertical videos. Every call \
+                 needs the agent's character_reference_id; the same id always gives the same palette, type and mark.",
             )
     }
 }

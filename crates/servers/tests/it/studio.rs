@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chimera_servers::studio::{Identity, ImageMade, StudioConfig, StudioServer, VideoMade};
+use chimera_llm::{Mind, OfflineMind};
+use chimera_servers::studio::{Identity, ImageMade, StudioConfig, StudioServer, TextMade, VideoMade};
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientRequest, ProgressNotificationParam, Request, ResourceContents,
     ServerResult,
@@ -37,6 +38,25 @@ impl ClientHandler for Listener {
     }
 }
 
+/// The mind that writes here.
+fn mind() -> Arc<dyn Mind> {
+    Arc::new(OfflineMind::new().unwrap())
+}
+
+/// What any of the tools needs, but for the character.
+fn brief() -> Value {
+    json!({
+        "headline": "Linen is back", "summary": "Mills report full order books for spring.", "aspect": "1:1",
+        "duration_seconds": 2, "goal": "Fashion that lasts", "channel": "instagram", "text_chars_max": 400,
+        "hashtags_max": 3,
+        "persona": {
+            "name": "Fae", "slug": "fae", "voice_traits": ["warm", "wry"], "core_beliefs": ["Clothes should last."],
+            "directives": [], "banned_topics": ["fur"], "character_reference_id": "fae", "disclosure": "I'm an AI.",
+            "backstory": "",
+        },
+    })
+}
+
 struct Studio {
     client: RunningService<RoleClient, Listener>,
     listener: Listener,
@@ -47,7 +67,7 @@ struct Studio {
 impl Studio {
     async fn open() -> Self {
         let config = StudioConfig { concurrent_renders_max: 1, ..StudioConfig::default() };
-        let server = StudioServer::new(config).unwrap();
+        let server = StudioServer::new(config, mind()).unwrap();
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -146,7 +166,7 @@ async fn a_call_without_a_character_is_refused_by_every_tool() {
     assert!(tools.len() >= 2);
     for tool in tools {
         for id in [None, Some(""), Some(" \t\n")] {
-            let mut arguments = json!({"headline": "Linen is back", "aspect": "1:1", "duration_seconds": 2});
+            let mut arguments = brief();
             if let Some(id) = id {
                 arguments["character_reference_id"] = json!(id);
             }
@@ -158,6 +178,22 @@ async fn a_call_without_a_character_is_refused_by_every_tool() {
             assert_eq!(result.content.len(), 1, "a refusal carries no media");
         }
     }
+}
+
+#[tokio::test]
+async fn words_keep_to_the_channels_limits_and_to_their_own_character() {
+    let studio = Studio::open().await;
+    let mut arguments = brief();
+    arguments["character_reference_id"] = json!("fae");
+    let made: TextMade = studio.call("generate_text", arguments.clone()).await.into_typed().unwrap();
+    assert!(made.text.contains("inen") && made.text.chars().count() <= 400, "{}", made.text);
+    assert!(made.hashtags.len() <= 3 && made.hashtags.iter().all(|tag| !tag.starts_with('#')));
+    assert!(!made.model.is_empty() && made.cost_usd == "0");
+    let again: TextMade = studio.call("generate_text", arguments.clone()).await.into_typed().unwrap();
+    assert_eq!(again, made, "one seed, one text");
+    arguments["character_reference_id"] = json!("someone-else");
+    let refused = studio.call("generate_text", arguments).await;
+    assert!(refused.is_error == Some(true) && text(&refused).contains("not that of the persona fae"));
 }
 
 #[tokio::test]
@@ -292,7 +328,7 @@ async fn what_cannot_be_made_is_refused_in_words_that_help() {
 fn a_font_file_that_is_none_is_refused_by_name() {
     for path in ["/nowhere/at-all.ttf", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
         let config = StudioConfig { extra_fonts: vec![path.into()], ..StudioConfig::default() };
-        assert!(StudioServer::new(config).unwrap_err().to_string().contains(path));
+        assert!(StudioServer::new(config, mind()).unwrap_err().to_string().contains(path));
     }
 }
 
