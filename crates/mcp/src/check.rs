@@ -117,8 +117,8 @@ impl Connection {
         let mut tools = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let mut request = ListToolsRequest::default();
-            request.params = Some(PaginatedRequestParams::default().with_cursor(cursor.take()));
+            let page = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let request = ListToolsRequest { params: Some(page), ..ListToolsRequest::default() };
             let ServerResult::ListToolsResult(page) = self.ask(ask, ClientRequest::ListToolsRequest(request)).await?
             else {
                 return Err(self.malformed(LIST, "something that is no list of tools"));
@@ -152,8 +152,8 @@ fn check_role(name: &str, role: &Role, tools: &BTreeMap<String, Tool>, problems:
     let nothing = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
     let open = schema.get("additionalProperties").is_some_and(|more| more != &Value::Bool(false))
-        || schema.contains_key("patternProperties")
-        || ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| schema.contains_key(*key));
+        || (!schema.contains_key("properties") && !schema.contains_key("additionalProperties"))
+        || ["patternProperties", "$ref", "allOf", "anyOf", "oneOf"].iter().any(|key| schema.contains_key(*key));
     for key in role.template.keys() {
         match (properties.get(key.name), key.constant) {
             (None, _) if !open => problems.push(CheckProblem::UnknownArgument {

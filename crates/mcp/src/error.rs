@@ -252,6 +252,9 @@ pub enum ConnectError {
         #[source]
         source: std::io::Error,
     },
+    /// The process has no TLS.
+    #[error("this process has no TLS provider (install one first thing in main, even for http://)")]
+    NoTls,
     /// The HTTP client could not be made.
     #[error("the HTTP client can't be made")]
     HttpClient(#[source] reqwest::Error),

@@ -31,6 +31,10 @@ pub(crate) fn http_transport(
     concurrency: usize,
     connect_timeout: Duration,
 ) -> Result<HttpTransport, ConnectError> {
+    // Without one the HTTP client panics instead of saying so.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        return Err(ConnectError::NoTls);
+    }
     let client = reqwest::Client::builder()
         .connect_timeout(connect_timeout)
         .redirect(same_origin())

@@ -118,7 +118,7 @@ mod tests {
         let start = Instant::now();
         let late = start + Duration::from_secs(60);
         for _ in 0..7 {
-            gate.enter(late).await.unwrap();
+            drop(gate.enter(late).await.unwrap());
         }
         // Three at once, then one each half second.
         assert_eq!(start.elapsed().as_millis() / 10, 200);

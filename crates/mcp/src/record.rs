@@ -105,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     fn hash(value: Value) -> String {
-        arguments_hash(value.as_object().unwrap())
+        arguments_hash(&serde_json::from_value(value).unwrap())
     }
 
     #[test]

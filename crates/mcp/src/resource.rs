@@ -61,8 +61,8 @@ impl Host {
         let mut listed = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let mut request = ListResourcesRequest::default();
-            request.params = Some(PaginatedRequestParams::default().with_cursor(cursor.take()));
+            let page = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let request = ListResourcesRequest { params: Some(page), ..ListResourcesRequest::default() };
             let job = self.job(context, connection, LIST, ClientRequest::ListResourcesRequest(request), None);
             let (_, page) = self
                 .run(&job, &|answer| match answer {
