@@ -1,1 +1,15 @@
-//! Throwaway PostgreSQL, seeded clock and ids, fixtures (development only).
+//! For tests only: a throwaway PostgreSQL, a seeded clock and dice, and fixtures.
+//!
+//! [`TestPostgres::shared`] is one server per test process, started on first use and gone when the process ends, however
+//! it ends; [`TestPostgres::database`] is a fresh database in it. [`SeededAmbient`] makes runs repeatable. The
+//! functions of [`fixtures`] make entities whose values are all different and none the default, so that comparing whole
+//! values finds a column that does not come back.
+//!
+//! To add a fixture, put a function beside the others in `fixtures.rs`, and take what it depends on as arguments.
+
+mod ambient;
+pub mod fixtures;
+mod postgres;
+
+pub use ambient::SeededAmbient;
+pub use postgres::{TestDatabase, TestPostgres};
