@@ -169,7 +169,7 @@ impl Writer {
             });
         let said = |part: Part| text.parts.values().find(|(kind, _)| *kind == part).map(|(_, words)| words.as_str());
         let lower = text.joined.to_lowercase();
-        let beliefs = dice.shuffled("cover-belief", material.beliefs().iter().take(2));
+        let beliefs = dice.shuffled("cover-belief", material.beliefs().iter().take(3));
         // A belief that the text speaks of too ties picture and words together.
         let voiced = beliefs.iter().find(|belief| lower.contains(&belief.to_lowercase()));
         let belief = voiced.or(beliefs.first()).map(|belief| belief.as_str());
@@ -275,6 +275,16 @@ fn unfold(ask: &WriteAsk, material: &Material<'_>, rules: &Rules, wish: &Wish, d
         if let Some(text) = chosen {
             room = room.saturating_sub(length(&text) + gap);
             parts.insert(at, (part, text));
+        }
+    }
+    if parts.len() == 1 {
+        // A bare quotation is no post: any thought of the persona's own that still fits will do.
+        let thoughts = [Part::Belief, Part::Take, Part::Ask]
+            .into_iter()
+            .flat_map(|part| material.candidates(part, true).into_iter().map(move |text| (part, text)));
+        if let Some(thought) = thoughts.into_iter().find(|(_, text)| length(text) + 2 <= room) {
+            room = room.saturating_sub(length(&thought.1) + 2);
+            parts.insert(shape.len(), thought);
         }
     }
     if !parts.values().any(|(part, _)| matches!(part, Part::Quote | Part::Turn)) {

@@ -13,7 +13,7 @@ use super::{
 use crate::WriteAsk;
 
 const SHORT_HEADLINE_CHARS_MAX: usize = 80;
-const BELIEFS_MAX: usize = 3;
+const BELIEFS_MAX: usize = 4;
 const ASIDES_MAX: usize = 4;
 const DETAILS_MAX: usize = 2;
 const ASIDE_CHARS: std::ops::RangeInclusive<usize> = 25..=150;

@@ -10,6 +10,7 @@ use super::{
     compose::Writer,
     phrases::Words,
     rules::{Questions, Rules},
+    salience::spaced,
     source::is_order,
     text::{length, plain, sentences, words},
 };
@@ -19,6 +20,8 @@ use crate::{Finding, Opinion, OpinionAsk, RelevanceScorer};
 const SUREST: f64 = 0.97;
 /// Fewer characters than this say nothing.
 const TEXT_CHARS_MIN: usize = 25;
+/// Fewer words than this beyond the headline's are no voice.
+const OWN_WORDS_MIN: usize = 4;
 /// Goal relevance (of source or text) from which nothing is lost, and at which all is.
 const GOAL_FULL: f64 = 0.75;
 const GOAL_NONE: f64 = 0.2;
@@ -106,8 +109,9 @@ fn task_fit(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceScorer>)
     }
     let echo = echo(&ask.headline, &text, &writer.words);
     let near = writer.near.of(&text, &source);
-    // Either the headline's own words or its meaning must come back.
-    let lost = missing(echo, ECHO_NONE, ECHO_FULL).min(missing(near, NEAR_NONE, NEAR_FULL));
+    // The headline's own words tell a post about it from one about its field; nearness forgives a paraphrase in part.
+    let lost = 0.6 * missing(echo, ECHO_NONE, ECHO_FULL)
+        + 0.4 * missing(near, NEAR_NONE, NEAR_FULL).min(missing(echo, 0.2, ECHO_FULL));
     sight.lose(0.5 * lost, || {
         format!(
             "{} the headline: {:.0} % of its words come back, nearness {near:.2}",
@@ -121,9 +125,13 @@ fn task_fit(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceScorer>)
 fn persona(ask: &OpinionAsk, writer: &Writer, rules: &Rules, notes: &mut Vec<String>) -> Finding {
     let mut sight = Sight::new("in keeping with the persona's directives, banned topics and beliefs");
     let everything =
-        format!("{} {}", ask.text, ask.hashtags.iter().map(|tag| camel_split(tag)).collect::<Vec<_>>().join(" "));
+        format!("{} {}", ask.text, ask.hashtags.iter().map(|tag| spaced(tag)).collect::<Vec<_>>().join(" "));
     if let Some(topic) = rules.banned_in(&everything) {
         sight.lose(0.95, || format!("speaks about `{topic}`, which the persona never does"));
+    }
+    if let Some(topic) = rules.banned_in(&plain(&format!("{}. {}", ask.headline, ask.summary))) {
+        sight.lose(0.4, || format!("the story is about `{topic}`, which the persona never speaks about"));
+        notes.push(format!("the source speaks about `{topic}`"));
     }
     if is_order(&plain(&ask.text)) {
         sight.lose(0.7, || "carries words that give orders to a machine".to_owned());
@@ -134,6 +142,11 @@ fn persona(ask: &OpinionAsk, writer: &Writer, rules: &Rules, notes: &mut Vec<Str
     }
     if let Some(claim) = claims_a_body(&ask.text) {
         sight.lose(0.3, || format!("claims an experience that no AI has: “{claim}”"));
+    }
+    let headline: BTreeSet<String> = words(&plain(&ask.headline)).collect();
+    let own_words = words(&ask.text).filter(|word| !headline.contains(word)).count();
+    if own_words < OWN_WORDS_MIN {
+        sight.lose(0.2, || "repeats the headline and adds nothing of its own".to_owned());
     }
     broken_directives(ask, rules, &mut sight);
     let letters = ask.text.chars().filter(|c| c.is_alphabetic()).count();
@@ -272,7 +285,7 @@ fn names(text: &str) -> impl Iterator<Item = String> + '_ {
         let opened = begins || token.starts_with(['“', '‘', '"', '(']);
         begins = token.ends_with(['.', '!', '?', ':', '…', '”', '—', '–']);
         let bare = token.trim_matches(|c: char| !c.is_alphanumeric());
-        let bare = bare.split(['\'', '’']).next().unwrap_or(bare);
+        let bare = bare.split(['\'', '’', '-', '–']).next().unwrap_or(bare);
         let named = bare.chars().count() >= 2 && bare.starts_with(char::is_uppercase);
         (named && !opened).then(|| bare.to_owned())
     })
@@ -280,18 +293,6 @@ fn names(text: &str) -> impl Iterator<Item = String> + '_ {
 
 fn quotations(text: &str) -> impl Iterator<Item = &str> {
     text.split('“').skip(1).filter_map(|rest| rest.split('”').next())
-}
-
-/// "VintageDenim" as "Vintage Denim", so that rules see its words.
-fn camel_split(tag: &str) -> String {
-    let mut out = String::new();
-    for c in tag.trim_start_matches('#').chars() {
-        if c.is_uppercase() && out.ends_with(char::is_lowercase) {
-            out.push(' ');
-        }
-        out.push(c);
-    }
-    out
 }
 
 fn is_emoji(c: char) -> bool {

@@ -49,18 +49,24 @@ impl Phrases {
         serde_saphyr::from_str(PHRASES).map_err(|error| unreadable("phrases.yaml", error))
     }
 
-    /// The theme whose words the goal and the headline use most; the goal counts double. `any` when none does.
+    /// The theme of a headline among those that the goal names, or among all when it names none. `any` when no word
+    /// gives one away.
     pub(super) fn theme(&self, goal: &str, headline: &str) -> &str {
         let count = |words: &[String], text: &str| {
             super::text::words(text).filter(|word| words.iter().any(|known| known == word)).count()
         };
-        self.themes
+        let hits: Vec<(usize, usize, &str)> = self
+            .themes
             .iter()
-            .map(|(theme, words)| (2 * count(words, goal) + count(words, headline), theme.as_str()))
-            .filter(|(hits, _)| *hits > 0)
+            .map(|(theme, words)| (count(words, goal), count(words, headline), theme.as_str()))
+            .filter(|(in_goal, in_headline, _)| in_goal + in_headline > 0)
+            .collect();
+        let goal_speaks = hits.iter().any(|(in_goal, ..)| *in_goal > 0);
+        hits.into_iter()
+            .filter(|(in_goal, ..)| *in_goal > 0 || !goal_speaks)
             // On a tie the theme that comes first in the alphabet wins, whatever the order of the file.
-            .max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)))
-            .map_or("any", |(_, theme)| theme)
+            .max_by(|a, b| (3 * a.1 + a.0).cmp(&(3 * b.1 + b.0)).then(b.2.cmp(a.2)))
+            .map_or("any", |(_, _, theme)| theme)
     }
 }
 
@@ -111,8 +117,11 @@ mod tests {
     #[test]
     fn the_goal_decides_the_theme() {
         let phrases = Phrases::load().unwrap();
-        assert_eq!(phrases.theme("Clothes and style for a small budget", "Bank opens cafe"), "fashion");
+        assert_eq!(phrases.theme("Clothes and style", "Bank opens cafe"), "fashion");
         assert_eq!(phrases.theme("Reviews of phones and laptops", ""), "technology");
+        let both = "Fashion, style, clothes and makeup";
+        assert_eq!(phrases.theme(both, "Makeup artists go glossy"), "beauty");
+        assert_eq!(phrases.theme(both, "Old jeans, new jackets"), "fashion");
         assert_eq!(phrases.theme("Whatever", "Nothing known"), "any");
     }
 }

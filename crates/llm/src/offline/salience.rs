@@ -12,6 +12,8 @@ use super::{
 const PHRASE_WORDS_MAX: usize = 3;
 /// How near to the goal a phrase of the news must be to make a tag.
 const TAG_NEARNESS_MIN: f64 = 0.3;
+/// How near to the headline a phrase of the goal must be to make a tag.
+const GOAL_TAG_NEARNESS_MIN: f64 = 0.35;
 const TAG_CHARS: std::ops::RangeInclusive<usize> = 3..=28;
 
 /// A run of content words in a text, with how telling it is.
@@ -101,11 +103,15 @@ pub(super) fn telling(headline: &str, goal: &str, lists: &Words, near: &Nearness
             };
             let known = part.iter().filter(|word| goal_words.contains(&word.to_lowercase())).count();
             // Words that stray from the goal must not ride on a neighbour's back.
-            let each =
-                part.iter().map(|word| near.of(word, goal)).sum::<f64>() / f64::from(u8::try_from(size).unwrap_or(1));
-            let nearness = 0.6 * near.of(&text, goal) + 0.4 * each;
-            let weight =
-                nearness + length_bonus + if keeps_end { 0.1 } else { 0.0 } + if known > 0 { 0.08 } else { 0.0 };
+            let each: Vec<f64> = part.iter().map(|word| near.of(word, goal)).collect();
+            let whole = near.of(&text, goal);
+            let mean = each.iter().sum::<f64>() / f64::from(u8::try_from(size).unwrap_or(1));
+            let nearness = each.iter().copied().fold(whole, f64::max);
+            let weight = 0.6 * whole
+                + 0.4 * mean
+                + length_bonus
+                + if keeps_end { 0.1 } else { 0.0 }
+                + if known > 0 { 0.08 } else { 0.0 };
             if text.chars().count() >= 3 {
                 found.push(Phrase { words: part.to_vec(), weight, nearness });
             }
@@ -199,7 +205,13 @@ pub(super) fn hashtags(
             .collect()
     };
     // One tag says what the post is about, the next whose conversation it joins; then come the lesser ones.
-    let (mut own, mut goals) = (of(headline, TAG_NEARNESS_MIN).into_iter(), of(goal, 0.0).into_iter());
+    // Of a wide goal, only what touches this story is its tag.
+    let mut goals = of(goal, 0.0);
+    if !headline.is_empty() {
+        let kept = goals.first().cloned();
+        goals.retain(|tag| Some(tag) == kept.as_ref() || near.of(&spaced(tag), headline) >= GOAL_TAG_NEARNESS_MIN);
+    }
+    let (mut own, mut goals) = (of(headline, TAG_NEARNESS_MIN).into_iter(), goals.into_iter());
     let order = own.next().into_iter().chain(goals.next()).chain(own).chain(goals).chain(of(details, TAG_NEARNESS_MIN));
     let mut tags: Vec<String> = Vec::new();
     for tag in order {
@@ -215,6 +227,18 @@ pub(super) fn hashtags(
         }
     }
     tags
+}
+
+/// "VintageDenim" as "Vintage Denim", so that its words can be seen.
+pub(super) fn spaced(tag: &str) -> String {
+    let mut out = String::new();
+    for c in tag.trim_start_matches('#').chars() {
+        if c.is_uppercase() && out.ends_with(char::is_lowercase) {
+            out.push(' ');
+        }
+        out.push(c);
+    }
+    out
 }
 
 #[cfg(test)]

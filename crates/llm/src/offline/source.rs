@@ -27,7 +27,7 @@ impl Source {
     pub(super) fn read(headline: &str, summary: &str) -> Self {
         let (headline, orders_above) = without_orders(headline);
         let (summary, orders_below) = without_orders(summary);
-        let headline = headline_only(&headline);
+        let headline = calmed(&headline_only(&headline));
         let asks_if_bot = asks_if_bot(&headline) || asks_if_bot(&summary);
         let details = sentences(&summary)
             .filter(|sentence| DETAIL_CHARS.contains(&length(sentence)) && is_whole(sentence))
@@ -107,6 +107,19 @@ fn headline_only(line: &str) -> String {
     super::text::cut(line.trim_matches(|c: char| c.is_whitespace() || c == '|'), HEADLINE_CHARS_MAX)
 }
 
+/// The line with shouted runs (three words in capitals or more) in lower case.
+fn calmed(line: &str) -> String {
+    const SHOUT_WORDS_MIN: usize = 3;
+    let shouted = |word: &str| word.chars().any(char::is_alphabetic) && !word.chars().any(char::is_lowercase);
+    let words: Vec<&str> = line.split(' ').collect();
+    let mut out: Vec<String> = Vec::with_capacity(words.len());
+    for run in words.chunk_by(|a, b| shouted(a) == shouted(b)) {
+        let loud = run.len() >= SHOUT_WORDS_MIN && run.iter().all(|word| shouted(word));
+        out.extend(run.iter().map(|word| if loud { word.to_lowercase() } else { (*word).to_owned() }));
+    }
+    super::text::capitalised(&out.join(" "))
+}
+
 /// A sentence that can stand alone: begun like one and ended like one.
 fn is_whole(sentence: &str) -> bool {
     sentence.starts_with(|c: char| c.is_uppercase() || c.is_numeric() || c == '“' || c == '"')
@@ -147,6 +160,10 @@ mod tests {
             "Repair cafes spread across the city"
         );
         assert_eq!(read("Buy less - and wear it more often."), "Buy less - and wear it more often");
+        assert_eq!(
+            read("THE SLIP DRESS IS BACK — in silk, says NASA UK"),
+            "The slip dress is back — in silk, says NASA UK"
+        );
         assert_eq!(read("Old denim (and why it lasts)"), "Old denim (and why it lasts)");
     }
 

@@ -1,5 +1,7 @@
 //! The offline mind as its callers see it.
 
+use std::sync::LazyLock;
+
 use chimera_domain::{Channel, Score, Soul};
 
 use super::*;
@@ -36,8 +38,10 @@ const HEADLINES: [&str; 6] = [
     "A swap party every Sunday: how one library became a wardrobe",
 ];
 
+static MIND: LazyLock<OfflineMind> = LazyLock::new(|| OfflineMind::new().unwrap());
+
 async fn written(ask: &WriteAsk) -> Draft {
-    OfflineMind::new().unwrap().write(ask).await.unwrap().value
+    MIND.write(ask).await.unwrap().value
 }
 
 #[tokio::test]
@@ -67,10 +71,6 @@ async fn every_channel_gets_what_fits_it() {
         for (seed, headline) in HEADLINES.iter().enumerate() {
             let ask = ask(*channel, headline, seed as u64);
             let draft = written(&ask).await;
-            println!(
-                "--- {channel} | {headline}\n{}\n{:?} | {} | {}\n",
-                draft.text, draft.hashtags, draft.kicker, draft.cover_line
-            );
             assert!(draft.text.chars().count() <= ask.text_chars_max, "{channel}: {}", draft.text);
             assert!(draft.text.chars().count() >= 20, "{channel}: {}", draft.text);
             assert!(draft.hashtags.len() <= ask.hashtags_max);
@@ -177,7 +177,7 @@ async fn grave_news_gets_no_jokes() {
 
 #[tokio::test]
 async fn relevance_keeps_the_order_of_the_items() {
-    let mind = OfflineMind::new().unwrap();
+    let mind = &*MIND;
     let items = [HEADLINES[0], "Quarterback traded after playoff loss", HEADLINES[3]]
         .map(|title| ItemText { title: title.to_owned(), summary: String::new() });
     let ask = RelevanceAsk { goal: GOAL.to_owned(), persona: None, items: items.to_vec(), budget: None };
@@ -209,15 +209,12 @@ fn mean(opinion: &Opinion) -> f64 {
 
 #[tokio::test]
 async fn good_posts_beat_vague_ones_and_those_beat_the_rest() {
-    let mind = OfflineMind::new().unwrap();
+    let mind = &*MIND;
     let written_for = ask(Channel::Threads, HEADLINES[0], 0);
     let draft = written(&written_for).await;
     let with_text =
         |text: &str| OpinionAsk { text: text.to_owned(), hashtags: Vec::new(), ..judged(&draft, &written_for) };
-    let opinion = |ask: OpinionAsk| {
-        let mind = &mind;
-        async move { mind.opine(&ask).await.unwrap().value }
-    };
+    let opinion = |ask: OpinionAsk| async move { mind.opine(&ask).await.unwrap().value };
     let good = opinion(judged(&draft, &written_for)).await;
     let vague =
         opinion(with_text("Clothes are lovely, and style is a feeling we should all share a little more often.")).await;
@@ -225,7 +222,6 @@ async fn good_posts_beat_vague_ones_and_those_beat_the_rest() {
         "The quarterback threw 3 touchdowns in Dallas and the coach is thrilled about the playoffs!",
     ))
     .await;
-    println!("{good:#?}\n{vague:#?}\n{off:#?}");
     assert!(mean(&good) >= 0.9);
     assert!((0.7..0.9).contains(&mean(&vague)), "{}", mean(&vague));
     assert!(mean(&off) < 0.6, "{}", mean(&off));
@@ -245,13 +241,12 @@ async fn good_posts_beat_vague_ones_and_those_beat_the_rest() {
 
 #[tokio::test]
 async fn its_own_posts_on_the_goal_are_good_enough_to_go_out() {
-    let mind = OfflineMind::new().unwrap();
+    let mind = &*MIND;
     for channel in [Channel::X, Channel::Threads, Channel::Instagram, Channel::TikTok, Channel::Bluesky] {
         for (seed, headline) in HEADLINES.iter().enumerate() {
             let ask = ask(channel, headline, seed as u64);
             let draft = written(&ask).await;
             let opinion = mind.opine(&judged(&draft, &ask)).await.unwrap().value;
-            println!("{channel} {:.2} {headline}\n   {:?}", mean(&opinion), opinion);
             assert!(mean(&opinion) >= 0.88, "{}\n{opinion:#?}", draft.text);
         }
     }

@@ -77,7 +77,8 @@ impl Wish {
         }
         if self.more_voice {
             for part in [Part::Take, Part::Belief] {
-                if !shape.contains(&part) && !(part == Part::Belief && shape.contains(&Part::Turn)) {
+                let there = shape.contains(&part) || (part == Part::Belief && shape.contains(&Part::Turn));
+                if !there {
                     shape.push(part);
                 }
             }
