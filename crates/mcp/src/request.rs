@@ -61,8 +61,8 @@ impl Connection {
         let (_slot, link) = tokio::select! {
             biased;
             () = ask.context.cancel.cancelled() => return Err(self.cancelled(ask.label, false)),
-            () = expiry(ask.context.deadline) => return Err(self.late(now)),
             ready = ready => ready?,
+            () = expiry(ask.context.deadline) => return Err(self.late(now)),
         };
         let options = PeerRequestOptions::no_options().with_meta(self.meta(ask.context));
         let handle = link.peer.send_request_with_option(request, options).await.map_err(|source| {

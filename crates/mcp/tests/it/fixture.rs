@@ -207,6 +207,8 @@ impl ServerHandler for Fixture {
             "unsure" => CallToolResult::structured_error(json!({"error": {"message": "hm", "effect": "unknown"}})),
             "flaky" => self.flaky(&arguments),
             "slow" => self.slow(&context).await,
+            "slow_then_fail" if self.count("slow_then_fail") == 1 => self.slow(&context).await,
+            "slow_then_fail" => CallToolResult::structured_error(json!({"error": {"message": "taken"}})),
             "steps" => self.steps(&arguments, &context).await,
             "hold" => self.hold().await,
             "huge" => {

@@ -90,6 +90,26 @@ async fn an_unknown_outcome_of_a_role_that_is_not_idempotent_is_never_repeated()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_happened_is_not_denied_by_a_later_refusal() {
+    let reach = Way::InProcess.reach(false, |config| {
+        let role = RoleConfig { idempotent: true, ..RoleConfig::new("fixture", "slow_then_fail", json!({})) };
+        config.roles.insert("slow_then_fail".into(), role);
+    });
+    let outcome = reach.await.call("slow_then_fail", json!({})).await;
+    let error = outcome.result.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { .. }), "{error:?}");
+    assert_eq!((outcome.calls[0].status, outcome.calls[0].attempts), (ToolStatus::Unknown, 2));
+}
+
+#[tokio::test]
+async fn a_call_is_small_enough_to_be_held_by_the_thousand() {
+    let reach = Way::InProcess.reach(false, |_| {}).await;
+    let (context, nothing) = (context(), variables(json!({})));
+    let call = reach.host.call(&context, "echo", &nothing);
+    assert!(size_of_val(&call) < 8 * 1024, "{} bytes", size_of_val(&call));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_server_falls_back_and_both_are_recorded() {
     let (first, second) = (Fixture::new(false), Fixture::new(false));
     let role = |server: &str, tool: &str, fallback: &[&str]| RoleConfig {
