@@ -24,6 +24,13 @@ pub(crate) struct Scenario {
     pub(crate) goal: &'static str,
 }
 
+impl Scenario {
+    /// The feed's name, as it stands in its URI.
+    pub(crate) fn feed_name(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
 /// The scenarios that ship with the binary.
 pub(crate) const SCENARIOS: [Scenario; 1] = [Scenario {
     name: "fashion_drop",
@@ -65,7 +72,8 @@ pub(crate) async fn agent_file(
     limits: GovernorLimits,
     ambient: &dyn Ambient,
 ) -> anyhow::Result<Agent> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("the persona {} can't be read", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("the persona {} can't be read", path.display()))?;
     agent(store, &text, &path.display().to_string(), limits, ambient).await
 }
 
@@ -78,7 +86,10 @@ pub(crate) async fn campaign(
     let mut agents = Vec::with_capacity(wanted.agents.len());
     for slug in &wanted.agents {
         let found = store.agent_by_slug(slug).await?.with_context(|| {
-            format!("campaign {} names the agent {slug}, which isn't in the fleet; add its SOUL.md under `agents`", wanted.slug)
+            format!(
+                "campaign {} names the agent {slug}, which isn't in the fleet; add its SOUL.md under `agents`",
+                wanted.slug
+            )
         })?;
         agents.push(found.id);
     }

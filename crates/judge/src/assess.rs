@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Component, Score, SensitiveTopic, TaskType, Usd,
+    Component, Score, SensitiveTopic, Usd,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
@@ -87,13 +87,6 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
     let (task, artifact, soul) = (&case.task, &case.artifact, &case.agent.soul);
     let publishable = task.task_type.is_publishable();
     let mut tripped: Vec<(&str, String)> = Vec::new();
-    // The picture shows the headline, so the headline counts as published.
-    let seen = format!("{}\n{}\n{}", artifact.text, artifact.hashtags.join(" "), task.payload.headline);
-    if let Some(topic) =
-        banned_topic(&soul.banned_topics, &seen).filter(|_| publishable || task.task_type == TaskType::GenerateText)
-    {
-        tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
-    }
     if artifact.character_reference_id != task.persona_lock.character_reference_id {
         tripped.push(("character_lock_broken", "It was made with another character reference.".to_owned()));
     }
@@ -101,6 +94,11 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         tripped.push(("artifact_changed", "Its content is not what its hash says.".to_owned()));
     }
     if publishable {
+        // The picture shows the headline, so the headline counts as published.
+        let seen = format!("{}\n{}\n{}", artifact.text, artifact.hashtags.join(" "), task.payload.headline);
+        if let Some(topic) = banned_topic(&soul.banned_topics, &seen) {
+            tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
+        }
         let label = artifact.disclosure.label.trim();
         if !artifact.disclosure.ai_generated || label.is_empty() || !artifact.text.contains(label) {
             tripped.push(("disclosure_missing", "It does not say that it is made by AI.".to_owned()));

@@ -88,13 +88,13 @@ impl Planner {
         let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
         let agents: HashMap<AgentId, Agent> =
             self.store.agents_by_ids(&agent_ids).await?.into_iter().map(|a| (a.id, a)).collect();
-        let mut watchers: BTreeMap<&str, Vec<&Campaign>> = BTreeMap::new();
+        let mut watchers: BTreeMap<String, Vec<&Campaign>> = BTreeMap::new();
         for campaign in &campaigns {
             for uri in &campaign.resources {
-                watchers.entry(uri).or_default().push(campaign);
+                watchers.entry(uri.clone()).or_default().push(campaign);
             }
         }
-        let uris: Vec<String> = watchers.keys().map(|u| (*u).to_owned()).collect();
+        let uris: Vec<String> = watchers.keys().cloned().collect();
         let reads = self.read_all(&uris).await?;
 
         let mut report = PlannerReport::default();
@@ -104,7 +104,7 @@ impl Planner {
             let mut complete = true;
             if let Some(document) = document {
                 report.resources_changed += 1;
-                for campaign in watchers.get(cursor.resource_uri.as_str()).into_iter().flatten() {
+                for campaign in watchers.get(&cursor.resource_uri).into_iter().flatten() {
                     complete &= self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await?;
                 }
             }
@@ -120,11 +120,10 @@ impl Planner {
     async fn read_all(&self, uris: &[String]) -> Result<Vec<Read>, PlannerError> {
         let mut cursors: HashMap<String, ResourceCursor> =
             self.store.cursors(uris).await?.into_iter().map(|c| (c.resource_uri.clone(), c)).collect();
-        let reads = stream::iter(uris)
-            .map(|uri| {
-                let cursor = cursors.remove(uri).unwrap_or_else(|| first_cursor(uri));
-                async move { self.read(cursor).await }
-            })
+        let cursors: Vec<ResourceCursor> =
+            uris.iter().map(|uri| cursors.remove(uri).unwrap_or_else(|| first_cursor(uri))).collect();
+        let reads = stream::iter(cursors)
+            .map(|cursor| self.read(cursor))
             .buffered(self.config.reads_at_once.max(1))
             .collect::<Vec<_>>()
             .await;

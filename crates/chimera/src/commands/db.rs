@@ -54,7 +54,8 @@ impl Options {
                         states.iter().map(|m| serde_json::json!({"name": m.name, "applied": m.applied})).collect();
                     output::json(&rows)?;
                 } else {
-                    let rows = states.into_iter().map(|m| [m.name, if m.applied { "applied" } else { "pending" }.into()]);
+                    let rows =
+                        states.into_iter().map(|m| [m.name, if m.applied { "applied" } else { "pending" }.into()]);
                     output::table(["migration", "state"], rows);
                 }
             }

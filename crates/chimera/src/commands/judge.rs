@@ -79,7 +79,14 @@ impl Options {
                 } else {
                     let rows = tickets.into_iter().map(|t| {
                         let topics: Vec<_> = t.sensitive_topics.iter().map(|t| t.topic.clone()).collect();
-                        [t.id.to_string(), t.question.to_string(), t.confidence.to_string(), topics.join(", "), t.sla_expires_at.format("%F %H:%M UTC").to_string(), t.reasoning_trace]
+                        [
+                            t.id.to_string(),
+                            t.question.to_string(),
+                            t.confidence.to_string(),
+                            topics.join(", "),
+                            t.sla_expires_at.format("%F %H:%M UTC").to_string(),
+                            t.reasoning_trace,
+                        ]
                     });
                     output::table(["ticket", "question", "confidence", "topics", "due", "reasoning"], rows);
                 }
@@ -102,7 +109,9 @@ async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: 
     let Reviewer { ticket, by, note } = reviewer;
     desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;
     output::note(match resolution {
-        Resolution::Approved => "approved; a running `chimera up` publishes it within seconds, otherwise the next one does",
+        Resolution::Approved => {
+            "approved; a running `chimera up` publishes it within seconds, otherwise the next one does"
+        }
         Resolution::ConfirmedPublished => "noted: the post is out",
         Resolution::Rejected | Resolution::Withdrawn => "rejected",
     });

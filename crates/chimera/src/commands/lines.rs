@@ -37,12 +37,17 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<ItemText>> {
         if read == 0 {
             break;
         }
-        anyhow::ensure!(text.ends_with('\n') || (read as u64) < LINE_BYTES_MAX, "{}: longer than {LINE_BYTES_MAX} bytes", at());
+        anyhow::ensure!(
+            text.ends_with('\n') || (read as u64) < LINE_BYTES_MAX,
+            "{}: longer than {LINE_BYTES_MAX} bytes",
+            at()
+        );
         if text.trim().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_str(&text)
-            .with_context(|| format!("{}: want an object with `headline`, `title` or `text`, and perhaps `description`", at()))?;
+        let line: Line = serde_json::from_str(&text).with_context(|| {
+            format!("{}: want an object with `headline`, `title` or `text`, and perhaps `description`", at())
+        })?;
         items.push(ItemText { title: line.headline, summary: line.description.unwrap_or_default() });
     }
     Ok(items)

@@ -59,8 +59,15 @@ impl Options {
                     output::json(&signals)?;
                 } else {
                     let rows = signals.into_iter().map(|s| {
-                        let why = if s.taint.is_empty() { s.why } else { format!("{} [{}]", s.why, s.taint.join(", ")) };
-                        [s.relevance.to_string(), s.outcome.to_string(), output::short(&s.item.title, 60), output::short(&why, 80), s.trace_id.to_string()]
+                        let why =
+                            if s.taint.is_empty() { s.why } else { format!("{} [{}]", s.why, s.taint.join(", ")) };
+                        [
+                            s.relevance.to_string(),
+                            s.outcome.to_string(),
+                            output::short(&s.item.title, 60),
+                            output::short(&why, 80),
+                            s.trace_id.to_string(),
+                        ]
                     });
                     output::table(["score", "outcome", "headline", "why", "trace"], rows);
                 }
@@ -75,9 +82,16 @@ impl Options {
                     let scores = mind.relevance(&ask).await?.value;
                     for (item, relevance) in batch.iter().zip(scores) {
                         if json {
-                            output::json_line(&json!({"headline": item.title, "score": relevance.score, "why": relevance.why}))?;
+                            output::json_line(
+                                &json!({"headline": item.title, "score": relevance.score, "why": relevance.why}),
+                            )?;
                         } else {
-                            output::line(&format!("{}  {}  ({})", relevance.score, output::short(&item.title, 90), output::short(&relevance.why, 90)));
+                            output::line(&format!(
+                                "{}  {}  ({})",
+                                relevance.score,
+                                output::short(&item.title, 90),
+                                output::short(&relevance.why, 90)
+                            ));
                         }
                     }
                 }

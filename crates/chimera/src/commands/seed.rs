@@ -58,24 +58,24 @@ pub(crate) async fn plant(
 ) -> anyhow::Result<()> {
     let folder = config.feeds_dir();
     compose::make_folder(&folder)?;
-    let file = folder.join(format!("{}.xml", scenario.name));
+    let file = folder.join(format!("{}.xml", scenario.feed_name()));
     std::fs::write(&file, scenario.feed).with_context(|| format!("writing {}", file.display()))?;
     let agent = seed::agent(store, FAE, "the built-in persona", GovernorLimits::default(), ambient).await?;
-    let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, &[scenario.name.to_owned()]);
+    let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, &[scenario.feed_name()]);
     seed::campaign(store, &campaign, ambient).await?;
     Ok(())
 }
 
-/// A campaign on Instagram that watches feeds.
+/// A campaign on Instagram that watches feeds, by their names as they stand in URIs.
 pub(crate) fn campaign(slug: &str, goal: &str, agent: &str, feeds: &[String]) -> CampaignConfig {
     CampaignConfig {
         slug: slug.to_owned(),
         goal: goal.to_owned(),
         agents: vec![agent.to_owned()],
-        resources: feeds.iter().map(|f| format!("mcp://feeds/feed://{}", slug_of(f))).collect(),
+        resources: feeds.iter().map(|f| format!("mcp://feeds/feed://{f}")).collect(),
         channels: vec![Channel::Instagram],
         relevance_threshold: chimera_domain::Campaign::RELEVANCE_THRESHOLD,
         post_budget_usd: Usd::dollars(1),
-        video_seconds: 3,
+        video_seconds: 2,
     }
 }

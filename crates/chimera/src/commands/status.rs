@@ -51,7 +51,7 @@ impl Options {
 pub(crate) fn print(status: &FleetStatus) {
     let (s, p) = (status.signals, status.posts);
     output::line(&format!(
-        "signals   {} read, {} told before, {} relevant, {} planned",
+        "signals   {} read, {} duplicates, {} relevant, {} planned",
         s.read, s.duplicate, s.relevant, s.planned
     ));
     output::line(&format!(

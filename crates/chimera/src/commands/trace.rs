@@ -24,7 +24,10 @@ impl Options {
         let config = global.load(true, None)?;
         let store = compose::open_store(&config).await?;
         let view = store.trace(self.id).await?.with_context(|| {
-            format!("there is no trace {}; `chimera status` and `chimera planner view-signals` list those there are", self.id)
+            format!(
+                "there is no trace {}; `chimera status` and `chimera planner view-signals` list those there are",
+                self.id
+            )
         })?;
         if self.json {
             output::json(&view)?;
@@ -39,25 +42,46 @@ fn print(view: &TraceView) {
     let mut events: Vec<(chrono::DateTime<chrono::Utc>, String, String)> = Vec::new();
     if let Some(signal) = &view.signal {
         output::line(&output::printable(&signal.item.title));
-        events.push((signal.ingested_at, format!("signal {} {}", signal.relevance, signal.outcome), signal.why.clone()));
+        events.push((
+            signal.ingested_at,
+            format!("signal {} {}", signal.relevance, signal.outcome),
+            signal.why.clone(),
+        ));
     }
     for task in &view.tasks {
-        let detail = format!("{}, now {}{}", task.channel, task.state, task.last_error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default());
+        let detail = format!(
+            "{}, now {}{}",
+            task.channel,
+            task.state,
+            task.last_error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default()
+        );
         events.push((task.created_at, format!("planned {}", task.task_type), detail));
     }
     for call in &view.tool_calls {
-        let detail = format!("{} in {} ms, ${}, attempt {}", call.status, call.latency_ms, call.cost_usd, call.attempts);
+        let detail =
+            format!("{} in {} ms, ${}, attempt {}", call.status, call.latency_ms, call.cost_usd, call.attempts);
         events.push((call.called_at, format!("called {}/{}", call.server, call.tool), detail));
     }
     for artifact in &view.artifacts {
         let media: Vec<_> = artifact.media.iter().map(|m| format!("{} {}x{}", m.mime, m.width, m.height)).collect();
-        events.push((artifact.created_at, format!("made {}", artifact.content_type), format!("{} {}", artifact.text, media.join(", "))));
+        events.push((
+            artifact.created_at,
+            format!("made {}", artifact.content_type),
+            format!("{} {}", artifact.text, media.join(", ")),
+        ));
     }
     for decision in &view.decisions {
-        events.push((decision.logged_at, format!("{} by {}", decision.verdict, decision.decided_by), decision.reasoning_trace.clone()));
+        events.push((
+            decision.logged_at,
+            format!("{} by {}", decision.verdict, decision.decided_by),
+            decision.reasoning_trace.clone(),
+        ));
     }
     for ticket in &view.tickets {
-        let detail = ticket.resolution.map_or_else(|| "waits".to_owned(), |r| format!("{r} by {}", ticket.resolved_by.as_deref().unwrap_or("nobody")));
+        let detail = ticket.resolution.map_or_else(
+            || "waits".to_owned(),
+            |r| format!("{r} by {}", ticket.resolved_by.as_deref().unwrap_or("nobody")),
+        );
         events.push((ticket.created_at, format!("ticket {}", ticket.question), detail));
     }
     for publication in &view.publications {
@@ -65,6 +89,8 @@ fn print(view: &TraceView) {
         events.push((publication.updated_at, format!("publication {}", publication.state), detail));
     }
     events.sort_by_key(|(at, _, _)| *at);
-    let rows = events.into_iter().map(|(at, what, detail)| [at.format("%H:%M:%S%.3f").to_string(), what, detail.trim().to_owned()]);
+    let rows = events
+        .into_iter()
+        .map(|(at, what, detail)| [at.format("%H:%M:%S%.3f").to_string(), what, detail.trim().to_owned()]);
     output::table(["at", "what", "detail"], rows);
 }

@@ -36,7 +36,8 @@ fn roles() -> [(&'static str, RoleConfig); 5] {
         cost: Cost::Field("/cost_usd".to_owned()),
         ..RoleConfig::new("studio", tool, arguments)
     };
-    let publish = |tool: &str, arguments: Value| RoleConfig { idempotent: true, ..RoleConfig::new("sandbox", tool, arguments) };
+    let publish =
+        |tool: &str, arguments: Value| RoleConfig { idempotent: true, ..RoleConfig::new("sandbox", tool, arguments) };
     [
         (
             "generate_text",
@@ -96,7 +97,8 @@ pub(crate) fn feeds_config(config: &Config) -> anyhow::Result<FeedsConfig> {
     if !folder.is_dir() {
         return Ok(feeds);
     }
-    let folder = folder.canonicalize().with_context(|| format!("the feeds folder {} can't be read", folder.display()))?;
+    let folder =
+        folder.canonicalize().with_context(|| format!("the feeds folder {} can't be read", folder.display()))?;
     for (name, file) in dropped(&folder)? {
         if !feeds.feeds.iter().any(|f| f.name == name) {
             feeds.feeds.push(FeedSource::new(name, file));

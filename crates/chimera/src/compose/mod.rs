@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 use anyhow::Context as _;
 use chimera_bus::{Bus, InProcessBus};
 use chimera_domain::Ambient;
-use chimera_judge::{Desk, Judge};
+use chimera_judge::Judge;
 use chimera_llm::{Mind, TopicScanner};
 use chimera_mcp::Host;
 use chimera_planner::Planner;
@@ -90,11 +90,6 @@ impl House {
         )
     }
 
-    /// The review desk.
-    pub(crate) fn desk(&self) -> Desk {
-        Desk::new(self.store.clone(), self.bus.clone(), self.ambient.clone())
-    }
-
     /// Starts workers, judge, publisher and sweeper.
     pub(crate) fn start_workers(&self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
         let (store, bus, ambient, config) = (&self.store, &self.bus, &self.ambient, &self.config);
@@ -167,5 +162,9 @@ pub(crate) fn scanner(config: &Config) -> anyhow::Result<TopicScanner> {
 }
 
 fn hostname() -> String {
-    std::fs::read_to_string("/etc/hostname").map(|n| n.trim().to_owned()).ok().filter(|n| !n.is_empty()).unwrap_or_else(|| "local".into())
+    std::fs::read_to_string("/etc/hostname")
+        .map(|n| n.trim().to_owned())
+        .ok()
+        .filter(|n| !n.is_empty())
+        .unwrap_or_else(|| "local".into())
 }

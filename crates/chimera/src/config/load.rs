@@ -79,7 +79,10 @@ impl Config {
             return refuse("worker.retry.attempts_max, publisher.attempts_max", "at least 1 attempt is needed");
         }
         if self.worker.lease_ms < 1_000 || self.publisher.lease_ms < 1_000 {
-            return refuse("worker.lease_ms, publisher.lease_ms", "a lease under a second expires while work is under way");
+            return refuse(
+                "worker.lease_ms, publisher.lease_ms",
+                "a lease under a second expires while work is under way",
+            );
         }
         if self.database.connections_max == 0 {
             return refuse("database.connections_max", "at least 1 connection is needed");

@@ -18,8 +18,6 @@ use chimera_worker::{PublisherConfig, SweeperConfig, WorkerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use load::ConfigError;
-
 /// Everything an operator may set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

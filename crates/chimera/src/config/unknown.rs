@@ -57,7 +57,8 @@ fn walk(given: &Value, node: &Node<'_>, path: &str, found: &mut Vec<String>) {
 fn walk_object(object: &Map<String, Value>, node: &Node<'_>, path: &str, found: &mut Vec<String>) {
     let places = node.spread();
     let properties: Vec<_> = places.iter().filter_map(|s| s.get("properties")?.as_object()).collect();
-    let open: Vec<_> = places.iter().filter_map(|s| s.get("additionalProperties")).filter(|s| **s != Value::Bool(false)).collect();
+    let open: Vec<_> =
+        places.iter().filter_map(|s| s.get("additionalProperties")).filter(|s| **s != Value::Bool(false)).collect();
     // Where the schema says nothing of keys, any key goes.
     if properties.is_empty() && open.is_empty() {
         return;

@@ -21,7 +21,10 @@ fn refused(ended: &Ended, needles: &[&str]) {
 #[test]
 fn a_broken_soul_names_file_line_and_key() {
     let chimera = Chimera::new();
-    let soul = chimera.file("fae.md", "---\nname: Fae\nslug: FAE\nvoice_traits: [a]\ncharacter_reference_id: c\ndisclosure: AI\n---\n");
+    let soul = chimera.file(
+        "fae.md",
+        "---\nname: Fae\nslug: FAE\nvoice_traits: [a]\ncharacter_reference_id: c\ndisclosure: AI\n---\n",
+    );
     let config = chimera.file("chimera.yaml", &format!("agents:\n  - soul: {}\n", soul.display()));
     let ended = chimera.run(&["--config", config.to_str().unwrap(), "up", "--bind", "127.0.0.1:0"]);
     refused(&ended, &["fae.md", "line 3", "`slug`", "a-z"]);
@@ -47,8 +50,12 @@ fn a_missing_configuration_is_named() {
 #[test]
 fn a_feed_that_is_no_feed_is_named() {
     let chimera = Chimera::new();
-    let page = chimera.file("page.html", "<!doctype html><html><head><title>Hello</title></head><body>Hi</body></html>");
-    refused(&chimera.run(&["demo", "--once", "--feed", page.to_str().unwrap()]), &["the feed can't be read", "page.html"]);
+    let page =
+        chimera.file("page.html", "<!doctype html><html><head><title>Hello</title></head><body>Hi</body></html>");
+    refused(
+        &chimera.run(&["demo", "--once", "--feed", page.to_str().unwrap()]),
+        &["the feed can't be read", "page.html"],
+    );
     refused(&chimera.run(&["demo", "--once", "--feed", "no-such.xml"]), &["no-such.xml", "https://"]);
 }
 
@@ -66,7 +73,10 @@ fn an_unwritable_data_folder_is_named() {
     let chimera = Chimera::new();
     let file = chimera.file("a-file", "");
     let folder = file.join("data");
-    refused(&chimera.run(&["--data-dir", folder.to_str().unwrap(), "up", "--bind", "127.0.0.1:0"]), &["a-file/data", "--data-dir"]);
+    refused(
+        &chimera.run(&["--data-dir", folder.to_str().unwrap(), "up", "--bind", "127.0.0.1:0"]),
+        &["a-file/data", "--data-dir"],
+    );
 }
 
 #[test]
@@ -81,7 +91,9 @@ fn a_taken_port_is_named() {
 #[test]
 fn commands_that_read_say_where_nothing_is() {
     let chimera = Chimera::new();
-    for args in [["status"].as_slice(), &["worker", "check-queue"], &["judge", "view-queue"], &["planner", "view-signals"]] {
+    for args in
+        [["status"].as_slice(), &["worker", "check-queue"], &["judge", "view-queue"], &["planner", "view-signals"]]
+    {
         refused(&chimera.run(args), &["there is no database in", "chimera demo"]);
     }
     assert!(!chimera.data().exists(), "a command that reads must not make a database");

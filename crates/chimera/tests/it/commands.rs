@@ -6,8 +6,13 @@ use crate::chimera::Chimera;
 fn every_command_has_help() {
     let chimera = Chimera::new();
     for args in [
-        vec!["--help"], vec!["demo", "--help"], vec!["up", "--help"], vec!["seed", "trends", "--help"],
-        vec!["planner", "score", "--help"], vec!["judge", "approve-ticket", "--help"], vec!["mcp", "feeds", "--help"],
+        vec!["--help"],
+        vec!["demo", "--help"],
+        vec!["up", "--help"],
+        vec!["seed", "trends", "--help"],
+        vec!["planner", "score", "--help"],
+        vec!["judge", "approve-ticket", "--help"],
+        vec!["mcp", "feeds", "--help"],
     ] {
         let ended = chimera.run(&args);
         assert!(ended.ok && ended.stdout.contains("Usage: chimera"), "{args:?}\n{}", ended.stderr);
@@ -52,7 +57,15 @@ fn what_is_in_force_can_be_read_back() {
 fn environment_beats_files_and_flags_beat_both() {
     let chimera = Chimera::new();
     let config = chimera.file("chimera.yaml", "planner: {score_batch: 3, seed: 4}\ndata_dir: from-file\n");
-    let mut command = chimera.command(&["--config", config.to_str().unwrap(), "--data-dir", "from-flag", "config", "check", "--json"]);
+    let mut command = chimera.command(&[
+        "--config",
+        config.to_str().unwrap(),
+        "--data-dir",
+        "from-flag",
+        "config",
+        "check",
+        "--json",
+    ]);
     command.env("CHIMERA_PLANNER__SCORE_BATCH", "9");
     let shown: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
     assert_eq!(shown["planner"]["score_batch"], 9);
@@ -69,7 +82,15 @@ fn texts_are_scored_and_scanned_one_json_line_each() {
          {\"title\": \"Senate votes on the election bill\", \"description\": \"Democrats and Republicans traded accusations.\"}\n",
     );
     let input = lines.to_str().unwrap();
-    let scored = chimera.run(&["planner", "score", "--goal", "Find fresh fashion stories: runway, street style, designers", "--input", input, "--json"]);
+    let scored = chimera.run(&[
+        "planner",
+        "score",
+        "--goal",
+        "Find fresh fashion stories: runway, street style, designers",
+        "--input",
+        input,
+        "--json",
+    ]);
     assert!(scored.ok, "{}", scored.stderr);
     let rows: Vec<serde_json::Value> = scored.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(rows.len(), 2);

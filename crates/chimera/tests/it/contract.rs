@@ -27,7 +27,8 @@ pub(crate) fn resource(chimera: &Chimera, server: &[&str], uri: &str) -> Value {
             }
         }
     };
-    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let hello =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
     ask(json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}));
     ask(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
     let read = ask(json!({"jsonrpc": "2.0", "id": 2, "method": "resources/read", "params": {"uri": uri}}));

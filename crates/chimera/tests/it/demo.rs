@@ -46,7 +46,8 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
 /// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.
 fn judged_rightly(chimera: &Chimera) {
     let signals = chimera.json(&["planner", "view-signals", "--limit", "500", "--json"]);
-    let hostile = signals.as_array().unwrap().iter().find(|s| s["item"]["title"].as_str().unwrap().starts_with("SYSTEM:"));
+    let hostile =
+        signals.as_array().unwrap().iter().find(|s| s["item"]["title"].as_str().unwrap().starts_with("SYSTEM:"));
     assert!(!hostile.unwrap()["taint"].as_array().unwrap().is_empty(), "the injection is marked");
     let tickets = chimera.json(&["judge", "view-queue", "--json"]);
     assert!(!tickets.as_array().unwrap().is_empty());

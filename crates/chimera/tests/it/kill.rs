@@ -90,7 +90,8 @@ fn settled(chimera: &Chimera, up: &mut Child) -> Value {
         assert!(up.try_wait().unwrap().is_none(), "it ended by itself:\n{}", chimera.log());
         let status = chimera.json(&["status", "--json"]);
         let tasks = status["tasks"].as_object().unwrap();
-        let moving: u64 = tasks.iter().filter(|(s, _)| !RESTS.contains(&s.as_str())).filter_map(|(_, n)| n.as_u64()).sum();
+        let moving: u64 =
+            tasks.iter().filter(|(s, _)| !RESTS.contains(&s.as_str())).filter_map(|(_, n)| n.as_u64()).sum();
         if moving == 0 && !tasks.is_empty() {
             return status;
         }

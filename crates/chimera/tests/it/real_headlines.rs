@@ -27,7 +27,9 @@ fn escaped(text: &str) -> String {
 }
 
 fn feed(items: &[Value]) -> String {
-    let mut rss = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><rss version=\"2.0\"><channel><title>Headlines</title>");
+    let mut rss = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><rss version=\"2.0\"><channel><title>Headlines</title>",
+    );
     for item in items {
         let text = |key: &str| escaped(item[key].as_str().unwrap_or_default());
         let (title, about, link) = (text("headline"), text("short_description"), text("link"));

@@ -63,7 +63,9 @@ impl Options {
         let settled = self.settle(&house, &lifecycle).await;
         let summary = match settled {
             Ok(true) => Summary::gather(&house, began.elapsed()).await,
-            Ok(false) => Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.config.data_dir.0.display())),
+            Ok(false) => {
+                Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.config.data_dir.0.display()))
+            }
             Err(error) => Err(error),
         };
         let summary = match summary {
@@ -73,7 +75,11 @@ impl Options {
                 return Err(error);
             }
         };
-        if self.json { output::json(&summary)? } else { summary.print() }
+        if self.json {
+            output::json(&summary)?
+        } else {
+            summary.print()
+        }
         if let Some(address) = console {
             output::note(&format!("\nlook around at {address} ; Ctrl-C ends the demo"));
             house.start_planner(&lifecycle);

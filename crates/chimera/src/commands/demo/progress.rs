@@ -23,7 +23,7 @@ impl Progress {
     pub(super) async fn signals(&self, store: &Store) -> anyhow::Result<()> {
         let s = fleet_status(store).await?.signals;
         output::note(&format!(
-            "read      {} headlines: {} told before, {} relevant, {} planned",
+            "read      {} headlines: {} duplicates, {} relevant, {} planned",
             s.read, s.duplicate, s.relevant, s.planned
         ));
         Ok(())

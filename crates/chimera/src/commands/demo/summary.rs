@@ -60,7 +60,7 @@ impl Summary {
         let (s, p) = (self.signals, self.posts);
         output::line("");
         output::line(&format!(
-            "signals    {} read, {} told before, {} relevant, {} planned",
+            "signals    {} read, {} duplicates, {} relevant, {} planned",
             s.read, s.duplicate, s.relevant, s.planned
         ));
         self.group(PostOutcome::Published, &format!("{} published", p.published));
