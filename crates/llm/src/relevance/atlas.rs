@@ -35,6 +35,14 @@ pub enum AtlasError {
         /// Which one.
         id: String,
     },
+    /// A share that makes no sense.
+    #[error("topic `{id}` of the atlas is said to be {found} times as common as others; give 0.1 to 100")]
+    Common {
+        /// Which one.
+        id: String,
+        /// What it says.
+        found: f32,
+    },
     /// Too small to compare with.
     #[error("the atlas has {found} topics; at least {TOPICS_MIN} are needed to compare a goal with")]
     TooSmall {
@@ -63,7 +71,13 @@ struct AtlasFile {
 struct TopicEntry {
     id: String,
     label: String,
+    #[serde(default = "ordinary")]
+    common: f32,
     lines: Vec<String>,
+}
+
+const fn ordinary() -> f32 {
+    1.0
 }
 
 /// One subject.
@@ -71,6 +85,8 @@ struct TopicEntry {
 pub(crate) struct AtlasTopic {
     pub(crate) id: String,
     pub(crate) label: String,
+    /// How much of a general feed it makes up beside an ordinary topic.
+    pub(crate) common: f32,
     /// The mean of its lines, not brought to length 1: a topic of many faces is short.
     pub(crate) centroid: [f32; DIMS],
     pub(crate) lines: Vec<Embedding>,
@@ -110,8 +126,18 @@ impl Atlas {
             if lines.is_empty() {
                 return Err(AtlasError::EmptyTopic { id: entry.id });
             }
+            if !(0.1..=100.0).contains(&entry.common) {
+                return Err(AtlasError::Common { id: entry.id, found: entry.common });
+            }
             let centroid = mean(&lines);
-            topics.push(AtlasTopic { id: entry.id, label: entry.label, centroid, lines, line_pulls: Vec::new() });
+            topics.push(AtlasTopic {
+                id: entry.id,
+                label: entry.label,
+                common: entry.common,
+                centroid,
+                lines,
+                line_pulls: Vec::new(),
+            });
         }
         if topics.len() < TOPICS_MIN {
             return Err(AtlasError::TooSmall { found: topics.len() });

@@ -16,7 +16,7 @@ const WANTED_FULLY: f32 = 0.4;
 /// How much the goal's own words count beside one wanted topic.
 const OWN_WORDS_WEIGHT: f32 = 0.5;
 /// How much a topic or subject that the goal rules out counts beside one that it merely does not name.
-const RULED_OUT_WEIGHT: f32 = 12.0;
+const RULED_OUT_WEIGHT: f32 = 30.0;
 /// A topic is ruled out when a ruled-out subject has this share in it.
 const RULED_OUT_SHARE: f32 = 0.4;
 /// A line of the atlas serves as background for a goal when its topic is wanted less than this.
@@ -74,7 +74,7 @@ pub(super) fn compile(goal: &Goal, atlas: &Atlas, embedder: &Embedder) -> Result
         return Err(GoalError::NoSubject { text: goal.text.clone() });
     }
     let wanted = wanted_topics(&subjects, &whole, atlas);
-    let against = wanted.iter().map(|weight| 1.0 - weight).collect();
+    let against = atlas.all().iter().zip(&wanted).map(|(topic, weight)| topic.common * (1.0 - weight)).collect();
     let scaled = |subject: &Embedding| subject.values().map(|value| value * atlas.mean_length());
     let own = subjects.iter().filter(|subject| !subject.is_empty()).map(scaled).collect();
     let mut contest = Contest::new(wanted, against, own, OWN_WORDS_WEIGHT, BACKGROUND_BELOW, atlas);

@@ -7,6 +7,9 @@
 use std::{fmt, ops::Range};
 
 use super::terms::{TextWord, is_invisible, text_words};
+use phrases::{FRAGMENTS, RULES};
+
+mod phrases;
 
 /// Characters of a text that are looked at.
 const SCANNED_CHARS_MAX: usize = 64 * 1024;
@@ -86,277 +89,13 @@ pub struct InjectionMarker {
     pub quote: String,
 }
 
-/// Words that betray an order when the first kind is followed by the others within a few words, in any order.
-struct Rule {
-    kind: InjectionKind,
-    /// Words in a row after the first in which the rest must be found.
-    reach: usize,
-    first: &'static [&'static str],
-    /// From each group at least one word.
-    then: &'static [&'static [&'static str]],
-}
-
-/// A word ending in `*` matches any ending.
-const RULES: &[Rule] = &[
-    Rule {
-        kind: InjectionKind::OverridesInstructions,
-        reach: 7,
-        first: &["ignore", "ignoring", "disregard", "forget", "override", "bypass", "neglect", "drop", "discard"],
-        then: &[
-            &[
-                "previous*",
-                "prior",
-                "above",
-                "earlier",
-                "preceding",
-                "foregoing",
-                "all",
-                "your",
-                "any",
-                "existing",
-                "system",
-                "safety",
-            ],
-            &[
-                "instruction*",
-                "prompt*",
-                "directive*",
-                "guideline*",
-                "guardrail*",
-                "programming",
-                "command*",
-                "constraints",
-            ],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::OverridesInstructions,
-        reach: 5,
-        first: &["ignora*", "ignorez", "ignorier*", "oublie*", "olvida*", "vergiss", "negeer", "ignorar"],
-        then: &[&[
-            "instruccion*",
-            "instruction*",
-            "anweisung*",
-            "istruzion*",
-            "instruc*",
-            "consignes",
-            "instructies",
-            "regeln",
-        ]],
-    },
-    Rule {
-        kind: InjectionKind::OverridesInstructions,
-        reach: 2,
-        first: &["new", "updated", "revised", "real", "important", "additional"],
-        then: &[&["instructions", "directives"], &["follow", "for", "from", "assistant", "are", "below"]],
-    },
-    Rule {
-        kind: InjectionKind::SystemPrompt,
-        reach: 1,
-        first: &["system", "developer", "hidden", "initial"],
-        then: &[&["prompt", "prompts", "message", "instruction*"]],
-    },
-    Rule {
-        kind: InjectionKind::SystemPrompt,
-        reach: 5,
-        first: &["reveal", "print", "repeat", "output", "show", "leak", "recite"],
-        then: &[
-            &["your", "the"],
-            &["instructions", "prompt", "configuration", "rules", "guidelines"],
-            &["your", "system", "verbatim", "above", "initial", "original"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::AddressesModel,
-        reach: 5,
-        first: &["attention", "dear", "note", "instructions", "instruction", "message", "notice", "hey", "important"],
-        then: &[
-            &["to", "for", "ai", "llm", "assistant"],
-            &[
-                "ai",
-                "llm",
-                "llms",
-                "model*",
-                "assistant",
-                "assistants",
-                "agent",
-                "agents",
-                "chatbot*",
-                "gpt",
-                "gemini",
-                "claude",
-            ],
-            &["ai", "llm", "llms", "language", "assistant", "assistants", "agent", "agents", "gpt", "gemini", "claude"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::AddressesModel,
-        reach: 6,
-        first: &["if"],
-        then: &[
-            &["you"],
-            &["are", "re"],
-            &["ai", "llm", "assistant", "bot", "agent", "language"],
-            &["model", "assistant", "ai", "agent", "bot", "llm", "reading", "processing"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::RolePlay,
-        reach: 6,
-        first: &["you"],
-        then: &[
-            &["are"],
-            &["now", "henceforth"],
-            &["a", "an", "in", "the", "dan", "free", "unrestricted", "no"],
-            &[
-                "dan",
-                "ai",
-                "assistant",
-                "mode",
-                "model",
-                "bot",
-                "unrestricted",
-                "agent",
-                "admin",
-                "administrator",
-                "root",
-                "persona",
-            ],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::RolePlay,
-        reach: 4,
-        first: &["act", "pretend", "roleplay", "behave", "respond", "answer", "reply"],
-        then: &[
-            &["as", "like", "only"],
-            &["unrestricted", "jailbroken", "dan", "assistant", "ai", "root", "admin", "administrator", "developer"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::RolePlay,
-        reach: 1,
-        first: &["developer", "debug", "sudo", "dan", "admin", "jailbreak"],
-        then: &[&["mode"]],
-    },
-    Rule {
-        kind: InjectionKind::ToolBait,
-        reach: 4,
-        first: &["call", "invoke", "use", "execute", "run", "trigger"],
-        then: &[
-            &["tool", "tools", "function", "command", "commands", "script", "code", "plugin", "mcp"],
-            &["following", "publish*", "transfer*", "delete*", "shell", "mcp", "api"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::ToolBait,
-        reach: 8,
-        first: &["transfer", "send", "wire", "deposit"],
-        then: &[
-            &["usdc", "eth", "btc", "usdt", "bitcoin", "tokens", "crypto"],
-            &["to"],
-            &["wallet", "address", "account", "0x*", "me"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::SecretBait,
-        reach: 6,
-        first: &["reveal", "print", "send", "post", "share", "output", "leak", "include", "publish", "tell", "give"],
-        then: &[
-            &["your", "the", "all"],
-            &["api", "private", "seed", "secret", "access", "password*", "credential*", "environment"],
-            &["key", "keys", "phrase", "phrases", "token", "tokens", "password*", "credential*", "variables"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::VerdictBait,
-        reach: 6,
-        first: &["score", "rate", "mark", "classify", "rank", "treat", "approve"],
-        then: &[
-            &["this", "me", "it"],
-            &[
-                "1",
-                "100",
-                "10",
-                "highest",
-                "maximum",
-                "relevant",
-                "safe",
-                "trusted",
-                "approved",
-                "immediately",
-                "without",
-            ],
-            &["as", "of", "with", "at", "out", "review", "1", "score", "immediately"],
-        ],
-    },
-    Rule {
-        kind: InjectionKind::VerdictBait,
-        reach: 6,
-        first: &["publish", "post", "approve", "tweet"],
-        then: &[
-            &["this", "it", "the"],
-            &["without", "skip", "skipping", "immediately", "now"],
-            &["review", "approval", "judge", "moderation", "verbatim", "human"],
-        ],
-    },
-];
-
-/// Fragments that chat formats and agents use and headlines do not; compared in lower case.
-const FRAGMENTS: &[(&str, InjectionKind)] = &[
-    ("<|im_start|>", InjectionKind::RoleTag),
-    ("<|im_end|>", InjectionKind::RoleTag),
-    ("<|system|>", InjectionKind::RoleTag),
-    ("<|user|>", InjectionKind::RoleTag),
-    ("<|assistant|>", InjectionKind::RoleTag),
-    ("<|endoftext|>", InjectionKind::RoleTag),
-    ("<start_of_turn>", InjectionKind::RoleTag),
-    ("<end_of_turn>", InjectionKind::RoleTag),
-    ("<<sys>>", InjectionKind::RoleTag),
-    ("[inst]", InjectionKind::RoleTag),
-    ("[/inst]", InjectionKind::RoleTag),
-    ("[system]", InjectionKind::RoleTag),
-    ("[system message]", InjectionKind::RoleTag),
-    ("<system>", InjectionKind::RoleTag),
-    ("</system>", InjectionKind::RoleTag),
-    ("<assistant>", InjectionKind::RoleTag),
-    ("</assistant>", InjectionKind::RoleTag),
-    ("<instructions>", InjectionKind::RoleTag),
-    ("</instructions>", InjectionKind::RoleTag),
-    ("### instruction", InjectionKind::RoleTag),
-    ("### system", InjectionKind::RoleTag),
-    ("### response", InjectionKind::RoleTag),
-    ("\nsystem:", InjectionKind::RoleTag),
-    ("\nassistant:", InjectionKind::RoleTag),
-    ("\nhuman:", InjectionKind::RoleTag),
-    ("\nuser:", InjectionKind::RoleTag),
-    ("<tool_call", InjectionKind::ToolBait),
-    ("<function_call", InjectionKind::ToolBait),
-    ("tool_call", InjectionKind::ToolBait),
-    ("function_call", InjectionKind::ToolBait),
-    ("\"tool\":", InjectionKind::ToolBait),
-    ("\"arguments\":", InjectionKind::ToolBait),
-    ("tools/call", InjectionKind::ToolBait),
-    ("publish_post", InjectionKind::ToolBait),
-    ("delete_post", InjectionKind::ToolBait),
-    ("mcp://", InjectionKind::ToolBait),
-    ("rm -rf", InjectionKind::ToolBait),
-    ("curl http", InjectionKind::ToolBait),
-    ("jailbreak prompt", InjectionKind::RolePlay),
-    ("javascript:", InjectionKind::SuspiciousUrl),
-    ("data:text/", InjectionKind::SuspiciousUrl),
-    ("data:application/", InjectionKind::SuspiciousUrl),
-    ("file:///", InjectionKind::SuspiciousUrl),
-    ("<script", InjectionKind::SuspiciousUrl),
-];
-
 /// Every sign of an injection in a text, in the order of the text; empty for an ordinary one.
 #[must_use]
 pub fn injection_markers(text: &str) -> Vec<InjectionMarker> {
     let end = text.char_indices().nth(SCANNED_CHARS_MAX).map_or(text.len(), |(at, _)| at);
     let text = text.get(..end).unwrap_or(text);
     let mut found: Vec<(InjectionKind, Range<usize>)> = Vec::new();
-    phrases(&text_words(text), &mut found);
+    orders(&text_words(text), &mut found);
     fragments(text, &mut found);
     hidden(text, &mut found);
     runs(text, &mut found);
@@ -377,7 +116,7 @@ fn any_of(patterns: &[&str], word: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, word))
 }
 
-fn phrases(words: &[TextWord], found: &mut Vec<(InjectionKind, Range<usize>)>) {
+fn orders(words: &[TextWord], found: &mut Vec<(InjectionKind, Range<usize>)>) {
     for (at, word) in words.iter().enumerate() {
         for rule in RULES.iter().filter(|rule| any_of(rule.first, &word.text)) {
             let tail = words.iter().skip(at + 1).take(rule.reach);

@@ -38,7 +38,7 @@ pub(crate) fn text_words(text: &str) -> Vec<TextWord> {
                 word.extend(c.to_lowercase());
             }
             span.end = at + c.len_utf8();
-        } else if !(is_invisible(c) && !word.is_empty()) {
+        } else if word.is_empty() || !is_invisible(c) {
             finish(&mut word, &span, &mut words);
         }
     }

@@ -13,10 +13,10 @@ const GOALS: &[(&[&str], &str, f64, f64)] = &[
         &["STYLE & BEAUTY"],
         "Find fresh fashion and beauty stories: new collections, street style, designers, runway, makeup and sustainable \
          clothing",
-        0.96,
-        0.50,
+        0.97,
+        0.53,
     ),
-    (&["STYLE & BEAUTY"], "Fashion influencer covering outfits, beauty products and trends", 0.96, 0.50),
+    (&["STYLE & BEAUTY"], "Fashion influencer covering outfits, beauty products and trends", 0.97, 0.53),
     (&["SPORTS"], "Keep sports fans up to date with match results, players and teams", 0.94, 0.50),
     (
         &["FOOD & DRINK"],
@@ -32,7 +32,7 @@ const GOALS: &[(&[&str], &str, f64, f64)] = &[
         0.92,
         0.40,
     ),
-    (&["TECH"], "Technology news: smartphones, apps, social media companies and gadgets", 0.92, 0.20),
+    (&["TECH"], "Technology news: smartphones, apps, social media companies and gadgets", 0.92, 0.18),
     (&["ENVIRONMENT", "SCIENCE"], "Climate change, nature, wildlife, conservation and science discoveries", 0.90, 0.33),
     (&["POLITICS"], "US politics: Congress, the president, elections, senators and policy", 0.82, 0.58),
     (&["ENTERTAINMENT"], "Entertainment and celebrity news: movies, TV shows, music, actors and awards", 0.85, 0.38),

@@ -40,7 +40,8 @@ fn sensitive_topics_hold_their_figures() {
     println!("{:.0} scans/s", headlines.len() as f64 / began.elapsed().as_secs_f64());
     let share = |label: &str, test: &dyn Fn(&[String]) -> bool| {
         let of_label: Vec<_> = scanned.iter().filter(|(item, _)| item.category == label).collect();
-        (!of_label.is_empty()).then(|| of_label.iter().filter(|(_, hits)| test(hits)).count() as f64 / of_label.len() as f64)
+        (!of_label.is_empty())
+            .then(|| of_label.iter().filter(|(_, hits)| test(hits)).count() as f64 / of_label.len() as f64)
     };
     for (label, topic, recall_min) in SENSITIVE {
         let Some(any) = share(label, &|hits| !hits.is_empty()) else { continue };
