@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     COVER_LINE_CHARS_MAX, ConfigProblem, Draft, Finding, KICKER_WORDS_MAX, MindError, Opinion, Relevance,
-    offline::text::{cut, length, plain, shown},
+    offline::text::{cut, length, plain, shown, tags_that_fit},
 };
 
 const PROBLEM_CHARS_MAX: usize = 400;
@@ -158,9 +158,10 @@ impl RawDraft {
         if kicker.is_empty() || cover_line.is_empty() {
             return Err("`kicker` and `cover_line` may not be empty".to_owned());
         }
+        let tags = self.hashtags.into_iter().map(tag).filter(|tag| !tag.is_empty()).take(hashtags_max).collect();
         Ok(Draft {
+            hashtags: tags_that_fit(&text, tags, text_chars_max),
             text,
-            hashtags: self.hashtags.into_iter().map(tag).filter(|tag| !tag.is_empty()).take(hashtags_max).collect(),
             alt_text: cut(&plain(&self.alt_text), ALT_CHARS_MAX),
             kicker: kicker.join(" "),
             cover_line,
@@ -262,7 +263,7 @@ mod tests {
             cover_line: "word ".repeat(40),
             self_score: 0.8,
         };
-        let draft = raw("fine\u{200b}").within(10, 2).unwrap();
+        let draft = raw("fine\u{200b}").within(30, 2).unwrap();
         assert_eq!((draft.text.as_str(), draft.hashtags), ("fine", vec!["SlowFashion".to_owned(), "Two".to_owned()]));
         assert_eq!(draft.kicker, "one two three");
         assert!(length(&draft.cover_line) <= COVER_LINE_CHARS_MAX);

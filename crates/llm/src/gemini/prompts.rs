@@ -67,7 +67,8 @@ impl Prompts {
             .collect();
         let texts: Vec<&str> = items.iter().flat_map(|item| [item.title.as_str(), item.summary.as_str()]).collect();
         let boundary = boundary(&texts);
-        let values = context! { goal => ask.goal.as_str(), persona => Serde(&ask.persona), items => Serde(&items), boundary };
+        let values =
+            context! { goal => ask.goal.as_str(), persona => Serde(&ask.persona), items => Serde(&items), boundary };
         self.render(RELEVANCE.0, &values)
     }
 

@@ -12,7 +12,7 @@ use super::{
     rules::{Questions, Rules},
     salience::hashtags,
     source::Source,
-    text::{capitalised, cut, length},
+    text::{capitalised, cut, length, tags_that_fit},
     wish::Wish,
 };
 use crate::{COVER_LINE_CHARS_MAX, Draft, KICKER_WORDS_MAX, WriteAsk};
@@ -110,8 +110,11 @@ impl Writer {
         let (kicker, cover_line) = self.cover(ask, about, &material, &text, rules, &dice);
         let tags_max = if wish.fewer_tags { ask.hashtags_max / 2 } else { ask.hashtags_max };
         let details = if about.is_empty() { String::new() } else { source.details.join(" ") };
+        let text = self.finish(&text.joined, ask, &material, rules, wish, &dice);
+        let tags = hashtags(about, &details, &ask.goal, tags_max, rules, &self.words, &self.near);
         Draft {
-            hashtags: hashtags(about, &details, &ask.goal, tags_max, rules, &self.words, &self.near),
+            hashtags: tags_that_fit(&text, tags, ask.text_chars_max),
+            text,
             alt_text: format!(
                 "A poster in {}'s colours, headed “{kicker}”, with the words: “{}”",
                 ask.persona.name.trim(),
@@ -120,7 +123,6 @@ impl Writer {
             kicker,
             cover_line,
             self_score: Some(Score::clamped(worth)),
-            text: self.finish(&text.joined, ask, &material, rules, wish, &dice),
         }
     }
 

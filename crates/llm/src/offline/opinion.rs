@@ -130,7 +130,7 @@ fn persona(ask: &OpinionAsk, writer: &Writer, rules: &Rules, notes: &mut Vec<Str
         sight.lose(0.95, || format!("speaks about `{topic}`, which the persona never does"));
     }
     if let Some(topic) = rules.banned_in(&plain(&format!("{}. {}", ask.headline, ask.summary))) {
-        sight.lose(0.4, || format!("the story is about `{topic}`, which the persona never speaks about"));
+        sight.lose(0.7, || format!("the story is about `{topic}`, which the persona never speaks about"));
         notes.push(format!("the source speaks about `{topic}`"));
     }
     if is_order(&plain(&ask.text)) {
@@ -188,7 +188,7 @@ fn support(ask: &OpinionAsk, lists: &Words) -> Finding {
     let source = plain(&format!("{}. {}", ask.headline, ask.summary));
     let own = format!("{} {} {}", ask.persona.name, ask.persona.backstory, ask.persona.core_beliefs.join(" "));
     let known: BTreeSet<String> =
-        words(&format!("{source} {own} {} {}", ask.persona.disclosure, ask.goal)).map(|word| stem(&word)).collect();
+        words(&format!("{source} {own} {} {} AI", ask.persona.disclosure, ask.goal)).map(|word| stem(&word)).collect();
     let text = plain(&ask.text);
     let numbers: Vec<String> =
         numbers(&text).filter(|number| !self::numbers(&source).any(|known| known == *number)).collect();

@@ -74,6 +74,8 @@ async fn every_channel_gets_what_fits_it() {
             assert!(draft.text.chars().count() <= ask.text_chars_max, "{channel}: {}", draft.text);
             assert!(draft.text.chars().count() >= 20, "{channel}: {}", draft.text);
             assert!(draft.hashtags.len() <= ask.hashtags_max);
+            let tagged: usize = draft.hashtags.iter().map(|tag| tag.chars().count() + 2).sum();
+            assert!(draft.text.chars().count() + tagged <= ask.text_chars_max, "{channel}: {draft:?}");
             assert!(draft.cover_line.chars().count() <= COVER_LINE_CHARS_MAX);
             assert!((1..=KICKER_WORDS_MAX).contains(&draft.kicker.split_whitespace().count()), "{}", draft.kicker);
             assert!(!draft.text.contains(['{', '#']), "{}", draft.text);

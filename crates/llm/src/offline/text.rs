@@ -55,6 +55,21 @@ pub(crate) fn cut(text: &str, chars_max: usize) -> String {
     format!("{}…", whole.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')' && c != '’'))
 }
 
+/// The hashtags, from the first, that fit beside a text; each takes a space and a `#`.
+pub(crate) fn tags_that_fit(text: &str, tags: Vec<String>, chars_max: usize) -> Vec<String> {
+    let mut room = chars_max.saturating_sub(length(text));
+    tags.into_iter()
+        .filter(|tag| {
+            let taken = length(tag) + 2;
+            let fits = taken <= room;
+            if fits {
+                room -= taken;
+            }
+            fits
+        })
+        .collect()
+}
+
 /// The text with its first letter in upper case.
 pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
@@ -176,6 +191,13 @@ mod tests {
         for max in 0..40 {
             assert!(length(&cut("Ünïcödé wörds, öf sevéral lengths ☂ and more", max)) <= max);
         }
+    }
+
+    #[test]
+    fn tags_take_only_what_the_text_leaves() {
+        let tags = || ["Denim", "SlowFashion", "Wool"].map(str::to_owned).to_vec();
+        assert_eq!(tags_that_fit("0123456789", tags(), 23), ["Denim", "Wool"]);
+        assert!(tags_that_fit("0123456789", tags(), 10).is_empty());
     }
 
     #[test]
