@@ -12,19 +12,24 @@ pub(crate) struct Medium {
     is_video: bool,
     src: String,
     alt: String,
+    /// What a video shows before it plays: the post's picture, if it has one.
+    poster: String,
 }
 
 impl Medium {
     fn of(artifact: &Artifact) -> Vec<Self> {
         let extension =
             |mime: &str| if mime == "video/mp4" { "mp4" } else { mime.rsplit('/').next().unwrap_or("png") }.to_owned();
+        let src = |m: &chimera_domain::MediaRef| format!("/media/{}.{}", m.sha256, extension(&m.mime));
+        let poster = artifact.media.iter().find(|m| m.modality == Modality::Image).map(src).unwrap_or_default();
         artifact
             .media
             .iter()
             .map(|m| Self {
                 is_video: m.modality == Modality::Video,
-                src: format!("/media/{}.{}", m.sha256, extension(&m.mime)),
+                src: src(m),
                 alt: m.alt_text.clone(),
+                poster: poster.clone(),
             })
             .collect()
     }

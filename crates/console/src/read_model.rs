@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chimera_domain::{SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd};
+use chimera_domain::{SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd, Verdict};
 use chimera_store::{PostRow, Store, StoreError};
 use serde::Serialize;
 
@@ -129,7 +129,7 @@ fn why(row: &PostRow) -> String {
         return row.task.last_error.clone().unwrap_or_default();
     }
     let Some(decision) = &row.decision else { return row.task.state.to_string() };
-    if !decision.sensitive_topics.is_empty() {
+    if decision.verdict != Verdict::Reject && !decision.sensitive_topics.is_empty() {
         let mut topics: Vec<_> = decision.sensitive_topics.iter().map(|t| t.topic.as_str()).collect();
         topics.dedup();
         return format!("sensitive: {}", topics.join(", "));

@@ -3,7 +3,12 @@
 mod progress;
 mod summary;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use chimera_servers::feeds::FeedSource;
 use clap::Args;
@@ -62,8 +67,8 @@ impl Options {
 
         let settled = self.settle(&house, &lifecycle).await;
         let summary = match settled {
-            Ok(true) => Summary::gather(&house, began.elapsed()).await,
-            Ok(false) => {
+            Ok(Some(planning)) => Summary::gather(&house, began.elapsed(), planning).await,
+            Ok(None) => {
                 Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.config.data_dir.0.display()))
             }
             Err(error) => Err(error),
@@ -130,9 +135,11 @@ impl Options {
         Ok(())
     }
 
-    /// Plans one round and waits until nothing moves any more. False when interrupted.
-    async fn settle(&self, house: &House, lifecycle: &Lifecycle) -> anyhow::Result<bool> {
+    /// Plans one round and waits until nothing moves any more. Says how long the planning took; `None` when interrupted.
+    async fn settle(&self, house: &House, lifecycle: &Lifecycle) -> anyhow::Result<Option<Duration>> {
+        let planning = Instant::now();
         let report = house.planner().tick().await?;
+        let planning = planning.elapsed();
         if report.resources_failed > 0 {
             let uris: Vec<String> =
                 house.store.campaigns_active().await?.into_iter().flat_map(|c| c.resources).collect();
@@ -145,10 +152,10 @@ impl Options {
             let busy = house.store.fleet_busy().await?;
             progress.posts(&house.store).await?;
             if busy == 0 {
-                return Ok(true);
+                return Ok(Some(planning));
             }
             tokio::select! {
-                () = lifecycle.cancel.cancelled() => return Ok(false),
+                () = lifecycle.cancel.cancelled() => return Ok(None),
                 () = tokio::time::sleep(progress::INTERVAL) => {}
             }
         }

@@ -17,6 +17,8 @@ pub(super) struct Summary {
     posts: PostCounts,
     spend_usd: Usd,
     wall_ms: u128,
+    /// Of that, reading, scoring and planning.
+    planning_ms: u128,
     /// Pictures and videos.
     artifacts: Vec<PathBuf>,
     data_dir: PathBuf,
@@ -28,7 +30,7 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Gathers it from the store.
-    pub(super) async fn gather(house: &House, wall: Duration) -> anyhow::Result<Self> {
+    pub(super) async fn gather(house: &House, wall: Duration, planning: Duration) -> anyhow::Result<Self> {
         let status = fleet_status(&house.store).await?;
         let rows = house.store.posts(POSTS_MAX).await?;
         let mut artifacts: Vec<PathBuf> = rows
@@ -48,6 +50,7 @@ impl Summary {
             posts: status.posts,
             spend_usd: status.spend_usd,
             wall_ms: wall.as_millis(),
+            planning_ms: planning.as_millis(),
             artifacts,
             data_dir: house.config.data_dir.0.clone(),
             trace_id,
