@@ -4,6 +4,7 @@
 //! changes its address between check and use, or a public page that redirects inwards, are all refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -18,30 +19,47 @@ pub(super) struct PrivateAddress {
     pub(super) address: IpAddr,
 }
 
-/// Refuses a URL whose host is a private address written out.
-pub(super) fn check_literal(url: &Url) -> Result<(), PrivateAddress> {
-    let address = match url.host() {
-        Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
-        Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
-        _ => return Ok(()),
-    };
-    if is_public(address) {
-        return Ok(());
-    }
-    Err(PrivateAddress { host: url.host_str().unwrap_or_default().to_owned(), address })
+/// What may be private after all.
+#[derive(Debug, Clone)]
+pub(super) enum Allowed {
+    /// Everything.
+    All,
+    /// These hosts, by name or address.
+    Hosts(Arc<[String]>),
 }
 
-/// Resolves names by the system, and lets only public addresses through.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PublicOnly;
+impl Allowed {
+    fn has(&self, host: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Hosts(hosts) => hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host)),
+        }
+    }
 
-impl Resolve for PublicOnly {
+    /// Refuses a URL whose host is a private address written out.
+    pub(super) fn check_literal(&self, url: &Url) -> Result<(), PrivateAddress> {
+        let address = match url.host() {
+            Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
+            Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
+            _ => return Ok(()),
+        };
+        let host = address.to_string();
+        if is_public(address) || self.has(&host) { Ok(()) } else { Err(PrivateAddress { host, address }) }
+    }
+}
+
+/// Resolves names by the system, and lets only public and allowed addresses through.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded(pub(super) Allowed);
+
+impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
+        let allowed = self.0.has(&host);
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
             // One private address among public ones is enough: a feed has no business resolving inwards.
-            if let Some(private) = found.iter().find(|at| !is_public(at.ip())) {
+            if let Some(private) = found.iter().find(|at| !allowed && !is_public(at.ip())) {
                 return Err(PrivateAddress { host, address: private.ip() }.into());
             }
             let found: Addrs = Box::new(found.into_iter());
@@ -150,10 +168,19 @@ mod tests {
 
     #[test]
     fn numbers_that_mean_loopback_are_seen_through() {
+        let none = Allowed::Hosts(Arc::default());
         for url in ["http://2130706433/", "http://0x7f.1/", "http://127.1/", "http://[::1]/", "http://0/"] {
-            let refused = check_literal(&Url::parse(url).unwrap()).unwrap_err();
+            let refused = none.check_literal(&Url::parse(url).unwrap()).unwrap_err();
             assert!(!is_public(refused.address), "{url}");
         }
-        assert_eq!(check_literal(&Url::parse("https://example.com/feed").unwrap()), Ok(()));
+        assert_eq!(none.check_literal(&Url::parse("https://example.com/feed").unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn one_allowed_host_does_not_allow_its_neighbours() {
+        let one = Allowed::Hosts(Arc::from(["127.0.0.1".to_owned()]));
+        assert_eq!(one.check_literal(&Url::parse("http://127.0.0.1:9/feed").unwrap()), Ok(()));
+        assert!(one.check_literal(&Url::parse("http://127.0.0.2/feed").unwrap()).is_err());
+        assert_eq!(Allowed::All.check_literal(&Url::parse("http://127.0.0.2/feed").unwrap()), Ok(()));
     }
 }

@@ -26,6 +26,8 @@ pub struct FeedsConfig {
     pub dynamic: bool,
     /// Whether feeds may live at private addresses: localhost, the local network, cloud metadata.
     pub allow_private: bool,
+    /// Hosts, by name or address, that feeds may live at although they are private; a narrower `allow_private`.
+    pub private_hosts: Vec<String>,
     /// Folders that files named by clients must lie in; files named here in `feeds` may lie anywhere.
     pub file_roots: Vec<PathBuf>,
     /// Whether requests go through the proxy of the environment (`HTTPS_PROXY`). The proxy then resolves names, so only

@@ -104,7 +104,7 @@ pub enum FeedsError {
         path: PathBuf,
     },
     /// A host is not on the public internet.
-    #[error("{feed}: {host} is at the private address {address}; set `allow_private: true` if you trust it")]
+    #[error("{feed}: {host} is at the private address {address}; if you trust it, add it to `private_hosts`")]
     Private {
         /// The feed's source.
         feed: String,

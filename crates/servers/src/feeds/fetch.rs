@@ -15,7 +15,7 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
-use super::address::{PrivateAddress, PublicOnly, check_literal};
+use super::address::{Allowed, Guarded, PrivateAddress};
 use super::config::{FeedLimits, FeedsConfig};
 use super::error::FeedsError;
 use super::source::{NamedBy, Source};
@@ -61,7 +61,7 @@ pub(super) struct Body {
 #[derive(Debug)]
 pub(super) struct Fetcher {
     client: Client,
-    allow_private: bool,
+    private: Allowed,
     file_roots: Vec<PathBuf>,
     limits: FeedLimits,
     ambient: Arc<dyn Ambient>,
@@ -78,15 +78,17 @@ impl Fetcher {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let allow_private = config.allow_private;
+        let private =
+            if config.allow_private { Allowed::All } else { Allowed::Hosts(config.private_hosts.clone().into()) };
+        let in_redirects = private.clone();
         let redirects_max = config.limits.redirects_max;
         let policy = Policy::custom(move |attempt| {
             if attempt.previous().len() > redirects_max {
                 return attempt.error(TooManyRedirects);
             }
-            match check_literal(attempt.url()) {
-                Err(private) if !allow_private => attempt.error(private),
-                _ => attempt.follow(),
+            match in_redirects.check_literal(attempt.url()) {
+                Err(private) => attempt.error(private),
+                Ok(()) => attempt.follow(),
             }
         });
         let mut builder = Client::builder()
@@ -96,14 +98,11 @@ impl Fetcher {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(Duration::from_secs(config.limits.timeout_seconds));
         if !config.use_system_proxy {
-            builder = builder.no_proxy();
-            if !allow_private {
-                builder = builder.dns_resolver(Arc::new(PublicOnly));
-            }
+            builder = builder.no_proxy().dns_resolver(Arc::new(Guarded(private.clone())));
         }
         let client = builder.build().map_err(|source| FeedsError::Client { source })?;
         let (file_roots, limits) = (config.file_roots.clone(), config.limits.clone());
-        Ok(Self { client, allow_private, file_roots, limits, ambient })
+        Ok(Self { client, private, file_roots, limits, ambient })
     }
 
     /// Fetches `source` unless `known` says that it is as it was.
@@ -126,9 +125,7 @@ impl Fetcher {
     }
 
     async fn web(&self, url: &Url, feed: &str, known: &Validators) -> Result<Fetched, FeedsError> {
-        if !self.allow_private {
-            check_literal(url).map_err(|p| private(feed, p))?;
-        }
+        self.private.check_literal(url).map_err(|p| private(feed, p))?;
         let mut request = self.client.get(url.clone()).header(ACCEPT, ACCEPTED);
         if let Some(etag) = &known.etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -141,6 +138,10 @@ impl Fetcher {
         match response.status() {
             StatusCode::NOT_MODIFIED if asked => Ok(Fetched::Unchanged),
             status if status.is_success() => self.body(response, feed).await.map(|body| Fetched::Body(Box::new(body))),
+            // One that the client did not follow: without an address, or to something that is not http(s).
+            status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
+                Err(FeedsError::Redirects { feed: feed.to_owned(), limit: self.limits.redirects_max })
+            }
             status => Err(FeedsError::Status {
                 feed: feed.to_owned(),
                 status: status.as_u16(),

@@ -39,7 +39,8 @@ pub struct FeedsServer {
 
 impl FeedsServer {
     /// Makes a server. Nothing is fetched before somebody reads or subscribes; polling runs on `tracker` and ends with
-    /// `cancel`, and so do open `subscriptions/listen` requests.
+    /// `cancel`, and so do open `subscriptions/listen` requests. Serve each connection with a child of `cancel`, for a
+    /// connection cancels its token when it ends.
     ///
     /// # Errors
     ///

@@ -1,5 +1,8 @@
 //! The servers, as clients see them.
 
+#[cfg(feature = "feeds")]
+mod feeds;
+
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
