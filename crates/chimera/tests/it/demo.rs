@@ -36,11 +36,10 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
         let known = bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.get(4..8) == Some(b"ftyp".as_slice());
         assert!(known, "{artifact} is neither a PNG nor an MP4");
     }
-    judged_rightly(&first);
-    traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
-
     second.json(&["demo", "--once", "--json", "--seed", "7"]);
     assert_eq!(outcome(&first), outcome(&second), "one seed, one outcome");
+    traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
+    judged_rightly(&first);
 }
 
 /// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.
