@@ -11,7 +11,8 @@ use crate::{
 
 use super::{
     atlas::Atlas,
-    contest::{Contest, curve, discriminant, pulls},
+    brief::names_something,
+    contest::{Contest, curve, pull, pulls},
     goal::{Goal, GoalError, compile},
     terms::{TermSet, text_words},
 };
@@ -127,20 +128,29 @@ impl RelevanceScorer {
     }
 
     fn explain(&self, text: &str, words: &[WordVector], embedding: &Embedding, score: Score) -> String {
-        let strongest =
-            self.atlas.all().iter().zip(&self.goal.wanted).max_by(|a, b| {
-                discriminant(embedding, &a.0.centroid).total_cmp(&discriminant(embedding, &b.0.centroid))
-            });
-        let Some((topic, wanted)) = strongest else { return String::new() };
-        let named = telling_words(text, words, &topic.centroid);
-        let because = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
+        let pulls = pulls(embedding, self.atlas);
+        let fits = score >= Score::percent(75);
+        // A text that fits is explained by what the goal wants in it, any other by what it is mostly about.
+        let strength = |at: usize, pull: f32| if fits { pull * self.goal.wanted.get(at).unwrap_or(&0.0) } else { pull };
+        let strongest = self
+            .atlas
+            .all()
+            .iter()
+            .zip(&pulls)
+            .enumerate()
+            .map(|(at, (topic, pull))| (strength(at, *pull), at, topic))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let own = self.goal.own.iter().max_by(|a, b| pull(embedding, a).total_cmp(&pull(embedding, b)));
+        let Some((strongest, at, topic)) = strongest else { return String::new() };
+        if let Some(own) = own.filter(|own| fits && pull(embedding, own) * self.goal.own_weight > strongest) {
+            return format!("in the goal's own words{}", telling_words(text, words, own));
+        }
+        let because = telling_words(text, words, &topic.centroid);
         let label = &topic.label;
-        if *wanted >= 0.5 {
-            format!("about {label}{because}, which the goal wants")
-        } else if score >= Score::percent(75) {
-            format!("near {label}{because}, and close to the goal's own words")
-        } else {
-            format!("rather about {label}{because} than about the goal")
+        match self.goal.wanted.get(at) {
+            _ if fits => format!("about {label}{because}, which the goal wants"),
+            Some(wanted) if *wanted >= 0.5 => format!("touches {label}{because}, but mostly something else"),
+            _ => format!("rather about {label}{because} than about the goal"),
         }
     }
 }
@@ -165,22 +175,22 @@ fn sum_of(words: &[WordVector]) -> Embedding {
     Embedding::from_sum(sum)
 }
 
-/// The words that speak most for a centroid, as they stand in the text.
-fn telling_words(text: &str, words: &[WordVector], centroid: &[f32; DIMS]) -> Vec<String> {
-    let mut pulls: Vec<(f32, &WordVector)> = words
+/// The words that speak most for a centroid, as they stand in the text, in parentheses; empty when none does.
+fn telling_words(text: &str, words: &[WordVector], centroid: &[f32; DIMS]) -> String {
+    let mut pulls: Vec<(f32, String)> = words
         .iter()
-        .filter(|word| text.get(word.span.clone()).is_some_and(|seen| seen.chars().all(char::is_alphanumeric)))
-        .map(|word| (dot(&word.values, centroid), word))
-        .filter(|(pull, _)| *pull > 0.0)
+        .map(|word| (dot(&word.values, centroid), quote(text, word.span.clone())))
+        .filter(|(pull, word)| *pull > 0.0 && word.chars().all(char::is_alphanumeric) && names_something(word))
         .collect();
     pulls.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut seen = HashSet::new();
-    pulls
+    let named: Vec<String> = pulls
         .into_iter()
-        .map(|(_, word)| quote(text, word.span.clone()))
+        .map(|(_, word)| word)
         .filter(|word| seen.insert(word.to_lowercase()))
         .take(WORDS_MAX)
-        .collect()
+        .collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }
 
 /// A piece of untrusted text, fit for one line.
