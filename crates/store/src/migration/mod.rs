@@ -92,3 +92,6 @@ async fn drop(manager: &SchemaManager<'_>, tables: &[&'static str]) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Each step down undoes its step up, with rows in the tables, on both databases.
+
+use std::collections::BTreeMap;
+
+use chimera_domain::{AlertKind, Ambient as _, ArtifactId, Publication, PublicationId, PublicationState, StateVersion};
+use chimera_domain::{TaskType, TenantId, Verdict};
+use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, FromQueryResult, JsonValue};
+use sea_orm_migration::MigratorTrait as _;
+
+use super::Migrator;
+use crate::{
+    Backend, ResourceCursor, batch,
+    entity::{
+        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, tasks, tickets,
+        tool_calls,
+    },
+};
+
+/// What the database holds by way of tables, columns, keys and indices; the migrator's own table left out.
+async fn schema(db: &DatabaseConnection, backend: Backend) -> Vec<String> {
+    let sql = match backend {
+        Backend::Sqlite => {
+            "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS line FROM sqlite_master \
+             WHERE tbl_name <> 'seaql_migrations' ORDER BY 1"
+        }
+        Backend::Postgres => {
+            "SELECT line FROM ( \
+               SELECT table_name AS t, concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, \
+                      column_default) AS line FROM information_schema.columns WHERE table_schema = 'public' \
+               UNION ALL SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' \
+               UNION ALL SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+                      WHERE connamespace = 'public'::regnamespace \
+             ) AS everything WHERE t <> 'seaql_migrations' ORDER BY 1"
+        }
+    };
+    let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// Every row of every table that there is, as the database gives it.
+async fn data(db: &DatabaseConnection, tables: &[&'static str]) -> BTreeMap<&'static str, Vec<JsonValue>> {
+    let mut all = BTreeMap::new();
+    for table in tables {
+        let statement =
+            sea_orm::Statement::from_string(db.get_database_backend(), format!("SELECT * FROM {table} ORDER BY 1, 2"));
+        let rows = db.query_all_raw(statement).await.unwrap();
+        all.insert(*table, rows.iter().map(|row| JsonValue::from_query_result(row, "").unwrap()).collect());
+    }
+    all
+}
+
+/// One row or more for each table, in the order of their birth.
+struct Rows {
+    ambient: SeededAmbient,
+    agent: chimera_domain::Agent,
+    campaign: chimera_domain::Campaign,
+    signal: chimera_domain::TrendSignal,
+    tasks: Vec<chimera_domain::AgentTask>,
+    artifact: chimera_domain::Artifact,
+}
+
+/// The tables that each migration makes.
+const TABLES: [&[&str]; 7] = [
+    &["agents", "campaigns"],
+    &["resource_cursors", "trend_signals"],
+    &["agent_tasks", "task_dependencies"],
+    &["artifacts", "tool_calls"],
+    &["judge_decisions", "hitl_queue_items"],
+    &["publications"],
+    &["alerts"],
+];
+
+impl Rows {
+    fn new() -> Self {
+        let ambient = SeededAmbient::new(5);
+        let agent = fixtures::agent(&ambient);
+        let campaign = fixtures::campaign(&ambient, &agent);
+        let signal = fixtures::signal(&ambient, &campaign, &agent);
+        let words = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::GenerateText, vec![]);
+        let post = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![words.id]);
+        let artifact = fixtures::artifact(&ambient, &words);
+        Self { tasks: vec![words, post], ambient, agent, campaign, signal, artifact }
+    }
+
+    /// Fills the tables that the `step`-th migration made.
+    async fn fill(&self, db: &DatabaseConnection, step: usize) {
+        let tenant = TenantId::DEFAULT;
+        let task = &self.tasks[0];
+        match step {
+            0 => {
+                batch::insert::<agents::Entity>(db, tenant, [&self.agent]).await.unwrap();
+                batch::insert::<campaigns::Entity>(db, tenant, [&self.campaign]).await.unwrap();
+            }
+            1 => {
+                let cursor = ResourceCursor {
+                    resource_uri: "file:///a.xml".to_owned(),
+                    content_hash: Some("abc".to_owned()),
+                    read_at: Some(self.ambient.now()),
+                    failures: 1,
+                    last_error: Some("late".to_owned()),
+                };
+                batch::insert::<cursors::Entity>(db, tenant, [&cursor]).await.unwrap();
+                batch::insert::<signals::Entity>(db, tenant, [&self.signal]).await.unwrap();
+            }
+            2 => {
+                batch::insert::<tasks::Entity>(db, tenant, &self.tasks).await.unwrap();
+                let edge = dependencies::Model {
+                    tenant_id: tenant.as_uuid(),
+                    task_id: self.tasks[1].id.as_uuid(),
+                    depends_on_id: task.id.as_uuid(),
+                    position: 0,
+                };
+                batch::insert_rows::<dependencies::Entity>(db, vec![edge], None).await.unwrap();
+            }
+            3 => {
+                batch::insert::<artifacts::Entity>(db, tenant, [&self.artifact]).await.unwrap();
+                batch::insert::<tool_calls::Entity>(db, tenant, &self.artifact.tool_log).await.unwrap();
+            }
+            4 => {
+                let decision = fixtures::decision(&self.ambient, task, &self.artifact, Verdict::HitlQueue);
+                batch::insert::<decisions::Entity>(db, tenant, [&decision]).await.unwrap();
+                let ticket = fixtures::ticket(&self.ambient, task, &self.artifact);
+                batch::insert::<tickets::Entity>(db, tenant, [&ticket]).await.unwrap();
+            }
+            5 => batch::insert::<publications::Entity>(db, tenant, [&self.publication()]).await.unwrap(),
+            _ => {
+                let alert = fixtures::alert(&self.ambient, AlertKind::DeadLetter, "task");
+                batch::insert::<alerts::Entity>(db, tenant, [&alert]).await.unwrap();
+            }
+        }
+    }
+
+    fn publication(&self) -> Publication {
+        let artifact: ArtifactId = self.artifact.id;
+        Publication {
+            id: PublicationId::generate(&self.ambient),
+            tenant_id: TenantId::DEFAULT,
+            trace_id: self.signal.trace_id,
+            task_id: self.tasks[0].id,
+            artifact_id: artifact,
+            channel: self.artifact.channel,
+            idempotency_key: Publication::idempotency_key(artifact, &self.artifact.content_hash),
+            state: PublicationState::Refused,
+            attempts: 3,
+            external_id: Some("x".to_owned()),
+            url: Some("https://example.org/x".to_owned()),
+            last_error: Some("no".to_owned()),
+            state_version: StateVersion::new(4),
+            created_at: self.ambient.now(),
+            updated_at: self.ambient.now(),
+        }
+    }
+}
+
+async fn every_step_is_undone(db: DatabaseConnection, backend: Backend) {
+    let rows = Rows::new();
+    assert_eq!(Migrator::migrations().len(), TABLES.len(), "name the new migration's tables above");
+    let empty = schema(&db, backend).await;
+    for step in 0..TABLES.len() {
+        let below = TABLES[..step].concat();
+        let (before, kept) = (schema(&db, backend).await, data(&db, &below).await);
+        Migrator::up(&db, Some(1)).await.unwrap();
+        let after = schema(&db, backend).await;
+        assert_ne!(after, before);
+        rows.fill(&db, step).await;
+        Migrator::down(&db, Some(1)).await.unwrap();
+        assert_eq!(schema(&db, backend).await, before, "down of step {step} leaves something behind");
+        assert_eq!(data(&db, &below).await, kept, "down of step {step} touched older tables");
+        Migrator::up(&db, Some(1)).await.unwrap();
+        assert_eq!(schema(&db, backend).await, after, "up of step {step} is not what it was");
+        rows.fill(&db, step).await;
+        let filled = data(&db, TABLES[step]).await;
+        assert!(filled.values().all(|rows| !rows.is_empty()), "{filled:?}");
+    }
+    Migrator::down(&db, None).await.unwrap();
+    assert_eq!(schema(&db, backend).await, empty);
+    let left: Vec<_> =
+        sea_orm_migration::seaql_migrations::Entity::find().all(&db).await.unwrap().into_iter().collect();
+    assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn every_step_is_undone_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", folder.path().join("steps.db").display()));
+    options.max_connections(1).map_sqlx_sqlite_opts(|sqlite| sqlite.foreign_keys(true));
+    every_step_is_undone(Database::connect(options).await.unwrap(), Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn every_step_is_undone_on_postgres() {
+    let database = TestPostgres::shared().database().unwrap();
+    every_step_is_undone(Database::connect(database.url).await.unwrap(), Backend::Postgres).await;
+}

@@ -1,0 +1,103 @@
+//! Bad disks, bad files, bad rows: errors that say what to do.
+
+use std::error::Error as _;
+
+use chimera_domain::TenantId;
+use chimera_store::{Entity, Store, StoreConfig, StoreError};
+use chimera_testkit::fixtures;
+use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
+
+use crate::world::World;
+
+fn config(url: impl Into<String>) -> StoreConfig {
+    StoreConfig { url: url.into(), connections_max: 1, statement_timeout_ms: 300, tenant: TenantId::DEFAULT }
+}
+
+#[tokio::test]
+async fn a_url_of_no_known_database_is_refused() {
+    let refused = Store::connect(&config("mysql://localhost/x")).await.unwrap_err();
+    assert!(matches!(refused, StoreError::UnknownUrl), "{refused:?}");
+    assert!(refused.to_string().contains("sqlite://"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_can_not_be_opened_is_unavailable() {
+    let folder = tempfile::tempdir().unwrap();
+    let junk = folder.path().join("junk.db");
+    std::fs::write(&junk, "this is no database, and long enough to be told from one: ".repeat(40)).unwrap();
+    let missing = folder.path().join("no/such/folder/chimera.db");
+    // Nobody listens on the discard port of the loopback interface.
+    let urls = [
+        format!("sqlite://{}", junk.display()),
+        format!("sqlite://{}?mode=rwc", missing.display()),
+        format!("sqlite://{}", folder.path().join("missing.db").display()),
+        "postgres://postgres@127.0.0.1:9/none".to_owned(),
+    ];
+    for url in urls {
+        let refused = Store::connect(&config(url.as_str())).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable { .. }), "{url}: {refused:?}");
+        assert!(refused.source().is_some(), "the driver's reason is kept");
+        assert!(refused.is_retryable());
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_database_says_so() {
+    let world = World::sqlite().await;
+    let url = world.config.url.replace("mode=rwc", "mode=ro");
+    let store = Store::connect(&config(url)).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [world.agent.clone()]);
+    let refused = store.agent_save(&fixtures::agent(&world.ambient)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", folder.path().join("small.db").display()));
+    options.max_connections(1);
+    let db = Database::connect(options).await.unwrap();
+    db.execute_unprepared("CREATE TABLE t (x BLOB); PRAGMA max_page_count = 4").await.unwrap();
+    let full = db.execute_unprepared("INSERT INTO t VALUES (randomblob(1000000))").await.unwrap_err();
+    let told = StoreError::from(full);
+    assert!(matches!(told, StoreError::DiskFull { .. }), "{told:?}");
+    assert!(told.to_string().contains("free some space"), "{told}");
+}
+
+#[tokio::test]
+async fn a_locked_database_says_so_in_time() {
+    let world = World::sqlite().await;
+    let mut options = ConnectOptions::new(world.config.url.clone());
+    options.max_connections(1);
+    let other = Database::connect(options).await.unwrap();
+    other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    let store = Store::connect(&config(world.config.url.as_str())).await.unwrap();
+    assert_eq!(store.agents().await.unwrap(), [world.agent.clone()], "readers never wait");
+    let refused = store.agent_save(&fixtures::agent(&world.ambient)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Busy { .. }), "{refused:?}");
+    other.execute_unprepared("ROLLBACK").await.unwrap();
+    store.agent_save(&fixtures::agent(&world.ambient)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_named() {
+    let world = World::sqlite().await;
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    db.execute_unprepared("UPDATE agents SET presence = 'ASLEEP'").await.unwrap();
+    let refused = world.store.agents().await.unwrap_err();
+    let StoreError::Corrupt { entity, id, column, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!((*entity, *id, *column), (Entity::Agent, world.agent.id.as_uuid(), "presence"));
+    assert!(refused.source().unwrap().to_string().contains("ASLEEP"));
+    assert!(!refused.to_string().contains("ASLEEP"), "causes are told once, by the chain");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_left_alone() {
+    let world = World::sqlite().await;
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    db.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)")
+        .await
+        .unwrap();
+    let refused = world.store.migrate().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Schema { .. }), "{refused:?}");
+}

@@ -1,0 +1,100 @@
+//! The store's conformance suite: every case runs on SQLite and on PostgreSQL, and compares whole values.
+//!
+//! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
+
+mod accounts;
+mod decisions;
+mod entities;
+mod failures;
+mod migrations;
+mod planning;
+mod publishing;
+mod sweeping;
+mod tickets;
+mod work;
+mod world;
+
+macro_rules! conformance {
+    ($($area:ident: $($case:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::postgres().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+conformance! {
+    accounts:
+        money_is_counted_once
+        the_governor_sees_spent_and_reserved_money_and_the_last_hour;
+    decisions:
+        a_ruling_moves_the_task_and_is_recorded_once
+        children_start_when_their_last_parent_is_done
+        two_judges_finishing_two_parents_at_once_start_the_child
+        a_rejection_cancels_what_waits_and_plants_the_replacement
+        rulings_that_do_not_add_up_are_refused_whole
+        a_task_cancelled_in_review_withdraws_its_question;
+    entities:
+        an_agent_comes_back_whole_and_is_written_only_when_it_differs
+        a_campaign_comes_back_whole_and_keeps_its_status
+        statuses_change_only_at_the_version_that_was_read
+        cursors_are_replaced_whole
+        signals_come_back_whole_newest_first
+        tasks_come_back_whole
+        a_trace_holds_the_whole_life_of_a_post
+        posts_are_listed_newest_first_with_their_latest
+        the_same_alert_is_raised_once_until_acknowledged
+        hostile_text_is_kept_but_for_nul
+        another_tenant_sees_nothing;
+    migrations:
+        migrating_is_counted_reported_and_undone
+        programs_that_start_at_once_migrate_once;
+    planning:
+        a_plan_is_committed_whole_and_gives_the_ready_tasks
+        a_paused_or_changed_campaign_plans_nothing
+        planning_again_changes_nothing
+        one_story_is_planned_once_whatever_the_resource
+        of_many_planners_one_wins
+        the_governors_cap_holds_between_planners
+        a_task_that_depends_on_a_dead_end_is_stored_cancelled;
+    publishing:
+        a_confirmed_post_is_published_once
+        a_paused_campaign_publishes_nothing
+        an_absent_post_is_tried_again_with_the_same_key
+        an_unknown_outcome_waits_for_a_person
+        a_refused_post_is_a_dead_letter
+        a_dead_publishers_posts_are_looked_up_by_the_next
+        of_many_publishers_each_post_has_one;
+    sweeping:
+        a_lapsed_lease_puts_the_task_back_and_fences_the_worker
+        a_lapsed_task_out_of_attempts_fails_with_its_dependents
+        what_waits_too_long_is_delivered_again
+        an_ended_campaign_takes_its_tasks_along;
+    tickets:
+        of_two_answers_the_first_counts_and_the_second_is_told
+        an_answer_about_something_else_is_refused
+        a_rejected_ticket_ends_the_task;
+    work:
+        each_task_is_claimed_by_one_of_many_workers
+        a_paused_campaigns_tasks_are_not_claimed
+        a_late_result_is_fenced_but_its_calls_are_paid_for
+        a_lease_is_kept_alive_by_its_holder_only
+        a_task_given_back_is_ready_or_a_dead_letter
+        an_operator_retries_a_dead_letter
+        work_orders_hold_everything_a_worker_needs
+        review_cases_hold_everything_a_judge_needs
+        busy_counts_what_the_fleet_can_still_move;
+}

@@ -1,0 +1,100 @@
+//! The sweeper.
+
+use std::time::Duration;
+
+use chimera_domain::{Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
+use chimera_store::{SweepLimits, Swept};
+use chimera_testkit::fixtures;
+
+use crate::world::{LEASE, MOMENT, World, eventually, sorted};
+
+const LIMITS: SweepLimits = SweepLimits {
+    attempts_max: 2,
+    ready_older_than: Duration::from_secs(60),
+    review_older_than: Duration::from_secs(120),
+    batch: 100,
+};
+
+async fn sweep(world: &World) -> Swept {
+    world.store.sweep(LIMITS, world.ambient.now()).await.unwrap()
+}
+
+/// Sweeps until something is found.
+async fn swept(world: &World) -> Swept {
+    eventually("the lease's end", || async { Some(sweep(world).await).filter(|found| *found != Swept::default()) })
+        .await
+}
+
+pub(crate) async fn a_lapsed_lease_puts_the_task_back_and_fences_the_worker(world: World) {
+    let (task, other) = (world.ready(TaskType::GenerateText).await, world.ready(TaskType::GenerateText).await);
+    let dead = world.store.task_claim(&[task.id], "dead", MOMENT).await.unwrap().remove(0);
+    world.claimed(other.id, "alive").await;
+    let found = swept(&world).await;
+    assert_eq!(found, Swept { ready: vec![task.id], ..Swept::default() });
+    let back = world.stored(task.id).await;
+    assert_eq!((back.state, back.state_version), (TaskState::Ready, StateVersion::new(3)));
+    assert_eq!((back.attempts, back.lease_owner.as_deref()), (1, None));
+    assert!(back.last_error.unwrap().contains("dead"));
+    let late = world.submission(&dead, &fixtures::artifact(&world.ambient, &dead));
+    let submitted = world.store.task_submit(vec![late], world.ambient.now()).await.unwrap();
+    assert_eq!(submitted.fenced, [task.id]);
+    assert_eq!(sweep(&world).await, Swept::default());
+}
+
+pub(crate) async fn a_lapsed_task_out_of_attempts_fails_with_its_dependents(world: World) {
+    let (_, tasks) = world.planned().await;
+    for attempt in 1..=2 {
+        assert_eq!(world.store.task_claim(&[tasks[0].id], "dead", MOMENT).await.unwrap()[0].attempts, attempt);
+        let found = swept(&world).await;
+        if attempt == 1 {
+            assert_eq!(found.ready, [tasks[0].id]);
+        } else {
+            assert_eq!((found.failed, found.cancelled), (vec![tasks[0].id], vec![tasks[2].id]));
+        }
+    }
+    use TaskState::{Cancelled, Failed, Ready};
+    assert_eq!(world.states(&tasks).await, [Failed, Ready, Cancelled]);
+}
+
+pub(crate) async fn what_waits_too_long_is_delivered_again(world: World) {
+    let ready = world.ready(TaskType::GenerateText).await;
+    let inner = world.ready(TaskType::GenerateText).await;
+    let (reviewed, _) = world.in_review(inner.id).await;
+    let (approved, _) = world.approved().await;
+    let (stale, _) = world.approved().await;
+    world.begin(&[stale.id], "dead", MOMENT).await;
+    let fresh = eventually("the publisher's lease's end", || async {
+        Some(sweep(&world).await).filter(|found| found.stale_publishing == 1)
+    })
+    .await;
+    assert_eq!(fresh, Swept { stale_publishing: 1, ..Swept::default() }, "nothing waits long yet");
+
+    world.ambient.advance(chrono::Duration::seconds(61));
+    let found = sweep(&world).await;
+    assert_eq!((found.ready, found.approved), (vec![ready.id], vec![approved.id]));
+    assert_eq!(found.review, []);
+    world.ambient.advance(chrono::Duration::seconds(60));
+    assert_eq!(sweep(&world).await.review, [reviewed.id]);
+
+    let (campaign, now) = (&world.campaign, world.ambient.now());
+    world.store.campaign_set_status(campaign.id, campaign.state_version, CampaignStatus::Paused, now).await.unwrap();
+    let paused = sweep(&world).await;
+    assert_eq!((paused.ready.len(), paused.approved.len(), paused.review.len()), (0, 0, 1));
+}
+
+pub(crate) async fn an_ended_campaign_takes_its_tasks_along(world: World) {
+    let (_, tasks) = world.planned().await;
+    world.store.task_claim(&[tasks[0].id], "worker", LEASE).await.unwrap();
+    let (waiting, _, ticket) = world.waiting_for_a_person().await;
+    let (publishing, _) = world.approved().await;
+    world.begin(&[publishing.id], "publisher", LEASE).await;
+    let (campaign, now) = (&world.campaign, world.ambient.now());
+    world.store.campaign_set_status(campaign.id, campaign.state_version, CampaignStatus::Ended, now).await.unwrap();
+    let found = sweep(&world).await;
+    let wanted: Vec<_> = tasks.iter().map(|t| t.id).chain([waiting.id]).collect();
+    assert_eq!(sorted(&found.cancelled), sorted(&wanted));
+    assert_eq!(world.states(&tasks).await, [TaskState::Cancelled; 3]);
+    let closed = world.store.ticket_by_id(ticket.id).await.unwrap().unwrap();
+    assert_eq!((closed.resolution, closed.resolved_by.as_deref()), (Some(Resolution::Withdrawn), Some("sweeper")));
+    assert_eq!(world.stored(publishing.id).await.state, TaskState::Publishing, "it may be out already");
+}

@@ -1,0 +1,195 @@
+//! A migrated database with one agent and one campaign, and short ways to bring tasks where a case needs them.
+
+use std::{future::Future, time::Duration};
+
+use chimera_domain::{
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, HitlTicket, PublicationId, TaskEvent, TaskId, TaskState,
+    TaskType, TenantId, TrendSignal, Verdict,
+};
+use chimera_store::{Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
+use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use tempfile::TempDir;
+
+/// Long enough that no lease lapses in a test that is not about that.
+pub(crate) const LEASE: Duration = Duration::from_secs(600);
+
+/// Short enough that it lapses at once.
+pub(crate) const MOMENT: Duration = Duration::from_millis(1);
+
+/// See the file's opening.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) config: StoreConfig,
+    pub(crate) ambient: SeededAmbient,
+    pub(crate) agent: Agent,
+    pub(crate) campaign: Campaign,
+    _folder: Option<TempDir>,
+}
+
+impl World {
+    /// On a fresh SQLite file.
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
+        Self::over(url, Some(folder)).await
+    }
+
+    /// On a fresh PostgreSQL database.
+    pub(crate) async fn postgres() -> Self {
+        Self::over(TestPostgres::shared().database().unwrap().url, None).await
+    }
+
+    async fn over(url: String, folder: Option<TempDir>) -> Self {
+        let config = StoreConfig { url, connections_max: 5, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
+        let store = Store::connect(&config).await.unwrap();
+        assert!(store.migrate().await.unwrap() > 0);
+        let ambient = SeededAmbient::new(42);
+        let agent = store.agent_save(&fixtures::agent(&ambient)).await.unwrap();
+        let campaign = store.campaign_save(&fixtures::campaign(&ambient, &agent)).await.unwrap();
+        Self { store, config, ambient, agent, campaign, _folder: folder }
+    }
+
+    /// A PLANNED signal, not stored.
+    pub(crate) fn signal(&self) -> TrendSignal {
+        fixtures::signal(&self.ambient, &self.campaign, &self.agent)
+    }
+
+    /// A task, not stored.
+    pub(crate) fn task(&self, signal: &TrendSignal, task_type: TaskType, depends_on: Vec<TaskId>) -> AgentTask {
+        fixtures::task(&self.ambient, &self.campaign, &self.agent, signal, task_type, depends_on)
+    }
+
+    /// A plan with the campaign as it was read.
+    pub(crate) fn plan(&self, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) -> Plan {
+        Plan {
+            campaign_id: self.campaign.id,
+            campaign_version: self.campaign.state_version,
+            signals,
+            tasks,
+            alerts: vec![],
+        }
+    }
+
+    /// Stores a signal with words, picture and post, in this order.
+    pub(crate) async fn planned(&self) -> (TrendSignal, Vec<AgentTask>) {
+        let signal = self.signal();
+        let tasks = fixtures::dag(&self.ambient, &self.campaign, &self.agent, &signal);
+        self.store.plan_commit(&self.plan(vec![signal.clone()], tasks.clone())).await.unwrap();
+        (signal, tasks)
+    }
+
+    /// Stores a single task of this type, READY.
+    pub(crate) async fn ready(&self, task_type: TaskType) -> AgentTask {
+        let signal = self.signal();
+        let task = self.task(&signal, task_type, vec![]);
+        self.store.plan_commit(&self.plan(vec![signal], vec![task.clone()])).await.unwrap();
+        self.stored(task.id).await
+    }
+
+    /// Claims a task for `worker`.
+    pub(crate) async fn claimed(&self, id: TaskId, worker: &str) -> AgentTask {
+        let mut claimed = self.store.task_claim(&[id], worker, LEASE).await.unwrap();
+        assert_eq!(claimed.len(), 1, "{id} could not be claimed");
+        claimed.remove(0)
+    }
+
+    /// Claims a task and hands in a result.
+    pub(crate) async fn in_review(&self, id: TaskId) -> (AgentTask, Artifact) {
+        let task = self.claimed(id, "worker").await;
+        let artifact = fixtures::artifact(&self.ambient, &task);
+        let submitted = self.store.task_submit(vec![self.submission(&task, &artifact)], self.ambient.now()).await;
+        assert_eq!(submitted.unwrap().accepted, [id]);
+        (self.stored(id).await, artifact)
+    }
+
+    pub(crate) fn submission(&self, task: &AgentTask, artifact: &Artifact) -> Submission {
+        Submission {
+            task_id: task.id,
+            version: task.state_version,
+            artifact: artifact.clone(),
+            tool_calls: vec![fixtures::tool_call(&self.ambient, task)],
+        }
+    }
+
+    /// A ruling without ticket or replacement.
+    pub(crate) fn ruling(&self, task: &AgentTask, artifact: &Artifact, event: TaskEvent) -> Ruling {
+        let verdict = match event {
+            TaskEvent::Approve => Verdict::Approve,
+            TaskEvent::AskHuman => Verdict::HitlQueue,
+            _ => Verdict::Reject,
+        };
+        Ruling {
+            decision: fixtures::decision(&self.ambient, task, artifact, verdict),
+            task_version: task.state_version,
+            event,
+            ticket: None,
+            replan: vec![],
+        }
+    }
+
+    /// Brings an inner task to DONE.
+    pub(crate) async fn done(&self, id: TaskId) {
+        let (task, artifact) = self.in_review(id).await;
+        let ruling = self.ruling(&task, &artifact, TaskEvent::Approve);
+        self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
+        assert_eq!(self.stored(id).await.state, TaskState::Done);
+    }
+
+    /// Brings a post to HITL_QUEUE.
+    pub(crate) async fn waiting_for_a_person(&self) -> (AgentTask, Artifact, HitlTicket) {
+        let ready = self.ready(TaskType::AssemblePost).await;
+        let (task, artifact) = self.in_review(ready.id).await;
+        let ticket = fixtures::ticket(&self.ambient, &task, &artifact);
+        let ruling = Ruling { ticket: Some(ticket.clone()), ..self.ruling(&task, &artifact, TaskEvent::AskHuman) };
+        self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
+        (self.stored(task.id).await, artifact, ticket)
+    }
+
+    /// Brings a post to APPROVED.
+    pub(crate) async fn approved(&self) -> (AgentTask, Artifact) {
+        let ready = self.ready(TaskType::AssemblePost).await;
+        let (task, artifact) = self.in_review(ready.id).await;
+        let ruling = self.ruling(&task, &artifact, TaskEvent::Approve);
+        let decided = self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
+        assert_eq!(decided.approved, [task.id]);
+        (self.stored(task.id).await, artifact)
+    }
+
+    /// Brings APPROVED posts to PUBLISHING.
+    pub(crate) async fn begin(&self, ids: &[TaskId], publisher: &str, lease: Duration) -> Vec<PublishCase> {
+        let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&self.ambient)).collect();
+        self.store.publish_begin(ids, publisher, lease, self.ambient.now(), &new_ids).await.unwrap()
+    }
+
+    /// The task as it is stored.
+    pub(crate) async fn stored(&self, id: TaskId) -> AgentTask {
+        self.store.tasks_by_ids(&[id]).await.unwrap().remove(0)
+    }
+
+    /// The states of these tasks, in the order given.
+    pub(crate) async fn states(&self, tasks: &[AgentTask]) -> Vec<TaskState> {
+        let mut states = Vec::new();
+        for task in tasks {
+            states.push(self.stored(task.id).await.state);
+        }
+        states
+    }
+}
+
+/// Tries again until something comes, for at most twenty seconds.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, attempt: impl Fn() -> F) -> T {
+    for _ in 0..4_000 {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{what} never happened");
+}
+
+/// Sorted, for lists whose order means nothing.
+pub(crate) fn sorted<T: Ord + Clone>(items: &[T]) -> Vec<T> {
+    let mut items = items.to_vec();
+    items.sort();
+    items
+}
