@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, SensitiveTopic, TaskId, error_chain};
-use chimera_llm::{Mind, OpinionAsk, PersonaBrief, Retry, TopicScanner, injection_markers};
+use chimera_domain::{Ambient, SensitiveTopic, TaskId, ToolCall, error_chain};
+use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, Retry, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
@@ -73,12 +73,16 @@ impl Judge {
     /// [`StoreError`] when the database can't be reached; the results then wait for the sweeper.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let cases = self.store.review_cases(ids).await?;
-        let rulings: Vec<Ruling> = stream::iter(cases)
+        let judged: Vec<(Option<Ruling>, Option<ToolCall>)> = stream::iter(cases)
             .map(|case| async move { self.judge(&case).await })
             .buffer_unordered(self.config.opinions_at_once.max(1))
-            .filter_map(std::future::ready)
             .collect()
             .await;
+        let (rulings, calls): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+        let rulings: Vec<Ruling> = rulings.into_iter().flatten().collect();
+        let calls: Vec<ToolCall> = calls.into_iter().flatten().collect();
+        // What was paid is written down first: it is spent, whatever becomes of the verdicts.
+        self.store.tool_calls_record(&calls).await?;
         if rulings.is_empty() {
             return Ok(());
         }
@@ -91,19 +95,25 @@ impl Judge {
         Ok(())
     }
 
-    /// The ruling on one case; `None` when the mind asks to be left alone for now and the sweeper should bring it again.
-    async fn judge(&self, case: &ReviewCase) -> Option<Ruling> {
-        let findings =
-            if case.task.task_type.is_publishable() { self.look_at_post(case).await? } else { Findings::default() };
+    /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
+    /// sweeper should bring the case again.
+    async fn judge(&self, case: &ReviewCase) -> (Option<Ruling>, Option<ToolCall>) {
+        let (findings, call) = if case.task.task_type.is_publishable() {
+            let (findings, call) = self.look_at_post(case).await;
+            (findings, Some(call))
+        } else {
+            (Some(Findings::default()), None)
+        };
+        let Some(findings) = findings else { return (None, call) };
         let assessment = assess(case, findings, &self.config.thresholds);
         tracing::info!(
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,
             confidence = assessment.confidence.get(), verdict = %assessment.route.verdict, "judged"
         );
-        Some(rule(case, assessment, self.config.replans_max, &*self.ambient))
+        (Some(rule(case, assessment, self.config.replans_max, &*self.ambient)), call)
     }
 
-    async fn look_at_post(&self, case: &ReviewCase) -> Option<Findings> {
+    async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, ToolCall) {
         let (task, artifact) = (&case.task, &case.artifact);
         let ask = OpinionAsk {
             persona: PersonaBrief::from(&case.agent.soul),
@@ -115,7 +125,9 @@ impl Judge {
             hashtags: artifact.hashtags.clone(),
             budget: None,
         };
-        let opinion = match self.mind.opine(&ask).await {
+        let asked = Asked { mind: &*self.mind, question: "opine", trace_id: task.trace_id, task_id: Some(task.id) };
+        let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.opine(&ask)).await;
+        let opinion = match answer {
             Ok(answer) => Some(answer.value),
             Err(error) if error.retry() == Retry::Never => {
                 tracing::warn!(task_id = %task.id, error = %error_chain(&error), "judged without the mind: a person decides");
@@ -123,7 +135,7 @@ impl Judge {
             }
             Err(error) => {
                 tracing::warn!(task_id = %task.id, error = %error_chain(&error), "the mind is not to be had; judged later");
-                return None;
+                return (None, call);
             }
         };
         let about = format!("{}\n{}\n{}", task.payload.headline, task.payload.summary, artifact.text);
@@ -131,14 +143,11 @@ impl Judge {
             injection_markers(&artifact.text).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
         markers.sort();
         markers.dedup();
-        Some(Findings { opinion, topics: self.topics(&about), markers })
+        (Some(Findings { opinion, topics: self.topics(&about), markers }), call)
     }
 
     fn topics(&self, text: &str) -> Vec<SensitiveTopic> {
-        let hits = self.scanner.scan(text);
-        hits.into_iter()
-            .map(|hit| SensitiveTopic { topic: hit.topic, score: hit.score, evidence: hit.evidence.to_string() })
-            .collect()
+        self.scanner.scan(text).into_iter().map(SensitiveTopic::from).collect()
     }
 
     async fn offer(&self, queue: Queue, ids: &[TaskId]) {

@@ -7,6 +7,7 @@ mod gemini;
 mod mind;
 mod offline;
 mod price;
+mod record;
 mod relevance;
 mod topics;
 
@@ -20,6 +21,7 @@ pub use mind::{
 };
 pub use offline::OfflineMind;
 pub use price::{Price, PriceTable, Quote};
+pub use record::{Asked, MIND_SERVER};
 pub use relevance::{
     Atlas, AtlasError, Goal, GoalError, InjectionKind, InjectionMarker, RelevanceScorer, injection_markers,
 };

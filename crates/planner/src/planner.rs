@@ -10,7 +10,7 @@ use chimera_domain::{
     Agent, AgentId, Alert, AlertId, AlertKind, Ambient, Campaign, Severity, SignalOutcome, TenantId, TraceId,
     contracts::FeedDocument, error_chain, policy::Governor, sha256_hex,
 };
-use chimera_llm::{ItemText, Mind, MindError, PersonaBrief, RelevanceAsk, injection_markers};
+use chimera_llm::{Asked, ItemText, Mind, MindError, PersonaBrief, Relevance, RelevanceAsk, injection_markers};
 use chimera_mcp::{CallContext, Host};
 use chimera_store::{Plan, PlanError, ResourceCursor, Store, StoreError};
 use futures::{StreamExt as _, stream};
@@ -192,7 +192,7 @@ impl Planner {
         if sorted.fresh.is_empty() && sorted.duplicates.is_empty() {
             return Ok(true);
         }
-        let scores = match self.score(campaign, agent, &sorted.fresh).await {
+        let scores = match self.score(campaign, agent, &sorted.fresh).await? {
             Ok(scores) => scores,
             Err(error) => {
                 tracing::warn!(campaign = %campaign.slug, error = %error_chain(&error), "the mind could not score; next round");
@@ -212,13 +212,15 @@ impl Planner {
         self.commit(campaign, planned, report).await
     }
 
+    /// Scores in batches. What was paid is written down, whether or not the last batch came through.
     async fn score(
         &self,
         campaign: &Campaign,
         agent: &Agent,
         fresh: &[Sighting],
-    ) -> Result<Vec<chimera_llm::Relevance>, MindError> {
-        let mut scores = Vec::with_capacity(fresh.len());
+    ) -> Result<Result<Vec<Relevance>, MindError>, StoreError> {
+        let (mut scores, mut calls) = (Vec::with_capacity(fresh.len()), Vec::new());
+        let mut failure = None;
         for batch in fresh.chunks(self.config.score_batch.max(1)) {
             let ask = RelevanceAsk {
                 goal: campaign.goal.clone(),
@@ -229,9 +231,20 @@ impl Planner {
                     .collect(),
                 budget: None,
             };
-            scores.extend(self.mind.relevance(&ask).await?.value);
+            let trace_id = TraceId::generate(&*self.ambient);
+            let asked = Asked { mind: &*self.mind, question: "relevance", trace_id, task_id: None };
+            let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.relevance(&ask)).await;
+            calls.push(call);
+            match answer {
+                Ok(answer) => scores.extend(answer.value),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
         }
-        Ok(scores)
+        self.store.tool_calls_record(&calls).await?;
+        Ok(failure.map_or(Ok(scores), Err))
     }
 
     async fn commit(

@@ -1,5 +1,7 @@
 //! The queues' conformance suite: what every backend must do, on each backend.
 
+#![expect(clippy::unwrap_used, reason = "in what only tests call, a panic is the report")]
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, InProcessBus, Queue};

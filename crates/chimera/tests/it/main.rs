@@ -1,5 +1,13 @@
 //! The binary, used as a person or a program would use it.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "in what only tests call, a panic is the report"
+)]
+
 mod bad_input;
 mod chimera;
 mod commands;

@@ -31,7 +31,7 @@ pub struct TextRequest {
     pub summary: String,
     /// Where the text will be posted.
     pub channel: Channel,
-    /// The longest text, in characters, hashtags not counted.
+    /// The longest text with its hashtags, in characters; each tag counts two more, for its sign and a space.
     pub text_chars_max: usize,
     /// The most hashtags.
     pub hashtags_max: usize,

@@ -106,7 +106,7 @@ impl Options {
         config.sweeper.interval_ms = 500;
         config.sweeper.waiting_ms = 2_000;
         for (name, feed) in self.own_feeds() {
-            config.feeds.allow_private |= is_loopback(feed);
+            config.feeds.private_hosts.extend(loopback_host(feed));
             config.feeds.feeds.push(FeedSource::new(name, compose::feed_source(feed)?));
         }
         Ok(config)
@@ -168,12 +168,13 @@ fn scratch_folder() -> PathBuf {
     std::env::temp_dir().join(format!("chimera-demo-{stamp}-{}", std::process::id()))
 }
 
-/// Whether an operator named a feed on this very machine, which the feeds server would otherwise refuse to fetch.
-fn is_loopback(feed: &str) -> bool {
-    match url::Url::parse(feed).ok().and_then(|u| u.host().map(|h| h.to_owned())) {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+/// The host of a feed on this very machine, which the feeds server refuses to fetch from unless told.
+fn loopback_host(feed: &str) -> Option<String> {
+    let url = url::Url::parse(feed).ok()?;
+    let is_loopback = match url.host()? {
+        url::Host::Domain(name) => name == "localhost",
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    is_loopback.then(|| url.host_str().map(str::to_owned)).flatten()
 }
