@@ -3,7 +3,7 @@
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
     QueryFilter, Value,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{CaseStatement, Expr, ExprTrait, OnConflict},
 };
 use uuid::Uuid;
 
@@ -109,12 +109,16 @@ where
     rows.into_iter().map(E::read).collect()
 }
 
-/// A value of its own for each row, by the row's id; `otherwise` for rows not named.
-pub(crate) fn per_row<E: EntityTrait>(values: impl IntoIterator<Item = (Uuid, Value)>, otherwise: Expr) -> Expr {
-    let mut case: Option<sea_orm::sea_query::CaseStatement> = None;
+/// Sets `column` to a value of its own for each row named by its id, and leaves it as it is in all others.
+pub(crate) fn per_row<E: EntityTrait>(
+    column: E::Column,
+    values: impl IntoIterator<Item = (Uuid, Value)>,
+) -> (E::Column, Expr) {
+    let as_it_is = Expr::col((E::default(), column));
+    let mut case: Option<CaseStatement> = None;
     for (id, value) in values {
         let condition = Expr::col((E::default(), "id")).eq(id);
         case = Some(case.unwrap_or_default().case(condition, Expr::val(value)));
     }
-    case.map_or_else(|| otherwise.clone(), |case| case.finally(otherwise.clone()).into())
+    (column, case.map_or_else(|| as_it_is.clone(), |case| case.finally(as_it_is.clone()).into()))
 }

@@ -110,7 +110,7 @@ impl Store {
         versioned::update::<E>(db, self.tenant, &seen, |chunk| {
             let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
                 let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));
-                (column, batch::per_row::<E>(values, Expr::col((E, column))))
+                batch::per_row::<E>(column, values)
             };
             vec![
                 each(C::State, |o| Some(o.state.as_str().into())),

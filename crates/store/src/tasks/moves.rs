@@ -115,7 +115,7 @@ pub(crate) async fn apply(
         let chunk: Vec<&Move> = chunk.iter().filter_map(|(id, _)| by_id.get(id).copied()).collect();
         let optional = |column, value: fn(&Move) -> Option<sea_orm::Value>| {
             let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m)?)));
-            (column, batch::per_row::<Entity>(values, Expr::col((Entity, column))))
+            batch::per_row::<Entity>(column, values)
         };
         vec![
             optional(Column::State, |m| Some(m.to.as_str().into())),

@@ -2,16 +2,31 @@
 //!
 //! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
 
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list of one")]
+
+#[cfg(test)]
 mod accounts;
+#[cfg(test)]
 mod decisions;
+#[cfg(test)]
 mod entities;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod planning;
+#[cfg(test)]
 mod publishing;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
 mod sweeping;
+#[cfg(test)]
 mod tickets;
+#[cfg(test)]
 mod work;
+#[cfg(test)]
 mod world;
 
 macro_rules! conformance {
