@@ -1,10 +1,10 @@
-//! MCP servers that ship with Chimera: feeds, studio, sandbox.
+//! MCP servers that ship with Chimera.
+//!
+//! Each is a real MCP server that any client can use, over stdio (`chimera mcp feeds`) or in process:
+//! [`feeds`] reads RSS, Atom and JSON Feed; [`studio`] makes words, pictures and videos; [`sandbox`] is a social platform
+//! for tests and dry runs. To add one, write a module with a server that implements `rmcp::ServerHandler`, and name it in
+//! the composition root.
 
-#[cfg(feature = "feeds")]
 pub mod feeds;
-
-#[cfg(feature = "sandbox")]
 pub mod sandbox;
-
-#[cfg(feature = "studio")]
 pub mod studio;

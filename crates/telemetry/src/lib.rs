@@ -41,8 +41,8 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`] when the filter can't be read or logging is already set up.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
-    let parsed = EnvFilter::try_new(filter)
-        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let parsed =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let registry = tracing_subscriber::registry().with(parsed);
     let done = match format {
         LogFormat::Text => {

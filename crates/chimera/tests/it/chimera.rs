@@ -11,6 +11,7 @@ use tempfile::TempDir;
 /// A folder with a data folder in it, and the binary.
 pub(crate) struct Chimera {
     folder: TempDir,
+    database: Option<String>,
 }
 
 /// How a command ended.
@@ -22,7 +23,12 @@ pub(crate) struct Ended {
 
 impl Chimera {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), database: None }
+    }
+
+    /// The same, on another database than SQLite in the data folder.
+    pub(crate) fn on(self, url: &str) -> Self {
+        Self { database: Some(url.to_owned()), ..self }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -46,6 +52,9 @@ impl Chimera {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chimera"));
         command.current_dir(self.folder()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.folder()).env("CHIMERA_DATA_DIR", self.data()).args(args);
+        if let Some(url) = &self.database {
+            command.env("CHIMERA_DATABASE__URL", url);
+        }
         command
     }
 

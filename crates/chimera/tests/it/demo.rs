@@ -1,5 +1,6 @@
 //! The demo: from nothing to posts, and the same each time for one seed.
 
+use chimera_testkit::TestPostgres;
 use serde_json::{Value, json};
 
 use crate::chimera::Chimera;
@@ -40,6 +41,15 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
     assert_eq!(outcome(&first), outcome(&second), "one seed, one outcome");
     traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
     judged_rightly(&first);
+}
+
+#[test]
+fn postgresql_comes_to_the_same() {
+    let (embedded, production) = (Chimera::new(), Chimera::new().on(&TestPostgres::shared().database().unwrap().url));
+    for chimera in [&embedded, &production] {
+        chimera.json(&["demo", "--once", "--json", "--seed", "11"]);
+    }
+    assert_eq!(outcome(&embedded), outcome(&production), "one seed, one outcome, whatever the database");
 }
 
 /// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.
