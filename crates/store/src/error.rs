@@ -163,17 +163,11 @@ pub enum StoreError {
         #[source]
         source: BadValue,
     },
-    /// A number does not fit into its column.
-    #[error("{value} is too large to be stored as {column}")]
-    TooLarge {
-        /// The column.
-        column: &'static str,
-        /// The number.
-        value: u64,
-    },
-    /// The connection string names no database that we know.
+    /// The connection string names no database that we know, or can't be read; it is not repeated, for it may hold a
+    /// password.
     #[error(
-        "the database URL must begin with sqlite:// or postgres:// (such as sqlite:///var/lib/chimera/chimera.db?mode=rwc)"
+        "the database URL can't be read: it looks like sqlite:///var/lib/chimera/chimera.db?mode=rwc or \
+         postgres://user:password@host:5432/database"
     )]
     UnknownUrl,
     /// The database can't be reached or opened.

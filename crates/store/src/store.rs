@@ -1,9 +1,11 @@
 //! The handle: one tenant's view of one database.
 
-use std::{ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
 use chimera_domain::TenantId;
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
+};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -13,7 +15,7 @@ use crate::{MigrationState, PlanError, Result, StoreError, TicketError, dialect,
 const COLLISION_ATTEMPTS_MAX: u32 = 5;
 
 /// Which database, and for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
     /// `sqlite://path/to/file.db?mode=rwc` or `postgres://user:password@host:port/database`.
     pub url: String,
@@ -23,6 +25,19 @@ pub struct StoreConfig {
     pub statement_timeout_ms: u64,
     /// Whose rows this store reads and writes.
     pub tenant: TenantId,
+}
+
+impl fmt::Debug for StoreConfig {
+    /// Without the part of the URL that may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = self.url.rsplit_once('@').map_or(self.url.as_str(), |(_, place)| place);
+        f.debug_struct("StoreConfig")
+            .field("place", &place)
+            .field("connections_max", &self.connections_max)
+            .field("statement_timeout_ms", &self.statement_timeout_ms)
+            .field("tenant", &self.tenant)
+            .finish()
+    }
 }
 
 /// A kind of database.
@@ -52,6 +67,10 @@ impl Store {
     pub async fn connect(config: &StoreConfig) -> Result<Self> {
         let backend = Backend::of_url(&config.url)?;
         let db = Database::connect(backend.connect_options(config)).await.map_err(|source| {
+            // The driver refuses a malformed URL with words that repeat it.
+            if matches!(source, DbErr::Conn(RuntimeErr::Internal(_))) {
+                return StoreError::UnknownUrl;
+            }
             match StoreError::from(source) {
                 // A server that does not answer shows as a pool that never fills.
                 StoreError::Busy { source } | StoreError::Database { source } => StoreError::Unavailable { source },

@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.
-    /// Approval of a post whose outcome was unknown means "it is not out": it is published again.
+    /// Approval of a post whose outcome was unknown means "it is not out": the ledger says so, and it is published again.
     ///
     /// # Errors
     /// [`TicketError`], which tells the loser of a race who was first and when; then nothing was written.
@@ -98,8 +98,13 @@ impl Store {
         ];
         versioned::update_one::<Entity>(&*tx, self.tenant, Kind::Ticket, seen, set).await?;
         batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
-        if event == TaskEvent::ConfirmPublish {
-            self.confirm_publication(&*tx, task_id, now).await?;
+        let found = match event {
+            TaskEvent::ConfirmPublish => Some(PublicationState::Confirmed),
+            TaskEvent::Approve => Some(PublicationState::Absent),
+            _ => None,
+        };
+        if let Some(found) = found {
+            self.write_found(&*tx, task_id, found, now).await?;
         }
         let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
         aftermath(&*tx, self.tenant, &[step], &[], now, &mut decided).await?;
@@ -121,11 +126,12 @@ impl Store {
         select.one(db).await?.ok_or(TicketError::NotFound { id })
     }
 
-    /// The ledger says what the person found.
-    async fn confirm_publication(
+    /// Writes into the ledger what the person found where nobody could tell.
+    async fn write_found(
         &self,
         db: &impl ConnectionTrait,
         task_id: uuid::Uuid,
+        found: PublicationState,
         now: DateTime<Utc>,
     ) -> Result<()> {
         use publications::Column as C;
@@ -137,7 +143,7 @@ impl Store {
             .await?;
         let seen: Vec<_> = rows.iter().map(|row| (row.id, StateVersion::new(row.state_version))).collect();
         versioned::update::<publications::Entity>(db, self.tenant, &seen, |_| {
-            vec![(C::State, Expr::val(PublicationState::Confirmed.as_str())), (C::UpdatedAt, Expr::val(time(now)))]
+            vec![(C::State, Expr::val(found.as_str())), (C::UpdatedAt, Expr::val(time(now)))]
         })
         .await?;
         Ok(())

@@ -216,7 +216,8 @@ pub struct PublishCase {
     pub agent: Agent,
     /// For what.
     pub campaign: Campaign,
-    /// Whether an earlier attempt may have reached the platform: look the post up before calling.
+    /// Whether an earlier attempt may have reached the platform: look the post up before calling. Not when it is known,
+    /// from the platform or a person, that the post is not there.
     pub previously_attempted: bool,
 }
 

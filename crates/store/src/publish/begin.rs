@@ -72,7 +72,7 @@ impl Store {
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
         let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
         let known = self.ledger(&*tx, &tasks, &artifacts).await?;
-        let previously: HashSet<String> = known.keys().cloned().collect();
+        let previously = perhaps_out(&known);
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
         let entries = self.write_ledger(&*tx, &tasks, &artifacts, known, &fresh, now).await?;
         let cases = self.cases(&*tx, tasks, &entries, &previously).await?;
@@ -238,6 +238,13 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Keys of entries whose last call may have reached the platform. ABSENT says that it certainly did not, by the
+/// platform's word or a person's.
+fn perhaps_out(known: &HashMap<String, Publication>) -> HashSet<String> {
+    let perhaps = known.iter().filter(|(_, entry)| entry.state != PublicationState::Absent);
+    perhaps.map(|(key, _)| key.clone()).collect()
 }
 
 fn key(artifact: &Artifact) -> String {

@@ -15,9 +15,12 @@ fn config(url: impl Into<String>) -> StoreConfig {
 
 #[tokio::test]
 async fn a_url_of_no_known_database_is_refused() {
-    let refused = Store::connect(&config("mysql://localhost/x")).await.unwrap_err();
-    assert!(matches!(refused, StoreError::UnknownUrl), "{refused:?}");
-    assert!(refused.to_string().contains("sqlite://"), "{refused}");
+    for url in ["mysql://localhost/x", "postgres://me:secret@[half/x", ""] {
+        let refused = Store::connect(&config(url)).await.unwrap_err();
+        assert!(matches!(refused, StoreError::UnknownUrl), "{refused:?}");
+        assert!(refused.to_string().contains("sqlite://"), "{refused}");
+        assert!(!format!("{refused:?}").contains("secret"), "a password in an error ends up in a log");
+    }
 }
 
 #[tokio::test]
