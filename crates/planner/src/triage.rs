@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chimera_domain::{
     Agent, AgentTask, Alert, AlertId, AlertKind, Ambient, Campaign, Severity, SignalId, SignalOutcome, TraceId,
-    TrendSignal,
+    TrendSignal, Usd,
     contracts::FeedItem,
     policy::{Governor, GovernorVerdict},
 };
@@ -93,7 +93,7 @@ impl Planned {
             self.signals.push(signal(seen, sighting, relevance, taint, SignalOutcome::BelowThreshold, ambient));
             return;
         }
-        match governor.admit(seen.campaign.post_budget_usd) {
+        match governor.admit(posts_budget(seen.campaign)) {
             GovernorVerdict::Allowed => {
                 let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Planned, ambient);
                 let plan = PlanSeed { campaign: seen.campaign, agent: seen.agent, signal: &signal, seed: seen.seed };
@@ -133,6 +133,11 @@ fn signal(
         item: sighting.item,
         ingested_at: ambient.now(),
     }
+}
+
+/// The most that one signal's posts may cost: one post for each channel.
+fn posts_budget(campaign: &Campaign) -> Usd {
+    campaign.channels.iter().map(|_| campaign.post_budget_usd).sum()
 }
 
 fn cap_alert(agent: &Agent, signal: &TrendSignal, refused: GovernorVerdict, ambient: &dyn Ambient) -> Alert {

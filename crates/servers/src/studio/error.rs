@@ -14,7 +14,9 @@ pub enum StudioError {
     )]
     NoCharacter,
     /// The character is not the persona's.
-    #[error("character_reference_id is {asked:?}, which is not that of the persona {persona}: pass the one of its SOUL.md")]
+    #[error(
+        "character_reference_id is {asked:?}, which is not that of the persona {persona}: pass the one of its SOUL.md"
+    )]
     OtherCharacter {
         /// What was asked.
         asked: String,
