@@ -53,4 +53,8 @@ pub struct Campaign {
 impl Campaign {
     /// Relevance from which a signal is planned, unless the campaign says otherwise.
     pub const RELEVANCE_THRESHOLD: Score = Score::percent(75);
+    /// What one post may cost, unless the campaign says otherwise.
+    pub const POST_BUDGET: Usd = Usd::dollars(1);
+    /// Length of its videos in seconds, unless the campaign says otherwise.
+    pub const VIDEO_SECONDS: u32 = 2;
 }

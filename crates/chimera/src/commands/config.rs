@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::{cli::Global, config::Config, output};
+use crate::{cli::Global, compose, config::Config, output};
 
 /// The configuration in force.
 #[derive(Debug, Args)]
@@ -29,7 +29,8 @@ impl Options {
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Check { json } => {
-                let config = global.load(true, None)?.redacted();
+                let mut config = global.load(true, None)?.redacted();
+                config.mcp = compose::built_in(&config);
                 if json {
                     output::json(&config)?;
                 } else {

@@ -15,10 +15,22 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// What a line may hold; other fields are left alone.
 #[derive(Debug, Deserialize)]
 struct Line {
-    #[serde(alias = "title", alias = "text")]
-    headline: String,
-    #[serde(default, alias = "short_description", alias = "summary")]
+    headline: Option<String>,
+    title: Option<String>,
+    text: Option<String>,
     description: Option<String>,
+    short_description: Option<String>,
+    summary: Option<String>,
+}
+
+impl Line {
+    /// The first of headline, title and text is the title; what else there is describes it.
+    fn item(self) -> Option<ItemText> {
+        let mut named = [self.headline, self.title, self.text].into_iter().flatten();
+        let title = named.next()?;
+        let summary = [self.description, self.short_description, self.summary].into_iter().flatten().next();
+        Some(ItemText { title, summary: summary.or_else(|| named.next()).unwrap_or_default() })
+    }
 }
 
 /// The texts of a JSON Lines file; `-` is standard input.
@@ -45,10 +57,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<ItemText>> {
         if text.trim().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_str(&text).with_context(|| {
-            format!("{}: want an object with `headline`, `title` or `text`, and perhaps `description`", at())
-        })?;
-        items.push(ItemText { title: line.headline, summary: line.description.unwrap_or_default() });
+        let want = || format!("{}: want an object with `headline`, `title` or `text`, and perhaps `description`", at());
+        let line: Line = serde_json::from_str(text.trim_start_matches('\u{feff}')).with_context(want)?;
+        items.push(line.item().with_context(want)?);
     }
     Ok(items)
 }

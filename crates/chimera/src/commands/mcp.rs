@@ -44,7 +44,7 @@ impl Options {
                 let feeds = with_feeds(&config, &feeds)?;
                 let server = FeedsServer::start(&feeds, ambient, &lifecycle.tracker, lifecycle.cancel.child_token())?;
                 server.serve(stdio()).await?.waiting().await?;
-                lifecycle.stop().await;
+                lifecycle.stop().await?;
             }
             Server::Studio => {
                 let (mind, _) = compose::choose_mind(&config).await?;

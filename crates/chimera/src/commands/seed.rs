@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chimera_domain::{Ambient, Channel, GovernorLimits, Usd};
+use chimera_domain::{Ambient, Campaign, Channel, GovernorLimits};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use crate::{
@@ -74,8 +74,8 @@ pub(crate) fn campaign(slug: &str, goal: &str, agent: &str, feeds: &[String]) ->
         agents: vec![agent.to_owned()],
         resources: feeds.iter().map(|f| format!("mcp://feeds/feed://{f}")).collect(),
         channels: vec![Channel::Instagram],
-        relevance_threshold: chimera_domain::Campaign::RELEVANCE_THRESHOLD,
-        post_budget_usd: Usd::dollars(1),
-        video_seconds: 2,
+        relevance_threshold: Campaign::RELEVANCE_THRESHOLD,
+        post_budget_usd: Campaign::POST_BUDGET,
+        video_seconds: Campaign::VIDEO_SECONDS,
     }
 }

@@ -27,10 +27,11 @@ impl Options {
         if house.store.campaigns_active().await?.is_empty() {
             output::note("no campaign is active; `chimera seed trends --scenario fashion_drop` brings one in to try");
         }
+        house.check_edge().await;
         house.start_workers(&lifecycle)?;
         house.start_planner(&lifecycle);
         lifecycle.cancel.cancelled().await;
-        house.stop(&lifecycle).await;
+        house.stop(&lifecycle).await?;
         output::note("stopped in order; nothing is lost");
         Ok(ExitCode::SUCCESS)
     }

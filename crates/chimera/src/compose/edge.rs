@@ -19,25 +19,29 @@ use crate::{config::Config, lifecycle::Lifecycle};
 pub(crate) const OWN: [&str; 3] = ["feeds", "studio", "sandbox"];
 
 /// Our own servers and roles, each replaced by the operator's where one has the same name.
-pub(crate) fn built_in(given: &HostConfig) -> HostConfig {
-    let mut config = given.clone();
+pub(crate) fn built_in(given: &Config) -> HostConfig {
+    let mut config = given.mcp.clone();
     for name in OWN {
         config.servers.entry(name.to_owned()).or_insert_with(|| ServerConfig::new(TransportConfig::InProcess));
     }
-    for (name, role) in roles() {
+    for (name, role) in roles(given.sandbox.honours_idempotency_key) {
         config.roles.entry(name.to_owned()).or_insert(role);
     }
     config
 }
 
-fn roles() -> [(&'static str, RoleConfig); 5] {
+/// The roles that our own servers fill. A publish call may be repeated only where a repeat is harmless: the sandbox keeps
+/// one post for each key, unless it was told to behave like a platform that doesn't.
+fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
     let generate = |tool: &str, arguments: Value| RoleConfig {
         idempotent: true,
         cost: Cost::Field("/cost_usd".to_owned()),
         ..RoleConfig::new("studio", tool, arguments)
     };
-    let publish =
-        |tool: &str, arguments: Value| RoleConfig { idempotent: true, ..RoleConfig::new("sandbox", tool, arguments) };
+    let platform = |tool: &str, idempotent: bool, arguments: Value| RoleConfig {
+        idempotent,
+        ..RoleConfig::new("sandbox", tool, arguments)
+    };
     [
         (
             "generate_text",
@@ -72,10 +76,10 @@ fn roles() -> [(&'static str, RoleConfig); 5] {
             ),
         ),
         (
-            // A repeat is harmless there: the sandbox keeps one post for each key.
             "publish_post",
-            publish(
+            platform(
                 "publish_post",
+                publish_repeats,
                 json!({
                     "account": "{{account}}", "channel": "{{channel}}", "text": "{{text}}", "hashtags": "{{hashtags}}",
                     "media": "{{media}}", "ai_generated": "{{ai_generated}}", "ai_label": "{{ai_label}}",
@@ -85,7 +89,7 @@ fn roles() -> [(&'static str, RoleConfig); 5] {
         ),
         (
             "find_post",
-            publish("find_post", json!({"account": "{{account}}", "idempotency_key": "{{idempotency_key}}"})),
+            platform("find_post", true, json!({"account": "{{account}}", "idempotency_key": "{{idempotency_key}}"})),
         ),
     ]
 }
@@ -130,13 +134,9 @@ fn dropped(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// The sandbox, with its state in the data folder unless told otherwise.
+/// The sandbox, with its state in the data folder unless its path says otherwise.
 pub(crate) fn sandbox_config(config: &Config) -> SandboxConfig {
-    let mut sandbox = config.sandbox.clone();
-    if sandbox.path == SandboxConfig::default().path {
-        sandbox.path = config.data_dir.0.join("sandbox.db");
-    }
-    sandbox
+    SandboxConfig { path: config.data_dir.0.join(&config.sandbox.path), ..config.sandbox.clone() }
 }
 
 /// The host, with our own servers registered.
@@ -150,7 +150,7 @@ pub(super) async fn host(
     let feeds = FeedsServer::start(&feeds, ambient.clone(), &lifecycle.tracker, lifecycle.cancel.child_token())?;
     let studio = StudioServer::new(config.studio.clone(), mind)?;
     let sandbox = SandboxServer::open(sandbox_config(config), ambient.clone()).await?;
-    let host = Host::builder(built_in(&config.mcp), ambient)
+    let host = Host::builder(built_in(config), ambient)
         .in_process("feeds", move || feeds.clone())
         .in_process("studio", move || studio.clone())
         .in_process("sandbox", move || sandbox.clone())

@@ -6,15 +6,19 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chimera_bus::{Bus, InProcessBus};
-use chimera_domain::Ambient;
+use chimera_domain::{Ambient, TraceId, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::{Mind, TopicScanner};
-use chimera_mcp::Host;
+use chimera_mcp::{CallContext, Host};
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
 use chimera_worker::{Executor, Pool, Publisher, Sweeper};
 
-use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
+use crate::{
+    config::Config,
+    lifecycle::{Disorder, Lifecycle},
+    system::SystemAmbient,
+};
 
 pub(crate) use edge::{built_in, feed_source, feeds_config, sandbox_config};
 
@@ -40,8 +44,7 @@ pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind
 
 /// The store, for a command that needs one that is there already.
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    let file = config.data_dir.0.join("chimera.db");
-    if config.database.url.is_none() && !file.is_file() {
+    if config.database.url.is_none() && !config.database_file().is_file() {
         anyhow::bail!(
             "there is no database in {}; start with `chimera demo`, or `chimera seed trends --scenario fashion_drop`, or name another folder with --data-dir",
             config.data_dir.0.display()
@@ -129,6 +132,14 @@ impl House {
         Ok(())
     }
 
+    /// Warns of tools and resources that the configuration names and the servers don't have.
+    pub(crate) async fn check_edge(&self) {
+        let context = CallContext::new(TraceId::generate(&*self.ambient));
+        for problem in self.host.check(&context).await {
+            tracing::warn!(problem = %error_chain(&problem), "the configuration of MCP servers and roles");
+        }
+    }
+
     /// Starts the planner's loop.
     pub(crate) fn start_planner(&self, lifecycle: &Lifecycle) {
         lifecycle.spawn("planner", chimera_planner::serve(self.planner(), lifecycle.cancel.child_token()));
@@ -142,17 +153,21 @@ impl House {
         let cancel = lifecycle.cancel.child_token();
         lifecycle.spawn("console", async move {
             if let Err(error) = chimera_console::serve(listener, router, cancel).await {
-                tracing::error!(error = %chimera_domain::error_chain(&error), "the console broke");
+                tracing::error!(error = %error_chain(&error), "the console broke");
             }
         });
         Ok(format!("http://{address}"))
     }
 
     /// Ends the roles in order, then the servers.
-    pub(crate) async fn stop(&self, lifecycle: &Lifecycle) {
-        lifecycle.stop().await;
+    ///
+    /// # Errors
+    /// [`Disorder`] when a role had ended by itself, or work did not finish in time.
+    pub(crate) async fn stop(&self, lifecycle: &Lifecycle) -> Result<(), Disorder> {
+        let ended = lifecycle.stop().await;
         self.host.shutdown().await;
         self.store.close().await;
+        ended
     }
 }
 

@@ -9,7 +9,8 @@ use figment::{
 use serde_json::{Value, json};
 use serde_saphyr::figment::Yaml;
 
-use super::{Config, Flags, unknown::unknown_keys};
+use super::{CampaignConfig, Config, Flags, unknown::unknown_keys};
+use crate::compose::built_in;
 
 const DEFAULT_FOLDER: &str = "configs";
 const PREFIX: &str = "CHIMERA_";
@@ -33,6 +34,16 @@ pub(crate) enum ConfigError {
     /// A value of the wrong kind.
     #[error("the configuration can't be read; `chimera config schema` describes it")]
     Invalid(#[source] Box<figment::Error>),
+    /// A section that its own part of the house refuses.
+    #[error("the section `{section}` of the configuration can't be used")]
+    Section {
+        section: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A campaign that can't run.
+    #[error("campaigns[{index}] ({slug}): {problem}")]
+    Campaign { index: usize, slug: String, problem: &'static str },
     /// Values that don't go together.
     #[error("{key}: {problem}")]
     Contradiction { key: &'static str, problem: &'static str },
@@ -68,6 +79,40 @@ impl Config {
     }
 
     fn check(self) -> Result<Self, ConfigError> {
+        self.check_own()?;
+        for (index, campaign) in self.campaigns.iter().enumerate() {
+            campaign.check().map_err(|problem| ConfigError::Campaign {
+                index,
+                slug: campaign.slug.clone(),
+                problem,
+            })?;
+        }
+        self.mind.validate().map_err(|source| section("mind", source))?;
+        self.feeds.validate().map_err(|source| section("feeds", source))?;
+        self.sandbox.validate().map_err(|source| section("sandbox", source))?;
+        let host = built_in(&self);
+        host.validate().map_err(|source| section("mcp", source))?;
+        // Only our own sandbox is known to honour keys or not; of another platform the operator's word is taken.
+        let repeats = host.roles.get("publish_post").is_some_and(|role| role.idempotent);
+        let ours = host.roles.get("publish_post").is_some_and(|role| role.server == "sandbox");
+        let promised = self.publisher.platform.idempotency_key;
+        let contradiction = |key, problem| Err(ConfigError::Contradiction { key, problem });
+        if repeats && !promised {
+            return contradiction(
+                "publisher.platform.idempotency_key",
+                "it says that a repeated key may double a post, yet mcp.roles.publish_post is marked idempotent",
+            );
+        }
+        if ours && promised && !self.sandbox.honours_idempotency_key {
+            return contradiction(
+                "publisher.platform.idempotency_key",
+                "set it to false: sandbox.honours_idempotency_key is false, so a repeated key doubles a post",
+            );
+        }
+        Ok(self)
+    }
+
+    fn check_own(&self) -> Result<(), ConfigError> {
         let refuse = |key, problem| Err(ConfigError::Contradiction { key, problem });
         if !self.judge.thresholds.is_ordered() {
             return refuse("judge.thresholds", "`reject` must not be above `auto_publish`");
@@ -87,7 +132,39 @@ impl Config {
         if self.database.connections_max == 0 {
             return refuse("database.connections_max", "at least 1 connection is needed");
         }
-        Ok(self)
+        Ok(())
+    }
+}
+
+fn section(section: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ConfigError {
+    ConfigError::Section { section, source: Box::new(source) }
+}
+
+/// Lengths that the studio makes, in seconds.
+const VIDEO_SECONDS: std::ops::RangeInclusive<u32> = 2..=15;
+
+impl CampaignConfig {
+    fn check(&self) -> Result<(), &'static str> {
+        let watched = |uri: &String| {
+            let parts = uri.strip_prefix("mcp://").and_then(|rest| rest.split_once('/'));
+            parts.is_some_and(|(server, resource)| !server.is_empty() && !resource.is_empty())
+        };
+        if self.goal.trim().is_empty() {
+            return Err("`goal` is empty; say in words what it looks for");
+        }
+        if self.agents.is_empty() {
+            return Err("`agents` is empty; name at least one agent's slug");
+        }
+        if self.channels.is_empty() {
+            return Err("`channels` is empty; name at least one place to post");
+        }
+        if !self.resources.iter().all(watched) {
+            return Err("each of `resources` must be mcp://SERVER/RESOURCE-URI, such as mcp://feeds/feed://news");
+        }
+        if !VIDEO_SECONDS.contains(&self.video_seconds) {
+            return Err("`video_seconds` must lie in 2..=15");
+        }
+        Ok(())
     }
 }
 

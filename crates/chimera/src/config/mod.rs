@@ -48,7 +48,7 @@ pub(crate) struct Config {
     pub(crate) feeds: FeedsConfig,
     /// The `studio` server.
     pub(crate) studio: StudioConfig,
-    /// The `sandbox` server. An empty path means `sandbox.db` in the data folder.
+    /// The `sandbox` server. A relative path is taken from the data folder.
     pub(crate) sandbox: SandboxConfig,
     /// Agents to keep in the fleet.
     pub(crate) agents: Vec<AgentConfig>,
@@ -103,7 +103,7 @@ impl From<LogFormatConfig> for LogFormat {
 }
 
 /// The database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DatabaseConfig {
     /// `postgres://...`, or `sqlite://...`; `chimera.db` in the data folder where nothing is said.
@@ -161,11 +161,11 @@ const fn default_threshold() -> Score {
 }
 
 const fn default_post_budget() -> Usd {
-    Usd::dollars(1)
+    Campaign::POST_BUDGET
 }
 
 const fn default_video_seconds() -> u32 {
-    3
+    Campaign::VIDEO_SECONDS
 }
 
 /// What flags set.
@@ -178,13 +178,17 @@ pub(crate) struct Flags {
 impl Config {
     /// How the store is reached.
     pub(crate) fn store(&self) -> StoreConfig {
-        let file = self.data_dir.0.join("chimera.db");
         StoreConfig {
-            url: self.database.url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", file.display())),
+            url: self.database.url.clone().unwrap_or_else(|| sqlite_url(&self.database_file())),
             connections_max: self.database.connections_max,
             statement_timeout_ms: self.database.statement_timeout_ms,
             tenant: TenantId::DEFAULT,
         }
+    }
+
+    /// The embedded database's file.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        self.data_dir.0.join("chimera.db")
     }
 
     /// The media folder.
@@ -201,16 +205,39 @@ impl Config {
 impl Config {
     /// A copy that can be shown: what is secret by nature is hidden. Secret references stay; they are only names.
     pub(crate) fn redacted(mut self) -> Self {
-        if let Some(url) = &self.database.url {
-            self.database.url = Some(match url::Url::parse(url) {
-                Ok(mut parsed) if parsed.password().is_some() => {
-                    let _ = parsed.set_password(Some("redacted"));
-                    parsed.to_string()
-                }
-                _ => url.clone(),
-            });
-        }
-        self.mcp = crate::compose::built_in(&self.mcp);
+        self.database.url = self.database.url.as_deref().map(redacted_url);
         self
+    }
+}
+
+/// A database's address without its secrets.
+pub(crate) fn redacted_url(address: &str) -> String {
+    const HIDDEN: &str = "redacted";
+    let Ok(mut url) = url::Url::parse(address) else { return HIDDEN.to_owned() };
+    if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {
+        return HIDDEN.to_owned();
+    }
+    if url.query().is_some() {
+        let shown =
+            |key: &str, value: &str| if key.contains("password") { HIDDEN.to_owned() } else { value.to_owned() };
+        let pairs: Vec<(String, String)> = url.query_pairs().map(|(k, v)| (k.to_string(), shown(&k, &v))).collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    url.to_string()
+}
+
+/// The address of an SQLite file, whatever characters its path holds.
+fn sqlite_url(file: &std::path::Path) -> String {
+    let path = file.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    format!("sqlite://{path}?mode=rwc")
+}
+
+impl std::fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseConfig")
+            .field("url", &self.url.as_deref().map(redacted_url))
+            .field("connections_max", &self.connections_max)
+            .field("statement_timeout_ms", &self.statement_timeout_ms)
+            .finish()
     }
 }

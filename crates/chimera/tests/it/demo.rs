@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 
 use crate::chimera::Chimera;
 
-/// What a run came to, without times and ids.
-fn outcome(chimera: &Chimera) -> Value {
-    let mut posts = chimera.json(&["status", "--json"]);
-    posts.as_object_mut().unwrap().remove("spend_usd");
+/// Runs the demo and gives all that it came to, without times and ids.
+fn outcome(chimera: &Chimera, seed: &str) -> (Value, Value) {
+    let summary = chimera.json(&["demo", "--once", "--json", "--seed", seed]);
+    let name = |path: &Value| path.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let mut artifacts: Vec<String> = summary["artifacts"].as_array().unwrap().iter().map(name).collect();
+    artifacts.sort();
     let mut signals: Vec<Value> = chimera
         .json(&["planner", "view-signals", "--limit", "500", "--json"])
         .as_array()
@@ -17,13 +19,29 @@ fn outcome(chimera: &Chimera) -> Value {
         .map(|s| json!([s["item"]["id"], s["relevance"], s["why"], s["outcome"], s["taint"]]))
         .collect();
     signals.sort_by_key(Value::to_string);
-    json!([posts, signals])
+    let posts = crate::contract::resource(chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let mut posts: Vec<Value> = posts["posts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| json!([p["channel"], p["text"], p["hashtags"], p["ai_label"]]))
+        .collect();
+    posts.sort_by_key(Value::to_string);
+    let mut queue: Vec<Value> = chimera
+        .json(&["judge", "view-queue", "--json"])
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| json!([t["artifact_hash"], t["confidence"], t["sensitive_topics"], t["reasoning_trace"]]))
+        .collect();
+    queue.sort_by_key(Value::to_string);
+    (summary.clone(), json!([summary["signals"], summary["posts"], artifacts, signals, posts, queue]))
 }
 
 #[test]
 fn it_ends_with_posts_published_awaiting_review_and_rejected() {
     let (first, second) = (Chimera::new(), Chimera::new());
-    let summary = first.json(&["demo", "--once", "--json", "--seed", "7"]);
+    let (summary, came_to) = outcome(&first, "7");
     assert_eq!(summary["signals"]["read"], 40);
     assert_eq!(summary["signals"]["duplicate"], 3);
     for outcome in ["published", "awaiting_review", "rejected"] {
@@ -37,8 +55,8 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
         let known = bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.get(4..8) == Some(b"ftyp".as_slice());
         assert!(known, "{artifact} is neither a PNG nor an MP4");
     }
-    second.json(&["demo", "--once", "--json", "--seed", "7"]);
-    assert_eq!(outcome(&first), outcome(&second), "one seed, one outcome");
+    assert!(!summary["artifacts"].as_array().unwrap().is_empty());
+    assert_eq!(came_to, outcome(&second, "7").1, "one seed, one outcome");
     traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
     judged_rightly(&first);
 }
@@ -46,10 +64,8 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
 #[test]
 fn postgresql_comes_to_the_same() {
     let (embedded, production) = (Chimera::new(), Chimera::new().on(&TestPostgres::shared().database().unwrap().url));
-    for chimera in [&embedded, &production] {
-        chimera.json(&["demo", "--once", "--json", "--seed", "11"]);
-    }
-    assert_eq!(outcome(&embedded), outcome(&production), "one seed, one outcome, whatever the database");
+    let (embedded, production) = (outcome(&embedded, "11").1, outcome(&production, "11").1);
+    assert_eq!(embedded, production, "one seed, one outcome, whatever the database");
 }
 
 /// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.

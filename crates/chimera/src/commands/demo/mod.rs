@@ -17,7 +17,7 @@ use crate::{
     cli::Global,
     commands::seed::{campaign, plant},
     compose::{self, House},
-    config::{Config, DataDir},
+    config::{Config, DataDir, redacted_url},
     lifecycle::Lifecycle,
     output,
     seed::{self, FAE, SCENARIOS},
@@ -62,6 +62,12 @@ impl Options {
         let house = House::build(config, &lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("data      {}", house.config.data_dir.0.display()));
+        if let Some(url) = &house.config.database.url {
+            let url = redacted_url(url);
+            output::note(&format!(
+                "database  {url}; what lies there already counts too, for it is no scratch database"
+            ));
+        }
         let console = if self.once { None } else { Some(house.start_console(&lifecycle).await?) };
         house.start_workers(&lifecycle)?;
 
@@ -76,7 +82,7 @@ impl Options {
         let summary = match summary {
             Ok(summary) => summary,
             Err(error) => {
-                house.stop(&lifecycle).await;
+                house.stop(&lifecycle).await?;
                 return Err(error);
             }
         };
@@ -90,7 +96,7 @@ impl Options {
             house.start_planner(&lifecycle);
             lifecycle.cancel.cancelled().await;
         }
-        house.stop(&lifecycle).await;
+        house.stop(&lifecycle).await?;
         Ok(ExitCode::SUCCESS)
     }
 

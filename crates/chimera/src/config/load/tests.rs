@@ -40,3 +40,49 @@ fn values_that_contradict_each_other_are_refused() {
     assert!(told("judge:\n  thresholds: {reject: 0.95}\n").starts_with("judge.thresholds:"));
     assert!(told("worker:\n  concurrency: 0\n").starts_with("worker.concurrency"));
 }
+
+#[test]
+fn each_part_of_the_house_checks_its_own_section() {
+    assert!(told("mind:\n  base_url: nowhere\n").contains("section `mind`"));
+    assert!(told("sandbox:\n  time_scale: -1\n").contains("section `sandbox`"));
+    assert!(told("feeds:\n  limits: {timeout_seconds: 0}\n").contains("section `feeds`"));
+    let role = "mcp:\n  roles:\n    publish_post: {server: nowhere, tool: post}\n";
+    assert!(told(role).contains("section `mcp`") && told(role).contains("nowhere"));
+}
+
+#[test]
+fn a_platform_that_doubles_must_be_declared() {
+    let doubling = "sandbox: {honours_idempotency_key: false}\n";
+    assert!(told(doubling).contains("publisher.platform.idempotency_key"));
+    let declared = format!("{doubling}publisher: {{platform: {{idempotency_key: false}}}}\n");
+    let config = from_yaml(&declared).unwrap();
+    assert!(!built_in(&config).roles["publish_post"].idempotent, "a repeat would double the post");
+}
+
+#[test]
+fn a_campaign_that_can_not_run_is_refused() {
+    let campaign = |change: &str| {
+        let mut lines =
+            vec!["slug: a", "goal: b", "agents: [fae]", "resources: ['mcp://feeds/feed://a']", "channels: [x]"];
+        let key = change.split(':').next().unwrap();
+        lines.retain(|l| !l.starts_with(key));
+        lines.push(change);
+        told(&format!("campaigns:\n  - {}\n", lines.join("\n    ")))
+    };
+    assert!(campaign("channels: []").contains("campaigns[0] (a): `channels` is empty"));
+    assert!(campaign("resources: ['https://example.org/feed']").contains("mcp://SERVER/RESOURCE-URI"));
+    assert!(campaign("video_seconds: 60").contains("2..=15"));
+}
+
+#[test]
+fn secrets_in_a_database_address_are_hidden() {
+    use super::super::redacted_url;
+    for address in
+        ["postgres://a:hunter2@h/d", "postgres://a@h/d?password=hunter2&sslmode=require", "not a url hunter2"]
+    {
+        let shown = redacted_url(address);
+        assert!(shown.contains("redacted") && !shown.contains("hunter2"), "{shown}");
+    }
+    let config = from_yaml("database: {url: 'postgres://a:hunter2@h/d'}\n").unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
