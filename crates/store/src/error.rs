@@ -7,8 +7,8 @@ use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentId, CampaignId, CampaignStatus, IllegalTransition, Resolution, StateVersion, TaskEvent, TaskId, TaskState,
-    TenantId, TicketId, Verdict,
+    AgentId, CampaignId, CampaignStatus, IllegalTransition, Question, Resolution, StateVersion, TaskEvent, TaskId,
+    TaskState, TenantId, TicketId, Verdict,
 };
 
 /// A result of the store.
@@ -363,6 +363,16 @@ pub enum TicketError {
         expected: String,
         /// The hash that the answer is about.
         found: String,
+    },
+    /// The answer is none to what the ticket asks.
+    #[error("ticket {id} asks {question}, which can't be answered with {resolution}")]
+    WrongAnswer {
+        /// The ticket.
+        id: TicketId,
+        /// What it asks.
+        question: Question,
+        /// The answer.
+        resolution: Resolution,
     },
     /// The task no longer waits for this ticket.
     #[error("ticket {id} lapsed: its task is {state}")]

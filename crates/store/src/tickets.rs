@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use chimera_domain::{HitlTicket, PublicationState, Resolution, StateVersion, TaskEvent, TaskId, TicketId};
+use chimera_domain::{HitlTicket, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId};
 
 use crate::{
     Decided, Entity as Kind, Result, Store, StoreError, TicketAnswer, TicketError, batch,
@@ -61,7 +61,10 @@ impl Store {
     }
 
     /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.
-    /// Approval of a post whose outcome was unknown means "it is not out": the ledger says so, and it is published again.
+    ///
+    /// Where the question is whether a post is out, the answer goes into the ledger too. Approval means "it is not out,
+    /// publish it again", rejection "it is not out, and shall not be": ABSENT both times, by the person's word. Such a
+    /// ticket can't be withdrawn, for then nobody would ever tell; and no other ticket can be answered with "it is out".
     ///
     /// # Errors
     /// [`TicketError`], which tells the loser of a race who was first and when; then nothing was written.
@@ -82,7 +85,7 @@ impl Store {
         let task_id = self.ticket_row(&*tx, answer.ticket_id, None).await?.task_id;
         let tasks = moves::lock(&*tx, self.tenant, [task_id]).await?;
         let ticket = self.ticket_row(&*tx, answer.ticket_id, Some(LockType::NoKeyUpdate)).await?;
-        let seen = fits(&ticket, answer)?;
+        let (seen, found) = fits(&ticket, answer)?;
         let task = tasks.get(&task_id).ok_or(StoreError::NotFound { entity: Kind::Task, id: task_id })?;
         if task.hitl_ticket_id != Some(ticket.id) || answer.decision.task_id != TaskId::from_uuid(task_id) {
             return Err(TicketError::TaskMoved { id: answer.ticket_id, state: task.standing()? });
@@ -98,11 +101,6 @@ impl Store {
         ];
         versioned::update_one::<Entity>(&*tx, self.tenant, Kind::Ticket, seen, set).await?;
         batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
-        let found = match event {
-            TaskEvent::ConfirmPublish => Some(PublicationState::Confirmed),
-            TaskEvent::Approve => Some(PublicationState::Absent),
-            _ => None,
-        };
         if let Some(found) = found {
             self.write_found(&*tx, task_id, found, now).await?;
         }
@@ -150,8 +148,9 @@ impl Store {
     }
 }
 
-/// Whether the answer is about this ticket as it stands; its id and version if so.
-fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<versioned::Seen, TicketError> {
+/// Whether the answer is about this ticket as it stands: if so, the ticket's id and version, and what the answer tells
+/// about the post's whereabouts.
+fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<(versioned::Seen, Option<PublicationState>), TicketError> {
     let id = answer.ticket_id;
     let stored = Entity::read(ticket.clone())?;
     if let (Some(resolution), Some(at)) = (stored.resolution, stored.resolved_at) {
@@ -167,5 +166,14 @@ fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<versioned::Seen, Ticket
     if stored.state_version != answer.version {
         return Err(TicketError::Stale { id, expected: answer.version, found: stored.state_version });
     }
-    Ok((ticket.id, stored.state_version))
+    let found = match (stored.question, answer.resolution) {
+        (Question::IsItOut, Resolution::ConfirmedPublished) => Some(PublicationState::Confirmed),
+        (Question::IsItOut, Resolution::Approved | Resolution::Rejected) => Some(PublicationState::Absent),
+        (Question::MayPublish, Resolution::Approved | Resolution::Rejected | Resolution::Withdrawn) => None,
+        (question @ Question::MayPublish, resolution @ Resolution::ConfirmedPublished)
+        | (question @ Question::IsItOut, resolution @ Resolution::Withdrawn) => {
+            return Err(TicketError::WrongAnswer { id, question, resolution });
+        }
+    };
+    Ok(((ticket.id, stored.state_version), found))
 }

@@ -2,3 +2,24 @@
 
 mod begin;
 mod settle;
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+
+use chimera_domain::{PublicationState, TenantId};
+
+use crate::{batch, entity::publications};
+
+/// Ids of tasks whose post may be out without anybody knowing. They may not be cancelled: that would end the matter in
+/// silence, with the post in the world or not.
+pub(crate) fn perhaps_out(tenant: TenantId) -> SelectStatement {
+    use publications::Column as C;
+    Query::select()
+        .column((publications::Entity, C::TaskId))
+        .from(publications::Entity)
+        .and_where(batch::of_tenant::<publications::Entity>(tenant))
+        .and_where(
+            Expr::col((publications::Entity, C::State))
+                .is_in([PublicationState::Attempting, PublicationState::Unknown].map(PublicationState::as_str)),
+        )
+        .take()
+}

@@ -9,13 +9,16 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{AgentTask, JudgeDecision, Resolution, TaskEvent, TaskId, TaskState, TenantId, Verdict};
+use chimera_domain::{
+    AgentTask, IllegalTransition, JudgeDecision, Resolution, TaskEvent, TaskId, TaskState, TenantId, Verdict,
+};
 
 use super::{graph, moves};
 use crate::{
     Decided, Result, Ruling, Store, StoreError, batch,
     codec::{text, time},
-    entity::{decisions, tasks::Model, tickets},
+    entity::{decisions, publications, tasks::Model, tickets},
+    publish,
     tasks::moves::Move,
 };
 
@@ -25,6 +28,9 @@ impl Store {
     /// become READY, replacements are inserted, and what waits for a rejected task is cancelled.
     ///
     /// The campaign may be paused: deciding is harmless, publishing has a gate of its own.
+    ///
+    /// Rulings are about results in JUDGE_REVIEW. A task that waits for a person can be cancelled, but not while its post
+    /// may be out; everything else about it is the person's to say ([`Self::ticket_resolve`]).
     ///
     /// # Errors
     /// [`StoreError::VerdictMismatch`], [`StoreError::TicketMissing`] or [`StoreError::Illegal`] for a ruling that no
@@ -39,6 +45,7 @@ impl Store {
     async fn decide_once(&self, rulings: &[Ruling], now: DateTime<Utc>) -> Result<Decided> {
         let tx = self.begin().await?;
         let rows = moves::lock(&*tx, self.tenant, rulings.iter().map(|r| r.decision.task_id.as_uuid())).await?;
+        let perhaps_out = self.perhaps_out(&*tx, rows.values()).await?;
         let mut decided = Decided::default();
         let mut moved: Vec<(Move, &Ruling)> = Vec::new();
         let mut taken = HashSet::new();
@@ -46,7 +53,7 @@ impl Store {
             let task_id = ruling.decision.task_id;
             match judged(&rows, ruling).filter(|row| taken.insert(row.id)) {
                 Some(row) => {
-                    let step = Move::of(row, ruling.event)?;
+                    let step = ruled(row, ruling.event, &perhaps_out)?;
                     let step = match &ruling.ticket {
                         Some(ticket) => step.asking(ticket.id.as_uuid()),
                         None => step,
@@ -68,6 +75,37 @@ impl Store {
         tx.commit().await?;
         Ok(decided)
     }
+
+    /// Those of the tasks that wait for a person whose post may be out.
+    async fn perhaps_out<'a>(
+        &self,
+        db: &impl ConnectionTrait,
+        rows: impl Iterator<Item = &'a Model>,
+    ) -> Result<HashSet<Uuid>> {
+        let waiting: Vec<Uuid> =
+            rows.filter(|row| row.state == TaskState::HitlQueue.as_str()).map(|row| row.id).collect();
+        let mut found = HashSet::new();
+        for chunk in waiting.chunks(crate::dialect::BINDS_MAX - 8) {
+            let select = publish::perhaps_out(self.tenant)
+                .and_where(Expr::col(publications::Column::TaskId).is_in(chunk.iter().copied()))
+                .take();
+            for row in db.query_all(&select).await? {
+                found.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The move of a ruling on this row.
+fn ruled(row: &Model, event: TaskEvent, perhaps_out: &HashSet<Uuid>) -> Result<Move> {
+    let step = Move::of(row, event)?;
+    let from = row.standing()?;
+    if from == TaskState::JudgeReview || event == TaskEvent::Cancel && !perhaps_out.contains(&row.id) {
+        return Ok(step);
+    }
+    let source = IllegalTransition { task_type: row.kind()?, from, event };
+    Err(StoreError::Illegal { id: step.id(), source })
 }
 
 /// Writes the moves of decided tasks and everything that follows from them.

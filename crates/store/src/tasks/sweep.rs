@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState};
+use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType};
 
 use super::{decide::withdraw_tickets, graph, moves};
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         campaigns,
         tasks::{Column, Entity, Model},
     },
+    publish,
     tasks::moves::Move,
 };
 
@@ -76,13 +77,13 @@ impl Store {
         Ok(swept)
     }
 
+    /// Cancels what can be cancelled. A post that may be out already can't be: it stays until someone has looked.
     async fn sweep_ended(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Vec<TaskId>> {
-        let live = TaskState::ALL.iter().filter(|s| !s.is_terminal() && **s != TaskState::Publishing);
-        let live: Vec<&str> = live.map(|s| s.as_str()).collect();
         let ended = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::State.is_in(live))
+            .filter(Column::State.is_in(cancellable().map(TaskState::as_str)))
             .filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Ended)))
+            .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
             .limit(limits.batch);
         // Mostly there are none; a reading is cheaper than a writing transaction.
         if ended.clone().select_only().column(Column::Id).into_tuple::<Uuid>().one(&self.db).await?.is_none() {
@@ -132,6 +133,12 @@ impl Store {
             .and_where(campaigns::Column::Status.eq(status.as_str()))
             .take()
     }
+}
+
+/// States from which the state machine lets every kind of task be cancelled.
+fn cancellable() -> impl Iterator<Item = TaskState> {
+    let every_kind = |state: &TaskState| TaskType::ALL.iter().all(|kind| state.on(TaskEvent::Cancel, *kind).is_ok());
+    TaskState::ALL.iter().copied().filter(every_kind)
 }
 
 fn lapse(row: &Model) -> String {

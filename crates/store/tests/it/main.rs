@@ -90,6 +90,8 @@ conformance! {
         a_paused_campaign_publishes_nothing
         an_absent_post_is_tried_again_with_the_same_key
         an_unknown_outcome_waits_for_a_person
+        a_post_that_may_be_out_is_not_cancelled
+        nobody_but_the_asked_says_that_a_post_is_out
         a_refused_post_is_a_dead_letter
         a_dead_publishers_posts_are_looked_up_by_the_next
         of_many_publishers_each_post_has_one;

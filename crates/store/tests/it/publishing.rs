@@ -1,13 +1,14 @@
 //! The publish ledger.
 
 use chimera_domain::{
-    AlertKind, Ambient as _, CampaignStatus, HitlTicket, Publication, PublicationId, PublicationState, Question,
-    Resolution, StateVersion, TaskId, TaskState,
+    AgentTask, AlertKind, Ambient as _, Artifact, CampaignStatus, HitlTicket, Publication, PublicationId,
+    PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TaskState, Verdict,
 };
-use chimera_store::{PublishCase, PublishOutcome, Settled, Settlement, StoreError};
+use chimera_store::{PublishCase, PublishOutcome, Settled, Settlement, StoreError, TicketError};
 use chimera_testkit::{SeededAmbient, fixtures};
 
 use crate::{
+    sweeping::sweep,
     tickets::answer,
     world::{LEASE, MOMENT, World, eventually, sorted},
 };
@@ -143,39 +144,103 @@ pub(crate) async fn an_absent_post_is_tried_again_with_the_same_key(world: World
     assert_eq!(settled.unwrap().published, [task.id]);
 }
 
+/// Brings a post to HITL_QUEUE with the question whether it is out; `case` is the publish call of which nobody knows.
+async fn perhaps_out(world: &World) -> (AgentTask, Artifact, HitlTicket, PublishCase) {
+    let (task, artifact) = world.approved().await;
+    let case = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
+    let ticket = HitlTicket { question: Question::IsItOut, ..fixtures::ticket(&world.ambient, &case.task, &artifact) };
+    let unknown = settlement(&case, unknown(), Some(ticket.clone()));
+    let settled = world.store.publish_settle(vec![unknown], world.ambient.now()).await.unwrap();
+    assert_eq!(settled, Settled { waiting: vec![task.id], ..Settled::default() });
+    (world.stored(task.id).await, artifact, ticket, case)
+}
+
+fn unknown() -> PublishOutcome {
+    PublishOutcome::Unknown { error: "cut off".to_owned() }
+}
+
 pub(crate) async fn an_unknown_outcome_waits_for_a_person(world: World) {
-    for resolution in [Resolution::ConfirmedPublished, Resolution::Approved] {
-        let (task, artifact) = world.approved().await;
-        let case = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
-        let unknown = PublishOutcome::Unknown { error: "cut off".to_owned() };
-        let silent = settlement(&case, unknown.clone(), None);
-        let refused = world.store.publish_settle(vec![silent], world.ambient.now()).await.unwrap_err();
-        assert!(matches!(refused, StoreError::TicketMissing { id } if id == task.id), "{refused:?}");
+    let (task, artifact) = world.approved().await;
+    let case = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
+    let silent = settlement(&case, unknown(), None);
+    let refused = world.store.publish_settle(vec![silent], world.ambient.now()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::TicketMissing { id } if id == task.id), "{refused:?}");
 
-        let ticket =
-            HitlTicket { question: Question::IsItOut, ..fixtures::ticket(&world.ambient, &case.task, &artifact) };
-        let mut asking = settlement(&case, unknown, Some(ticket.clone()));
-        let alert = fixtures::alert(&world.ambient, AlertKind::PublishUnknown, &task.id.to_string());
-        asking.alert = Some(alert.clone());
-        let settled = world.store.publish_settle(vec![asking], world.ambient.now()).await.unwrap();
-        assert_eq!(settled, Settled { waiting: vec![task.id], ..Settled::default() });
-        let waiting = world.stored(task.id).await;
-        assert_eq!((waiting.state, waiting.hitl_ticket_id), (TaskState::HitlQueue, Some(ticket.id)));
-        assert_eq!(world.store.ticket_by_id(ticket.id).await.unwrap().as_ref(), Some(&ticket));
-        assert_eq!(world.store.alerts_open(1).await.unwrap(), [alert]);
+    let ticket = HitlTicket { question: Question::IsItOut, ..fixtures::ticket(&world.ambient, &case.task, &artifact) };
+    let mut asking = settlement(&case, unknown(), Some(ticket.clone()));
+    let alert = fixtures::alert(&world.ambient, AlertKind::PublishUnknown, &task.id.to_string());
+    asking.alert = Some(alert.clone());
+    let settled = world.store.publish_settle(vec![asking], world.ambient.now()).await.unwrap();
+    assert_eq!(settled, Settled { waiting: vec![task.id], ..Settled::default() });
+    let waiting = world.stored(task.id).await;
+    assert_eq!((waiting.state, waiting.hitl_ticket_id), (TaskState::HitlQueue, Some(ticket.id)));
+    assert_eq!(world.store.ticket_by_id(ticket.id).await.unwrap().as_ref(), Some(&ticket));
+    assert_eq!(world.store.alerts_open(1).await.unwrap(), [alert]);
 
+    use PublicationState::{Absent, Confirmed};
+    for (resolution, state, found) in [
+        (Resolution::ConfirmedPublished, TaskState::Published, Confirmed),
+        (Resolution::Approved, TaskState::Approved, Absent),
+        (Resolution::Rejected, TaskState::Rejected, Absent),
+    ] {
+        let (waiting, artifact, ticket, case) = perhaps_out(&world).await;
         let says = answer(&world, (&waiting, &artifact, &ticket), resolution, "mara");
         let decided = world.store.ticket_resolve(&says, world.ambient.now()).await.unwrap();
-        if resolution == Resolution::ConfirmedPublished {
-            assert_eq!(world.stored(task.id).await.state, TaskState::Published);
-            assert_eq!(ledger(&world, &case).await.state, PublicationState::Confirmed);
-        } else {
-            assert_eq!(decided.approved, [task.id]);
-            let again = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
+        assert_eq!(decided.applied, [waiting.id]);
+        assert_eq!((world.stored(waiting.id).await.state, ledger(&world, &case).await.state), (state, found));
+        if resolution == Resolution::Approved {
+            assert_eq!(decided.approved, [waiting.id]);
+            let again = world.begin(&[waiting.id], "publisher", LEASE).await.remove(0);
             assert!(!again.previously_attempted, "the person said that it is not there");
             assert_eq!(again.publication.attempts, 2);
         }
     }
+}
+
+pub(crate) async fn a_post_that_may_be_out_is_not_cancelled(world: World) {
+    let (asked, artifact, ticket, case) = perhaps_out(&world).await;
+    let (gone, its_artifact, its_ticket, _) = perhaps_out(&world).await;
+    let cancel = world.ruling(&asked, &artifact, TaskEvent::Cancel);
+    let refused = world.store.task_decide(vec![cancel], world.ambient.now()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Illegal { id, .. } if id == asked.id), "{refused:?}");
+    let withdraw = answer(&world, (&asked, &artifact, &ticket), Resolution::Withdrawn, "mara");
+    let refused = world.store.ticket_resolve(&withdraw, world.ambient.now()).await.unwrap_err();
+    assert!(matches!(refused, TicketError::WrongAnswer { .. }), "{refused:?}");
+
+    let (campaign, now) = (&world.campaign, world.ambient.now());
+    world.store.campaign_set_status(campaign.id, campaign.state_version, CampaignStatus::Ended, now).await.unwrap();
+    assert_eq!(sweep(&world).await.cancelled, []);
+    assert_eq!((world.stored(asked.id).await, world.stored(gone.id).await), (asked.clone(), gone.clone()));
+    assert_eq!(world.store.ticket_by_id(ticket.id).await.unwrap(), Some(ticket.clone()));
+    assert_eq!(ledger(&world, &case).await.state, PublicationState::Unknown);
+
+    // The question can still be answered; one that is not out is then cancelled like everything else.
+    let out = answer(&world, (&asked, &artifact, &ticket), Resolution::ConfirmedPublished, "mara");
+    world.store.ticket_resolve(&out, world.ambient.now()).await.unwrap();
+    let not_out = answer(&world, (&gone, &its_artifact, &its_ticket), Resolution::Approved, "mara");
+    world.store.ticket_resolve(&not_out, world.ambient.now()).await.unwrap();
+    assert_eq!(sweep(&world).await.cancelled, [gone.id]);
+    assert_eq!(world.states(&[asked, gone]).await, [TaskState::Published, TaskState::Cancelled]);
+}
+
+pub(crate) async fn nobody_but_the_asked_says_that_a_post_is_out(world: World) {
+    let (task, artifact, ticket) = world.waiting_for_a_person().await;
+    let says = answer(&world, (&task, &artifact, &ticket), Resolution::ConfirmedPublished, "mara");
+    let refused = world.store.ticket_resolve(&says, world.ambient.now()).await.unwrap_err();
+    let TicketError::WrongAnswer { id, question, resolution } = refused else { panic!("{refused:?}") };
+    assert_eq!((id, question, resolution), (ticket.id, Question::MayPublish, Resolution::ConfirmedPublished));
+
+    // A judge has no say in what waits for a person, neither that it is out nor that it may go out.
+    for event in [TaskEvent::ConfirmPublish, TaskEvent::Approve, TaskEvent::Reject] {
+        let mut ruling = world.ruling(&task, &artifact, event);
+        if event == TaskEvent::ConfirmPublish {
+            ruling.decision.verdict = Verdict::Approve;
+        }
+        let refused = world.store.task_decide(vec![ruling], world.ambient.now()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Illegal { id, .. } if id == task.id), "{refused:?}");
+    }
+    assert_eq!(world.stored(task.id).await, task);
+    assert_eq!(world.store.ticket_by_id(ticket.id).await.unwrap(), Some(ticket));
 }
 
 pub(crate) async fn a_refused_post_is_a_dead_letter(world: World) {

@@ -15,7 +15,7 @@ const LIMITS: SweepLimits = SweepLimits {
     batch: 100,
 };
 
-async fn sweep(world: &World) -> Swept {
+pub(crate) async fn sweep(world: &World) -> Swept {
     world.store.sweep(LIMITS, world.ambient.now()).await.unwrap()
 }
 
