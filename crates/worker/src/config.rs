@@ -48,13 +48,25 @@ pub struct PublisherConfig {
     pub lease_ms: u64,
     /// Calls of one post before it is given up.
     pub attempts_max: u32,
+    /// The rest after a post's first failed call, in milliseconds; it doubles with each further one. A platform that
+    /// asks for more gets more.
+    pub rest_base_ms: u64,
+    /// The longest such rest, in milliseconds.
+    pub rest_max_ms: u64,
     /// What the platform behind the `publish_post` role can do.
     pub platform: PlatformAbilities,
 }
 
 impl Default for PublisherConfig {
     fn default() -> Self {
-        Self { concurrency: 4, lease_ms: 120_000, attempts_max: 5, platform: PlatformAbilities::default() }
+        Self {
+            concurrency: 4,
+            lease_ms: 120_000,
+            attempts_max: 5,
+            rest_base_ms: 2_000,
+            rest_max_ms: 300_000,
+            platform: PlatformAbilities::default(),
+        }
     }
 }
 

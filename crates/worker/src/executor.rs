@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chimera_domain::{
-    Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Score, StateVersion, TaskId,
-    TaskType, ToolCall, Usd, error_chain,
+    AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Score, StateVersion,
+    TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
-use chimera_store::{BlobError, Blobs, WorkOrder};
+use chimera_store::{BlobError, Blobs, StoreError, WorkOrder};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -47,6 +47,9 @@ pub enum ExecuteError {
     /// A part is missing.
     #[error("assembling the post")]
     Assemble(#[from] AssembleError),
+    /// What the task needs can't be read.
+    #[error("reading what the task needs")]
+    Order(#[source] StoreError),
 }
 
 impl ExecuteError {
@@ -56,6 +59,7 @@ impl ExecuteError {
         match self {
             Self::Call { source, .. } => source.class() != CallClass::Refused,
             Self::Blob(_) => true,
+            Self::Order(source) => source.is_retryable(),
             Self::UnknownType(_) | Self::PersonaMoved | Self::Answer { .. } | Self::Assemble(_) => false,
         }
     }
@@ -66,6 +70,10 @@ impl ExecuteError {
 pub struct Finished {
     /// The task.
     pub task_id: TaskId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The post's life.
+    pub trace_id: TraceId,
     /// The version it was claimed at.
     pub version: StateVersion,
     /// How often it was claimed.
@@ -74,6 +82,21 @@ pub struct Finished {
     pub calls: Vec<ToolCall>,
     /// What came of it.
     pub outcome: Result<Box<Artifact>, ExecuteError>,
+}
+
+impl Finished {
+    /// The end of this task.
+    pub(crate) fn of(task: &AgentTask, outcome: Result<Box<Artifact>, ExecuteError>, calls: Vec<ToolCall>) -> Self {
+        Self {
+            task_id: task.id,
+            tenant_id: task.tenant_id,
+            trace_id: task.trace_id,
+            version: task.state_version,
+            attempts: task.attempts,
+            calls,
+            outcome,
+        }
+    }
 }
 
 /// Executes tasks through tool roles.
@@ -105,14 +128,8 @@ impl Executor {
     pub async fn execute(&self, order: &WorkOrder) -> Finished {
         let mut calls = Vec::new();
         let made = self.make(order, &mut calls).await;
-        let task = &order.task;
-        Finished {
-            task_id: task.id,
-            version: task.state_version,
-            attempts: task.attempts,
-            outcome: made.map(|made| Box::new(self.wrap(order, made, &calls))),
-            calls,
-        }
+        let outcome = made.map(|made| Box::new(self.wrap(order, made, &calls)));
+        Finished::of(&order.task, outcome, calls)
     }
 
     async fn make(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
@@ -151,17 +168,17 @@ impl Executor {
             variables.insert("correction".into(), json!(correction));
         }
         let output = self.call(order, ROLE, &variables, calls).await?;
-        let text = text_at(&output.structured, "text")
+        let text = text_at(&output, "text")
             .filter(|t| !t.trim().is_empty())
             .ok_or(ExecuteError::Answer { role: ROLE, wanted: "a text" })?;
-        let hashtags = output.structured.get("hashtags").and_then(Value::as_array).into_iter().flatten();
+        let hashtags = named(&output, "hashtags").and_then(Value::as_array).into_iter().flatten();
         Ok(Made {
             content_type: "text/plain".to_owned(),
             text: text.to_owned(),
             hashtags: hashtags.filter_map(Value::as_str).map(|t| t.trim_start_matches('#').to_owned()).collect(),
             media: vec![],
             disclosure: disclosure(soul, task.channel, models(&output)),
-            self_score: output.structured.get("self_score").and_then(Value::as_f64).and_then(|s| Score::new(s).ok()),
+            self_score: named(&output, "self_score").and_then(Value::as_f64).and_then(|s| Score::new(s).ok()),
         })
     }
 
@@ -197,7 +214,7 @@ impl Executor {
             .find(|m| m.mime.starts_with(kind))
             .ok_or(ExecuteError::Answer { role, wanted: "media of the right kind" })?;
         let sha256 = self.blobs.put(&medium.bytes, &medium.mime).await?;
-        let number = |key: &str| output.structured.get(key).and_then(Value::as_f64).unwrap_or_default();
+        let number = |key: &str| named(&output, key).and_then(Value::as_f64).unwrap_or_default();
         let media = MediaRef {
             sha256,
             modality,
@@ -206,7 +223,7 @@ impl Executor {
             width: whole(number("width")),
             height: whole(number("height")),
             duration_ms: u64::from(whole(number("duration_seconds") * 1_000.0)),
-            alt_text: text_at(&output.structured, "alt_text").unwrap_or(&order.task.payload.headline).to_owned(),
+            alt_text: text_at(&output, "alt_text").unwrap_or(&order.task.payload.headline).to_owned(),
         };
         Ok(Made {
             content_type: medium.mime.clone(),
@@ -287,12 +304,17 @@ fn common(order: &WorkOrder) -> Map<String, Value> {
     variables
 }
 
-fn text_at<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
+/// A part of an answer: what the role's configuration names so, else the tool's own field of that name.
+pub(crate) fn named<'a>(output: &'a ToolOutput, key: &str) -> Option<&'a Value> {
+    output.result(key).or_else(|| output.structured.get(key))
+}
+
+pub(crate) fn text_at<'a>(output: &'a ToolOutput, key: &str) -> Option<&'a str> {
+    named(output, key).and_then(Value::as_str)
 }
 
 fn models(output: &ToolOutput) -> Vec<String> {
-    text_at(&output.structured, "model").map(str::to_owned).into_iter().collect()
+    text_at(output, "model").map(str::to_owned).into_iter().collect()
 }
 
 /// A size or length that a tool reported, as a whole number; nonsense becomes 0, which the judge refuses.

@@ -8,8 +8,12 @@
 mod assemble;
 mod config;
 mod executor;
+mod held;
+mod platform;
 mod pool;
 mod publisher;
+mod rests;
+mod settlement;
 mod submitter;
 mod sweeper;
 

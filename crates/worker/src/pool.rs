@@ -1,18 +1,18 @@
 //! A pool of workers in one process.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Delivery, Queue};
-use chimera_domain::{Ambient, StateVersion, TaskId, error_chain};
+use chimera_domain::{AgentTask, Ambient, error_chain};
 use chimera_store::{Store, StoreError, WorkOrder};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Executor, Finished, WorkerConfig, submitter::Submitter};
+use crate::{
+    ExecuteError, Executor, Finished, WorkerConfig,
+    held::{Held, Hold},
+    submitter::Submitter,
+};
 
 /// How long an idle pool waits on the queue before it looks around.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
@@ -28,8 +28,11 @@ pub struct Pool {
     executor: Executor,
     ambient: Arc<dyn Ambient>,
     config: WorkerConfig,
-    held: Arc<Mutex<HashMap<TaskId, StateVersion>>>,
+    held: Held,
 }
+
+/// A claimed task: either everything that is needed for it, or why that can't be had.
+type Claimed = (Result<WorkOrder, Finished>, Hold);
 
 impl Pool {
     /// A pool; `name` says in the database who holds a task.
@@ -42,19 +45,20 @@ impl Pool {
         ambient: Arc<dyn Ambient>,
         config: WorkerConfig,
     ) -> Self {
-        Self { name, store, bus, executor, ambient, config, held: Arc::default() }
+        Self { name, store, bus, executor, ambient, config, held: Held::default() }
     }
 
     /// Works until cancelled; then takes no more, finishes what it holds and returns.
     pub async fn serve(self, cancel: CancellationToken) {
         let tracker = TaskTracker::new();
-        let (done, finished) = mpsc::channel::<Finished>(self.config.concurrency.max(1) * 2);
+        let (done, finished) = mpsc::channel(self.config.concurrency.max(1) * 2);
         let submitter = Submitter {
             store: self.store.clone(),
             bus: self.bus.clone(),
             ambient: self.ambient.clone(),
             retry: self.config.retry,
             tracker: tracker.clone(),
+            cancel: cancel.clone(),
         };
         let beats = CancellationToken::new();
         let intake = async {
@@ -70,53 +74,83 @@ impl Pool {
         tokio::join!(working, beating);
     }
 
-    async fn intake(&self, done: mpsc::Sender<Finished>, tracker: &TaskTracker, cancel: &CancellationToken) {
+    async fn intake(&self, done: mpsc::Sender<(Finished, Hold)>, tracker: &TaskTracker, cancel: &CancellationToken) {
         let free = Arc::new(Semaphore::new(self.config.concurrency.max(1)));
         loop {
             // Wait for a free hand first, so that nothing is claimed that nobody can begin.
-            let Ok(first) = free.clone().acquire_owned().await else { return };
+            let first = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                hand = free.clone().acquire_owned() => hand,
+            };
+            let Ok(first) = first else { return };
             let room = free.available_permits() + 1;
             let batch = tokio::select! {
+                biased;
                 () = cancel.cancelled() => return,
                 batch = self.bus.take(Queue::Task, room, IDLE_WAIT) => batch,
             };
             drop(first);
-            let orders = match batch {
+            let claimed = match batch {
                 Ok(batch) if batch.is_empty() => continue,
                 Ok(batch) => self.claim(batch).await.map_err(|e| error_chain(&e)),
                 Err(error) => Err(error_chain(&error)),
             };
-            match orders {
-                Ok(orders) => {
-                    for order in orders {
+            match claimed {
+                Ok(claimed) => {
+                    for (order, hold) in claimed {
                         let Ok(hand) = free.clone().acquire_owned().await else { return };
-                        let (pool, done) = (self.clone(), done.clone());
+                        let (executor, done) = (self.executor.clone(), done.clone());
                         tracker.spawn(async move {
-                            let finished = pool.executor.execute(&order).await;
-                            pool.with_held(|held| held.remove(&finished.task_id));
+                            let finished = match order {
+                                Ok(order) => executor.execute(&order).await,
+                                Err(unreadable) => unreadable,
+                            };
                             // The submitter outlives every sender; a closed channel means the process is going down hard.
-                            let _ = done.send(finished).await;
+                            let _ = done.send((finished, hold)).await;
                             drop(hand);
                         });
                     }
                 }
                 Err(error) => {
                     tracing::warn!(error, "no work can be claimed; trying again");
-                    tokio::time::sleep(TROUBLE_REST).await;
+                    tokio::select! {
+                        () = cancel.cancelled() => return,
+                        () = tokio::time::sleep(TROUBLE_REST) => {}
+                    }
                 }
             }
         }
     }
 
-    async fn claim(&self, batch: Vec<Delivery>) -> Result<Vec<WorkOrder>, StoreError> {
+    /// Claims what was delivered. When this fails after the claim, the leases lapse and the sweeper brings the tasks.
+    async fn claim(&self, batch: Vec<Delivery>) -> Result<Vec<Claimed>, StoreError> {
         let (ids, receipts): (Vec<_>, Vec<_>) = batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
         let lease = Duration::from_millis(self.config.lease_ms);
         let claimed = self.store.task_claim(&ids, &self.name, lease).await?;
-        self.with_held(|held| held.extend(claimed.iter().map(|t| (t.id, t.state_version))));
+        let holds: Vec<Hold> = claimed.iter().map(|task| self.held.hold(task)).collect();
         if let Err(error) = self.bus.acknowledge(Queue::Task, &receipts).await {
             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused by the claim");
         }
-        self.store.work_orders(&claimed).await
+        let orders = match self.store.work_orders(&claimed).await {
+            Ok(orders) => orders.into_iter().map(Ok).collect(),
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => self.orders_one_by_one(&claimed).await?,
+        };
+        Ok(orders.into_iter().zip(holds).collect())
+    }
+
+    /// One task that can't be read must not take the whole batch along.
+    async fn orders_one_by_one(&self, claimed: &[AgentTask]) -> Result<Vec<Result<WorkOrder, Finished>>, StoreError> {
+        let mut orders = Vec::with_capacity(claimed.len());
+        for task in claimed {
+            match self.store.work_orders(std::slice::from_ref(task)).await {
+                Ok(read) => orders.extend(read.into_iter().map(Ok)),
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) => orders.push(Err(Finished::of(task, Err(ExecuteError::Order(error)), vec![]))),
+            }
+        }
+        Ok(orders)
     }
 
     /// Renews the leases of what is being executed, three times within each lease.
@@ -128,7 +162,7 @@ impl Pool {
                 () = stop.cancelled() => return,
                 _ = beats.tick() => {}
             }
-            let held: Vec<_> = self.with_held(|held| held.iter().map(|(id, version)| (*id, *version)).collect());
+            let held = self.held.list();
             if held.is_empty() {
                 continue;
             }
@@ -136,9 +170,5 @@ impl Pool {
                 tracing::warn!(error = %error_chain(&error), "leases could not be renewed");
             }
         }
-    }
-
-    fn with_held<T>(&self, act: impl FnOnce(&mut HashMap<TaskId, StateVersion>) -> T) -> T {
-        act(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,23 +1,30 @@
 //! The publish ledger at work: intent, attempt, and a certain outcome or a person's word.
+//!
+//! The platform is called for one reason only: `publish_begin` has just committed the intent, at a moment when the
+//! campaign was active. What a dead publisher left behind is looked up and, if it is not out, handed back to APPROVED,
+//! where the campaign's gate and the count of attempts stand before the next call.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{
-    Alert, AlertId, AlertKind, Ambient, HitlTicket, PublicationId, Question, Score, Severity, StateVersion, TaskId,
-    TicketId, ToolCall, error_chain,
-};
-use chimera_mcp::{CallClass, CallContext, Host};
+use chimera_domain::{Ambient, PublicationId, TaskId, ToolCall, error_chain};
+use chimera_mcp::Host;
 use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError};
 use futures::{StreamExt as _, stream};
-use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::PublisherConfig;
+use crate::{
+    PublisherConfig,
+    held::{Held, Hold},
+    platform::{Call, Platform, Post, Sight},
+    rests::{Rests, rest_after},
+    settlement::settlement,
+};
 
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 const TROUBLE_REST: Duration = Duration::from_millis(500);
-const STALE_BATCH: u64 = 64;
+/// How often an outcome is written while the database is away: a platform that can't be asked won't tell it again.
+const SETTLE_ATTEMPTS_MAX: u32 = 5;
 
 /// Publishes approved posts, each at most once.
 #[derive(Debug, Clone)]
@@ -25,10 +32,19 @@ pub struct Publisher {
     name: String,
     store: Store,
     bus: Arc<dyn Bus>,
-    host: Arc<Host>,
-    blobs: Blobs,
+    platform: Platform,
     ambient: Arc<dyn Ambient>,
     config: PublisherConfig,
+    rests: Rests,
+}
+
+/// How a publication came into these hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Begun just now: nobody else calls.
+    Begun,
+    /// Taken over from a publisher that vanished; its call may have gone through.
+    LeftBehind,
 }
 
 impl Publisher {
@@ -43,13 +59,15 @@ impl Publisher {
         ambient: Arc<dyn Ambient>,
         config: PublisherConfig,
     ) -> Self {
-        Self { name, store, bus, host, blobs, ambient, config }
+        let platform = Platform::new(host, blobs, config.platform);
+        Self { name, store, bus, platform, ambient, config, rests: Rests::default() }
     }
 
     /// Publishes until cancelled; a call under way is finished first.
     pub async fn serve(self, cancel: CancellationToken) {
         loop {
             let batch = tokio::select! {
+                biased;
                 () = cancel.cancelled() => return,
                 batch = self.bus.take(Queue::Publish, self.config.concurrency.max(1), IDLE_WAIT) => batch,
             };
@@ -66,211 +84,201 @@ impl Publisher {
             };
             if let Err(error) = done {
                 tracing::warn!(error, "publishing stopped; trying again");
-                tokio::time::sleep(TROUBLE_REST).await;
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(TROUBLE_REST) => {}
+                }
             }
         }
     }
 
-    /// Publishes these posts, and looks up those that a dead publisher left behind.
+    /// Publishes those of these posts that don't rest after a failure, and looks up those that a dead publisher left
+    /// behind. One post that can't be read holds back no other.
     ///
     /// # Errors
-    /// [`StoreError`] when the database can't be reached; the ledger then tells the next publisher where to go on.
+    /// [`StoreError`] when the database can't be reached, or holds something that can't be read; the ledger then tells
+    /// the next publisher where to go on.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let lease = Duration::from_millis(self.config.lease_ms);
-        let left_behind = self.store.publish_stale(&self.name, lease, STALE_BATCH).await?;
-        let mut cases: Vec<(PublishCase, bool)> = left_behind.into_iter().map(|case| (case, true)).collect();
-        if !ids.is_empty() {
-            let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&*self.ambient)).collect();
-            let begun = self.store.publish_begin(ids, &self.name, lease, self.ambient.now(), &new_ids).await?;
-            cases.extend(begun.into_iter().map(|case| {
-                let look_first = case.previously_attempted;
-                (case, look_first)
-            }));
+        let mut trouble = None;
+        let mut cases: Vec<(PublishCase, Origin)> = Vec::new();
+        let at_once = u64::try_from(self.config.concurrency.max(1)).unwrap_or(u64::MAX);
+        match self.store.publish_stale(&self.name, lease, at_once).await {
+            Ok(stale) => cases.extend(stale.into_iter().map(|case| (case, Origin::LeftBehind))),
+            Err(error) => trouble = Some(error),
         }
-        if cases.is_empty() {
-            return Ok(());
+        let awake = self.rests.awake(ids, self.ambient.now());
+        cases.extend(self.begin(&awake, lease, &mut trouble).await.into_iter().map(|case| (case, Origin::Begun)));
+        let held = Held::default();
+        let cases: Vec<_> = cases.into_iter().map(|(case, origin)| (held.hold(&case.task), case, origin)).collect();
+        let settled = tokio::select! {
+            settled = self.settle_all(cases) => settled,
+            () = self.heartbeats(&held, lease) => Ok(()),
+        };
+        settled.and(trouble.map_or(Ok(()), Err))
+    }
+
+    /// Settles cases side by side. Outcomes are written as they come: a slow post keeps no other one's from the ledger.
+    async fn settle_all(&self, cases: Vec<(Hold, PublishCase, Origin)>) -> Result<(), StoreError> {
+        let at_once = self.config.concurrency.max(1);
+        let settling = stream::iter(cases)
+            .map(|(hold, case, origin)| async move { (self.settle(&case, origin).await, hold) })
+            .buffer_unordered(at_once)
+            .ready_chunks(at_once);
+        let mut settling = pin!(settling);
+        let mut trouble = None;
+        while let Some(done) = settling.next().await {
+            let (settlements, holds): (Vec<Settlement>, Vec<Hold>) = done.into_iter().unzip();
+            if let Err(error) = self.write(settlements).await {
+                trouble = Some(error);
+            }
+            drop(holds);
         }
-        let settlements: Vec<Settlement> = stream::iter(cases)
-            .map(|(case, look_first)| async move { self.settle(case, look_first).await })
-            .buffer_unordered(self.config.concurrency.max(1))
-            .collect()
-            .await;
+        trouble.map_or(Ok(()), Err)
+    }
+
+    /// Renews the leases of what is being published, three times within each lease, so that no call outlives its own.
+    async fn heartbeats(&self, held: &Held, lease: Duration) {
+        let mut beats = tokio::time::interval((lease / 3).max(Duration::from_millis(10)));
+        // The first beat comes at once, and the leases are fresh.
+        beats.tick().await;
+        loop {
+            beats.tick().await;
+            if let Err(error) = self.store.task_heartbeat(&held.list(), &self.name, lease).await {
+                tracing::warn!(error = %error_chain(&error), "leases could not be renewed");
+            }
+        }
+    }
+
+    /// Commits the intent to publish; one by one when one of them is what the database refuses.
+    async fn begin(&self, ids: &[TaskId], lease: Duration, trouble: &mut Option<StoreError>) -> Vec<PublishCase> {
+        if ids.is_empty() {
+            return vec![];
+        }
+        let all = match self.begin_together(ids, lease).await {
+            Ok(begun) => return begun,
+            Err(error) => error,
+        };
+        let mut begun = Vec::new();
+        if !all.is_retryable() && ids.len() > 1 {
+            for id in ids {
+                match self.begin_together(std::slice::from_ref(id), lease).await {
+                    Ok(one) => begun.extend(one),
+                    Err(error) => {
+                        tracing::error!(task_id = %id, error = %error_chain(&error), "a post can't be published");
+                    }
+                }
+            }
+        }
+        *trouble = Some(all);
+        begun
+    }
+
+    async fn begin_together(&self, ids: &[TaskId], lease: Duration) -> Result<Vec<PublishCase>, StoreError> {
+        let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&*self.ambient)).collect();
+        self.store.publish_begin(ids, &self.name, lease, self.ambient.now(), &new_ids).await
+    }
+
+    /// Writes outcomes; while the database is away, again; and one by one when one of them is what it refuses.
+    async fn write(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
+        let Err(mut error) = self.write_once(settlements.clone()).await else { return Ok(()) };
+        for _ in 1..SETTLE_ATTEMPTS_MAX {
+            if !error.is_retryable() {
+                break;
+            }
+            tokio::time::sleep(TROUBLE_REST).await;
+            let Err(again) = self.write_once(settlements.clone()).await else { return Ok(()) };
+            error = again;
+        }
+        if !error.is_retryable() && settlements.len() > 1 {
+            for settlement in settlements {
+                if let Err(error) = self.write_once(vec![settlement]).await {
+                    tracing::error!(error = %error_chain(&error), "an outcome can't be written; it will be looked up");
+                }
+            }
+        }
+        Err(error)
+    }
+
+    async fn write_once(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
         let settled = self.store.publish_settle(settlements, self.ambient.now()).await?;
         // A post that is certainly absent is tried again by way of the sweeper, which gives the platform a rest.
-        tracing::debug!(published = settled.published.len(), again = settled.approved_again.len(), "settled");
+        tracing::debug!(
+            published = settled.published.len(),
+            again = settled.approved_again.len(),
+            failed = settled.failed.len(),
+            waiting = settled.waiting.len(),
+            fenced = settled.fenced.len(),
+            "settled"
+        );
         Ok(())
     }
 
     /// Brings one publication to an outcome.
-    async fn settle(&self, case: PublishCase, look_first: bool) -> Settlement {
+    async fn settle(&self, case: &PublishCase, origin: Origin) -> Settlement {
         let mut calls = Vec::new();
-        let outcome = if look_first { self.look_up(&case, &mut calls).await } else { None };
-        let outcome = match outcome {
-            Some(known) => known,
-            None => self.attempt(&case, &mut calls).await,
+        let outcome = match origin {
+            Origin::LeftBehind => self.find_out(case, &mut calls).await,
+            Origin::Begun => self.publish(case, &mut calls).await,
         };
-        self.settlement(&case, outcome, calls)
+        settlement(case, outcome, calls, &*self.ambient)
     }
 
-    /// Calls the platform once; an unclear answer is looked up.
-    async fn attempt(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
-        let context = self.context(case);
-        let made = self.host.call(&context, "publish_post", &self.variables(case)).await;
-        calls.extend(made.calls);
-        let error = match made.result {
-            Ok(output) => {
-                if let Some(found) = post_in(&output.structured) {
-                    return found;
+    /// Whether a vanished publisher got its post out. Nothing is published here.
+    async fn find_out(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
+        let seen = self.platform.look_up(case, calls).await;
+        weigh(seen, "the publisher before vanished during its call".to_owned(), &self.platform)
+    }
+
+    /// Publishes a post, unless it proves to be out.
+    async fn publish(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
+        if case.previously_attempted {
+            let seen = self.platform.look_up(case, calls).await;
+            match weigh(seen, "an earlier call was cut off".to_owned(), &self.platform) {
+                PublishOutcome::Absent { .. } => {}
+                outcome => return outcome,
+            }
+        }
+        match self.platform.publish(case, calls).await {
+            Call::Out(post) => confirmed(post),
+            Call::Refused(error) => PublishOutcome::Refused { error },
+            Call::NoEffect(error, asked) => self.again_or_give_up(case, error, asked),
+            Call::Unclear(error) => {
+                let seen = self.platform.look_up(case, calls).await;
+                match weigh(seen, error, &self.platform) {
+                    PublishOutcome::Absent { error } => self.again_or_give_up(case, error, None),
+                    outcome => outcome,
                 }
-                return self.unclear(case, "the platform answered without a post id".to_owned(), calls).await;
             }
-            Err(error) => error,
-        };
-        let message = error_chain(&error);
-        match error.class() {
-            CallClass::Refused => PublishOutcome::Refused { error: message },
-            CallClass::Failed if case.publication.attempts >= self.config.attempts_max => PublishOutcome::Refused {
-                error: format!("given up after {} attempts: {message}", case.publication.attempts),
-            },
-            CallClass::Failed => PublishOutcome::Absent { error: message },
-            CallClass::Unknown => self.unclear(case, message, calls).await,
         }
     }
 
-    /// What to do when nobody can tell whether the post is out: look, and trust "not there" only where a repeat is harmless.
-    async fn unclear(&self, case: &PublishCase, message: String, calls: &mut Vec<ToolCall>) -> PublishOutcome {
-        match self.look_up(case, calls).await {
-            Some(found) => found,
-            None if !self.config.platform.look_up || !self.config.platform.idempotency_key => {
-                PublishOutcome::Unknown { error: message }
-            }
-            None if case.publication.attempts >= self.config.attempts_max => PublishOutcome::Refused {
-                error: format!("given up after {} attempts: {message}", case.publication.attempts),
-            },
-            None => PublishOutcome::Absent { error: message },
+    /// A post that is certainly absent rests and is tried again, as often as attempts allow.
+    fn again_or_give_up(&self, case: &PublishCase, error: String, asked: Option<Duration>) -> PublishOutcome {
+        let attempts = case.publication.attempts;
+        if attempts >= self.config.attempts_max {
+            return PublishOutcome::Refused { error: format!("given up after {attempts} attempts: {error}") };
         }
-    }
-
-    /// Asks the platform for the post. `None` means that it is not there, or, on a platform that can't be asked, nothing.
-    async fn look_up(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> Option<PublishOutcome> {
-        if !self.config.platform.look_up {
-            return case.previously_attempted.then(|| PublishOutcome::Unknown {
-                error: "an earlier call was cut off, and this platform can't be asked".to_owned(),
-            });
-        }
-        let context = self.context(case);
-        let mut variables = Map::new();
-        variables.insert("idempotency_key".into(), json!(case.publication.idempotency_key));
-        variables.insert("account".into(), json!(case.agent.persona_slug));
-        let asked = self.host.call(&context, "find_post", &variables).await;
-        calls.extend(asked.calls);
-        match asked.result {
-            Ok(output) => output.structured.get("post").and_then(post_in),
-            Err(error) => Some(PublishOutcome::Unknown {
-                error: format!("the platform can't be asked whether the post is out: {}", error_chain(&error)),
-            }),
-        }
-    }
-
-    fn context(&self, case: &PublishCase) -> CallContext {
-        CallContext::new(case.task.trace_id)
-            .for_task(case.task.id)
-            .with_idempotency_key(case.publication.idempotency_key.clone())
-    }
-
-    fn variables(&self, case: &PublishCase) -> Map<String, Value> {
-        let artifact = &case.artifact;
-        let media: Vec<Value> = artifact
-            .media
-            .iter()
-            .map(|m| {
-                let uri = self.blobs.path(&m.sha256, &m.mime).map(|p| format!("file://{}", p.display()));
-                json!({
-                    "sha256": m.sha256, "mime": m.mime, "alt_text": m.alt_text, "width": m.width, "height": m.height,
-                    "duration_ms": m.duration_ms, "uri": uri.unwrap_or_default(),
-                })
-            })
-            .collect();
-        let mut variables = Map::new();
-        variables.insert("account".into(), json!(case.agent.persona_slug));
-        variables.insert("channel".into(), json!(artifact.channel));
-        variables.insert("text".into(), json!(artifact.text));
-        variables.insert("hashtags".into(), json!(artifact.hashtags));
-        variables.insert("media".into(), json!(media));
-        variables.insert("ai_generated".into(), json!(artifact.disclosure.ai_generated));
-        variables.insert("ai_label".into(), json!(artifact.disclosure.label));
-        variables.insert("idempotency_key".into(), json!(case.publication.idempotency_key));
-        variables
-    }
-
-    fn settlement(&self, case: &PublishCase, outcome: PublishOutcome, tool_calls: Vec<ToolCall>) -> Settlement {
-        let (ticket, alert) = match &outcome {
-            PublishOutcome::Unknown { error } => (
-                Some(self.ticket(case, error)),
-                Some(self.alert(case, AlertKind::PublishUnknown, "outcome_unknown", error)),
-            ),
-            PublishOutcome::Refused { error } => {
-                (None, Some(self.alert(case, AlertKind::DeadLetter, "publish_refused", error)))
-            }
-            PublishOutcome::Confirmed { .. } | PublishOutcome::Absent { .. } => (None, None),
-        };
-        Settlement {
-            task_id: case.task.id,
-            task_version: case.task.state_version,
-            publication_id: case.publication.id,
-            publication_version: case.publication.state_version,
-            outcome,
-            tool_calls,
-            ticket,
-            alert,
-        }
-    }
-
-    fn ticket(&self, case: &PublishCase, error: &str) -> HitlTicket {
-        let now = self.ambient.now();
-        HitlTicket {
-            id: TicketId::generate(&*self.ambient),
-            tenant_id: case.task.tenant_id,
-            trace_id: case.task.trace_id,
-            task_id: case.task.id,
-            artifact_id: case.artifact.id,
-            artifact_hash: case.artifact.content_hash.clone(),
-            question: Question::IsItOut,
-            confidence: Score::ZERO,
-            sensitive_topics: vec![],
-            reasoning_trace: format!(
-                "Is this post out? {error}. Look at the account, then confirm it or have it published again."
-            ),
-            assigned_to: None,
-            sla_expires_at: now + HitlTicket::SLA,
-            resolution: None,
-            resolved_by: None,
-            resolution_note: None,
-            resolved_at: None,
-            state_version: StateVersion::FIRST,
-            created_at: now,
-        }
-    }
-
-    fn alert(&self, case: &PublishCase, kind: AlertKind, reason: &str, message: &str) -> Alert {
-        Alert {
-            id: AlertId::generate(&*self.ambient),
-            tenant_id: case.task.tenant_id,
-            trace_id: Some(case.task.trace_id),
-            kind,
-            severity: Severity::Critical,
-            subject: case.task.id.to_string(),
-            reason_code: reason.to_owned(),
-            message: message.to_owned(),
-            acknowledged_by: None,
-            created_at: self.ambient.now(),
-        }
+        let base = Duration::from_millis(self.config.rest_base_ms);
+        let max = Duration::from_millis(self.config.rest_max_ms);
+        self.rests.rest(case.task.id, self.ambient.now() + rest_after(attempts, base, max, asked));
+        PublishOutcome::Absent { error }
     }
 }
 
-/// The post that a platform's answer names.
-fn post_in(answer: &Value) -> Option<PublishOutcome> {
-    let external_id = answer.get("post_id").and_then(Value::as_str).filter(|id| !id.is_empty())?.to_owned();
-    let url = answer.get("url").and_then(Value::as_str).map(str::to_owned);
-    Some(PublishOutcome::Confirmed { external_id, url })
+fn confirmed(Post { external_id, url }: Post) -> PublishOutcome {
+    PublishOutcome::Confirmed { external_id, url }
+}
+
+/// What a look says about a call that nobody heard the end of. "Not there" is trusted only where a repeat is harmless,
+/// because the call may still arrive.
+fn weigh(seen: Sight, unclear: String, platform: &Platform) -> PublishOutcome {
+    match seen {
+        Sight::Out(post) => confirmed(post),
+        Sight::NotThere if platform.forgives_repeats() => PublishOutcome::Absent { error: unclear },
+        Sight::NotThere => PublishOutcome::Unknown {
+            error: format!("{unclear}; the platform does not show the post, but may yet, and would take it twice"),
+        },
+        Sight::CantTell(error) => PublishOutcome::Unknown { error: format!("{unclear}; {error}") },
+    }
 }

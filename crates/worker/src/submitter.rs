@@ -4,18 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Alert, AlertId, AlertKind, Ambient, Severity, TaskId, TenantId, error_chain, policy::RetryPolicy,
+    Alert, AlertId, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
 };
 use chimera_store::{Release, Store, StoreError, Submission};
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::Finished;
+use crate::{Finished, held::Hold};
 
 /// Results committed together at the most.
 const BATCH_MAX: usize = 64;
 /// How long the first result of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(5);
+/// How often a commit is tried while the database is away: what was made is paid for.
+const COMMIT_ATTEMPTS_MAX: u32 = 5;
+/// How long it rests in between.
+const TROUBLE_REST: Duration = Duration::from_millis(500);
 
 /// Commits finished tasks.
 #[derive(Debug, Clone)]
@@ -25,41 +29,66 @@ pub(crate) struct Submitter {
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) retry: RetryPolicy,
     pub(crate) tracker: TaskTracker,
+    pub(crate) cancel: CancellationToken,
 }
 
 impl Submitter {
-    /// Commits until the last sender is gone.
-    pub(crate) async fn run(self, mut finished: mpsc::Receiver<Finished>) {
+    /// Commits until the last sender is gone. Leases are held until then.
+    pub(crate) async fn run(self, mut finished: mpsc::Receiver<(Finished, Hold)>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while finished.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            if batch.len() < BATCH_MAX {
-                let more =
-                    async { while batch.len() < BATCH_MAX && finished.recv_many(&mut batch, BATCH_MAX).await > 0 {} };
-                let _ = tokio::time::timeout(LINGER, more).await;
+            let more =
+                async { while batch.len() < BATCH_MAX && finished.recv_many(&mut batch, BATCH_MAX).await > 0 {} };
+            let _ = tokio::time::timeout(LINGER, more).await;
+            let (results, holds): (Vec<Finished>, Vec<Hold>) = std::mem::take(&mut batch).into_iter().unzip();
+            self.commit(&results).await;
+            drop(holds);
+        }
+    }
+
+    /// Commits all; while the database is away, again; and one by one when one of them is what the database refuses.
+    /// What can't be committed is not lost: its lease runs out and it is done again, as often as attempts allow.
+    async fn commit(&self, batch: &[Finished]) {
+        let Err(mut error) = self.commit_once(batch).await else { return };
+        for _ in 1..COMMIT_ATTEMPTS_MAX {
+            if !error.is_retryable() {
+                break;
             }
-            if let Err(error) = self.commit(std::mem::take(&mut batch)).await {
-                // Nothing is lost: the leases run out and the tasks are done again.
-                tracing::error!(error = %error_chain(&error), "results could not be committed; their tasks will be done again");
+            tracing::warn!(error = %error_chain(&error), "results could not be committed; trying again");
+            tokio::time::sleep(TROUBLE_REST).await;
+            let Err(again) = self.commit_once(batch).await else { return };
+            error = again;
+        }
+        if error.is_retryable() || batch.len() < 2 {
+            let tasks: Vec<_> = batch.iter().map(|f| f.task_id.to_string()).collect();
+            tracing::error!(error = %error_chain(&error), ?tasks, "results are given up; their tasks will be done again");
+            return;
+        }
+        for one in batch {
+            if let Err(error) = self.commit_once(std::slice::from_ref(one)).await {
+                tracing::error!(task_id = %one.task_id, error = %error_chain(&error), "a result is given up; its task will be done again");
             }
         }
     }
 
-    async fn commit(&self, batch: Vec<Finished>) -> Result<(), StoreError> {
+    async fn commit_once(&self, batch: &[Finished]) -> Result<(), StoreError> {
         let (mut submissions, mut releases, mut alerts) = (vec![], vec![], vec![]);
         let mut failed_attempts = 0;
         for finished in batch {
-            match finished.outcome {
+            match &finished.outcome {
                 Ok(artifact) => submissions.push(Submission {
                     task_id: finished.task_id,
                     version: finished.version,
-                    artifact: *artifact,
-                    tool_calls: finished.calls,
+                    artifact: (**artifact).clone(),
+                    tool_calls: finished.calls.clone(),
                 }),
                 Err(error) => {
                     let exhausted = !error.is_transient() || finished.attempts >= self.retry.attempts_max;
-                    let message = error_chain(&error);
+                    let message = error_chain(error);
                     if exhausted {
-                        alerts.push(self.dead_letter(finished.task_id, &message));
+                        let reason = if error.is_transient() { ATTEMPTS_EXHAUSTED } else { NOT_RETRYABLE };
+                        let (id, trace, tenant) = (finished.task_id, finished.trace_id, finished.tenant_id);
+                        alerts.push(dead_letter(id, trace, tenant, reason, &message, &*self.ambient));
                     }
                     failed_attempts = failed_attempts.max(finished.attempts);
                     releases.push(Release {
@@ -67,7 +96,7 @@ impl Submitter {
                         version: finished.version,
                         error: message,
                         exhausted,
-                        tool_calls: finished.calls,
+                        tool_calls: finished.calls.clone(),
                     });
                 }
             }
@@ -96,7 +125,8 @@ impl Submitter {
         }
     }
 
-    /// Offers failed tasks again after a delay, so that a failing tool is not hammered.
+    /// Offers failed tasks again after a delay, so that a failing tool is not hammered. At shutdown nobody waits for
+    /// that: the next process's sweeper brings them.
     fn offer_later(&self, ids: Vec<TaskId>, failed_attempts: u32) {
         let [roll, ..] = self.ambient.random();
         let delay = self.retry.delay(failed_attempts.max(1), f64::from(roll) / 255.0).unwrap_or_default();
@@ -105,23 +135,38 @@ impl Submitter {
         }
         let again = self.clone();
         self.tracker.spawn(async move {
-            tokio::time::sleep(delay).await;
-            again.offer(Queue::Task, &ids).await;
+            tokio::select! {
+                () = again.cancel.cancelled() => {}
+                () = tokio::time::sleep(delay) => again.offer(Queue::Task, &ids).await,
+            }
         });
     }
+}
 
-    fn dead_letter(&self, task_id: TaskId, message: &str) -> Alert {
-        Alert {
-            id: AlertId::generate(&*self.ambient),
-            tenant_id: TenantId::DEFAULT,
-            trace_id: None,
-            kind: AlertKind::DeadLetter,
-            severity: Severity::Warning,
-            subject: task_id.to_string(),
-            reason_code: "attempts_exhausted".to_owned(),
-            message: message.to_owned(),
-            acknowledged_by: None,
-            created_at: self.ambient.now(),
-        }
+/// Every attempt failed.
+pub(crate) const ATTEMPTS_EXHAUSTED: &str = "attempts_exhausted";
+/// It failed in a way that another attempt can't mend.
+const NOT_RETRYABLE: &str = "not_retryable";
+
+/// Tells an operator of a task that gave up.
+pub(crate) fn dead_letter(
+    task_id: TaskId,
+    trace_id: TraceId,
+    tenant_id: TenantId,
+    reason: &str,
+    message: &str,
+    ambient: &dyn Ambient,
+) -> Alert {
+    Alert {
+        id: AlertId::generate(ambient),
+        tenant_id,
+        trace_id: Some(trace_id),
+        kind: AlertKind::DeadLetter,
+        severity: Severity::Warning,
+        subject: task_id.to_string(),
+        reason_code: reason.to_owned(),
+        message: message.to_owned(),
+        acknowledged_by: None,
+        created_at: ambient.now(),
     }
 }

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, TaskId, error_chain};
+use chimera_domain::{AgentTask, Alert, Ambient, TaskId, error_chain};
 use chimera_store::{Store, StoreError, SweepLimits, Swept};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::SweeperConfig;
+use crate::{
+    SweeperConfig,
+    submitter::{ATTEMPTS_EXHAUSTED, dead_letter},
+};
 
 /// Puts expired claims back and re-delivers what waits too long. Idempotent: sweeping twice does no harm.
 #[derive(Debug, Clone)]
@@ -64,7 +67,26 @@ impl Sweeper {
         self.offer(Queue::Task, &swept.ready).await;
         self.offer(Queue::Review, &swept.review).await;
         self.offer(Queue::Publish, &swept.approved).await;
+        self.mourn(&swept.failed).await?;
         Ok(swept)
+    }
+
+    /// Tells an operator of the tasks whose last worker vanished.
+    async fn mourn(&self, failed: &[TaskId]) -> Result<(), StoreError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let tasks = self.store.tasks_by_ids(failed).await?;
+        let alert = |task: &AgentTask| {
+            let message = format!(
+                "its worker vanished {} times; the last time: {}",
+                task.attempts,
+                task.last_error.as_deref().unwrap_or("no reason given")
+            );
+            dead_letter(task.id, task.trace_id, task.tenant_id, ATTEMPTS_EXHAUSTED, &message, &*self.ambient)
+        };
+        let alerts: Vec<Alert> = tasks.iter().map(alert).collect();
+        self.store.alerts_raise(&alerts).await
     }
 
     async fn offer(&self, queue: Queue, ids: &[TaskId]) {

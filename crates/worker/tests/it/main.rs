@@ -1,0 +1,79 @@
+//! Workers, publisher and sweeper against real databases and a real MCP server that misbehaves on command. Every case
+//! runs on SQLite and on PostgreSQL.
+//!
+//! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in what only tests call, a panic is the report"
+)]
+#![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list of one")]
+
+mod fake;
+mod pool;
+mod publisher;
+mod sweeper;
+mod vanished;
+mod world;
+
+macro_rules! on_both {
+    ($($area:ident: $($case:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::postgres().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+on_both! {
+    pool:
+        words_picture_and_video_become_a_post_and_every_call_is_paid_for
+        a_call_without_a_character_is_refused_and_becomes_a_dead_letter
+        a_persona_that_changed_is_not_spoken_for
+        a_failing_tool_is_tried_again_and_the_attempts_are_counted
+        a_tool_that_always_fails_is_given_up_after_its_attempts
+        a_tool_may_name_its_fields_as_it_likes
+        nothing_is_claimed_that_nobody_can_begin
+        work_in_hand_is_finished_at_shutdown_and_nothing_else_is_begun
+        a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced
+        one_task_that_cannot_be_read_spoils_no_other;
+    publisher:
+        the_intent_is_on_record_before_the_call_and_the_outcome_after
+        a_busy_platform_is_tried_again_after_a_rest
+        a_platform_that_stays_down_is_given_up
+        a_call_cut_after_its_effect_is_found_and_not_repeated
+        a_call_cut_before_its_effect_is_repeated_with_the_same_key
+        not_there_is_not_trusted_where_a_repeat_would_double
+        a_platform_that_cannot_be_asked_leaves_it_to_a_person
+        an_answer_that_says_nothing_is_no_answer
+        a_refusal_is_final
+        a_paused_campaign_publishes_nothing_until_resumed
+        of_two_publishers_one_calls
+        one_post_that_cannot_be_read_holds_back_no_other
+        a_publisher_at_work_takes_posts_from_the_queue;
+    vanished:
+        a_post_that_got_out_is_found
+        a_post_that_did_not_get_out_goes_through_the_gate_again
+        a_post_of_a_paused_campaign_is_not_sent_by_whoever_finds_it
+        a_post_that_nobody_can_ask_about_goes_to_a_person
+        a_platform_that_doubles_is_not_believed;
+    sweeper:
+        what_a_lossy_queue_dropped_is_delivered_again
+        a_worker_that_keeps_vanishing_leaves_a_dead_letter;
+}

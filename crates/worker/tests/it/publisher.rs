@@ -1,0 +1,241 @@
+//! Approved posts go out, each at most once.
+
+use chimera_bus::Queue;
+use chimera_domain::{
+    AgentTask, AlertKind, Ambient as _, CampaignStatus, PublicationState, Question, Resolution, Severity, TaskState,
+    Verdict,
+};
+use chimera_store::TicketAnswer;
+use chimera_testkit::fixtures;
+use chimera_worker::{PlatformAbilities, Publisher, PublisherConfig};
+use chrono::Duration;
+
+use crate::{fake::Fate, world::World};
+
+/// A publisher of a platform with these abilities.
+pub(crate) fn of_platform(idempotency_key: bool, look_up: bool) -> PublisherConfig {
+    PublisherConfig { platform: PlatformAbilities { idempotency_key, look_up }, ..PublisherConfig::default() }
+}
+
+/// Publishes after every rest is over.
+async fn again(world: &World, publisher: &Publisher, task: &AgentTask) {
+    world.ambient.advance(Duration::hours(1));
+    publisher.round(&[task.id]).await.unwrap();
+}
+
+/// The answer of a person who looked: it is not out, publish it.
+async fn say_it_is_not_out(world: &World, task: &AgentTask) {
+    let view = world.trace(task).await;
+    let (ticket, artifact) = (view.tickets.last().unwrap(), view.artifacts.last().unwrap());
+    let answer = TicketAnswer {
+        ticket_id: ticket.id,
+        version: ticket.state_version,
+        artifact_hash: ticket.artifact_hash.clone(),
+        resolution: Resolution::Approved,
+        by: "mara".to_owned(),
+        note: None,
+        decision: fixtures::decision(&*world.ambient, task, artifact, Verdict::Approve),
+    };
+    world.store.ticket_resolve(&answer, world.ambient.now()).await.unwrap();
+}
+
+pub(crate) async fn the_intent_is_on_record_before_the_call_and_the_outcome_after(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::Wait]);
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    let ids = [task.id];
+    let (done, ()) = tokio::join!(publisher.round(&ids), async {
+        world.fake.until_waiting(1).await;
+        assert_eq!(world.stored(task.id).await.state, TaskState::Publishing);
+        assert_eq!(world.publication(&task).await.state, PublicationState::Attempting);
+        world.fake.let_go(1);
+    });
+    done.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+    let entry = world.publication(&task).await;
+    let key = &entry.idempotency_key;
+    assert_eq!((entry.state, entry.attempts), (PublicationState::Confirmed, 1));
+    assert_eq!(entry.external_id, Some(format!("p-{key}")));
+    assert_eq!(entry.url, Some(format!("https://platform.test/{key}")));
+    let given = &world.fake.arguments("publish_post")[0];
+    assert_eq!(given["key"], key.as_str());
+    assert_eq!(given["label"], "Made by an AI.");
+    assert_eq!(given["media"][0]["alt_text"], "A folded silk dress");
+    let calls = world.trace(&task).await.tool_calls;
+    assert!(calls.iter().any(|call| call.tool == "publish_post" && call.task_id == Some(task.id)));
+    // Delivered again, it stays as it is.
+    publisher.round(&ids).await.unwrap();
+    assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (1, 1));
+}
+
+pub(crate) async fn a_busy_platform_is_tried_again_after_a_rest(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::Busy]);
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Approved);
+    assert_eq!(world.publication(&task).await.state, PublicationState::Absent);
+    // It asked for thirty seconds; a queue that delivers sooner changes nothing.
+    world.ambient.advance(Duration::seconds(25));
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.fake.count("publish_post"), 1);
+    world.ambient.advance(Duration::seconds(6));
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+    let entry = world.publication(&task).await;
+    assert_eq!((entry.state, entry.attempts), (PublicationState::Confirmed, 2));
+    assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (2, 1));
+    assert!(world.alerts().await.is_empty());
+}
+
+pub(crate) async fn a_platform_that_stays_down_is_given_up(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::Busy; 50]);
+    let publisher = world.publisher("publisher", PublisherConfig { attempts_max: 4, ..PublisherConfig::default() });
+    for _ in 0..20 {
+        again(&world, &publisher, &task).await;
+    }
+    let failed = world.stored(task.id).await;
+    assert_eq!(failed.state, TaskState::Failed);
+    assert!(failed.last_error.unwrap().starts_with("given up after 4 attempts: "));
+    assert_eq!(world.fake.count("publish_post"), 4);
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), alerts[0].kind, alerts[0].severity), (1, AlertKind::DeadLetter, Severity::Critical));
+}
+
+pub(crate) async fn a_call_cut_after_its_effect_is_found_and_not_repeated(world: World) {
+    for config in [of_platform(true, true), of_platform(false, true)] {
+        let (_, task) = world.approved().await;
+        let (posts, calls) = (world.fake.posts(), world.fake.count("publish_post"));
+        world.fake.script("publish_post", &[Fate::CutAfter]);
+        world.publisher("publisher", config).round(&[task.id]).await.unwrap();
+        assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+        assert_eq!(world.publication(&task).await.state, PublicationState::Confirmed);
+        assert_eq!((world.fake.posts(), world.fake.count("publish_post")), (posts + 1, calls + 1));
+    }
+    assert_eq!(world.fake.count("find_post"), 2);
+}
+
+pub(crate) async fn a_call_cut_before_its_effect_is_repeated_with_the_same_key(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::CutBefore, Fate::Garble]);
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    for _ in 0..3 {
+        again(&world, &publisher, &task).await;
+    }
+    assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+    let keys: Vec<_> = world.fake.arguments("publish_post").into_iter().map(|a| a["key"].clone()).collect();
+    assert_eq!(keys, vec![keys[0].clone(); 3]);
+    assert_eq!(world.fake.posts(), 1);
+}
+
+pub(crate) async fn not_there_is_not_trusted_where_a_repeat_would_double(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::CutBefore]);
+    let publisher = world.publisher("publisher", of_platform(false, true));
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue);
+    again(&world, &publisher, &task).await;
+    assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (1, 0));
+}
+
+pub(crate) async fn a_platform_that_cannot_be_asked_leaves_it_to_a_person(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::CutAfter]);
+    // The ability is claimed, but no role is there to use it: that counts as not having it.
+    let publisher = world.publisher_over(world.host_without_look_up(), "publisher", of_platform(true, true));
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue);
+    assert_eq!(world.publication(&task).await.state, PublicationState::Unknown);
+    let ticket = world.trace(&task).await.tickets.remove(0);
+    assert_eq!((ticket.question, ticket.resolution), (Question::IsItOut, None));
+    assert!(ticket.reasoning_trace.contains("the line was cut"), "{}", ticket.reasoning_trace);
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), alerts[0].kind, alerts[0].severity), (1, AlertKind::PublishUnknown, Severity::Critical));
+    // Nobody calls again by themselves, however often it is delivered.
+    for _ in 0..3 {
+        again(&world, &publisher, &task).await;
+    }
+    assert_eq!(world.fake.count("publish_post"), 1);
+    // A person who looked may have it published again, although the platform still can't be asked.
+    say_it_is_not_out(&world, &task).await;
+    again(&world, &publisher, &task).await;
+    assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+    assert_eq!(world.fake.count("publish_post"), 2);
+}
+
+pub(crate) async fn an_answer_that_says_nothing_is_no_answer(world: World) {
+    for fate in [Fate::Garble, Fate::Refuse, Fate::Busy, Fate::CutBefore] {
+        let (_, task) = world.approved().await;
+        world.fake.script("publish_post", &[Fate::CutAfter]);
+        world.fake.script("find_post", &[fate]);
+        let posts = world.fake.posts();
+        let publisher = world.publisher("publisher", PublisherConfig::default());
+        publisher.round(&[task.id]).await.unwrap();
+        assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue, "{fate:?}");
+        assert_eq!(world.fake.posts(), posts + 1);
+    }
+}
+
+pub(crate) async fn a_refusal_is_final(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::Refuse]);
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    publisher.round(&[task.id]).await.unwrap();
+    again(&world, &publisher, &task).await;
+    let failed = world.stored(task.id).await;
+    assert_eq!(failed.state, TaskState::Failed);
+    assert!(failed.last_error.unwrap().contains("breaks the rules of the house"));
+    assert_eq!(world.publication(&task).await.state, PublicationState::Refused);
+    assert_eq!((world.fake.count("publish_post"), world.fake.count("find_post")), (1, 0));
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), alerts[0].reason_code.as_str()), (1, "publish_refused"));
+}
+
+pub(crate) async fn a_paused_campaign_publishes_nothing_until_resumed(world: World) {
+    let (_, task) = world.approved().await;
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    world.set_status(CampaignStatus::Paused).await;
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!((world.stored(task.id).await.state, world.fake.count("publish_post")), (TaskState::Approved, 0));
+    world.set_status(CampaignStatus::Active).await;
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!((world.stored(task.id).await.state, world.fake.posts()), (TaskState::Published, 1));
+}
+
+pub(crate) async fn of_two_publishers_one_calls(world: World) {
+    let mut ids = vec![];
+    for _ in 0..6 {
+        ids.push(world.approved().await.1.id);
+    }
+    let one = world.publisher("one", PublisherConfig::default());
+    let other = world.publisher("other", PublisherConfig::default());
+    let (first, second) = tokio::join!(one.round(&ids), other.round(&ids));
+    first.unwrap();
+    second.unwrap();
+    for id in ids {
+        assert_eq!(world.stored(id).await.state, TaskState::Published);
+    }
+    assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (6, 6));
+}
+
+pub(crate) async fn one_post_that_cannot_be_read_holds_back_no_other(world: World) {
+    let (_, first) = world.approved().await;
+    let (signal, broken) = world.approved().await;
+    let (_, last) = world.approved().await;
+    world.damage(&signal).await;
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    let told = publisher.round(&[first.id, broken.id, last.id]).await.unwrap_err();
+    assert!(told.to_string().contains("restore it from a backup"), "{told}");
+    let (published, approved) = (TaskState::Published, TaskState::Approved);
+    assert_eq!(world.states(&[first, broken, last]).await, [published, approved, published]);
+}
+
+pub(crate) async fn a_publisher_at_work_takes_posts_from_the_queue(world: World) {
+    let (_, task) = world.approved().await;
+    let running = world.publishing();
+    world.push(Queue::Publish, &[task.clone()]).await;
+    world.until(task.id, TaskState::Published).await;
+    running.stop().await;
+    assert_eq!(world.fake.posts(), 1);
+}

@@ -1,0 +1,42 @@
+//! What was lost is delivered again.
+
+use chimera_bus::{Bus as _, Queue};
+use chimera_domain::{AlertKind, TaskState, TaskType};
+
+use crate::world::{LEASE, MOMENT, World, eventually};
+
+/// The process died after the commit and before the push: the database knows, the queues don't.
+pub(crate) async fn what_a_lossy_queue_dropped_is_delivered_again(world: World) {
+    let (_, ready) = world.words().await;
+    let (_, reviewed) = world.words().await;
+    let claimed = world.claim(reviewed.id, "worker", LEASE).await;
+    world.submit(&claimed).await;
+    let (_, approved) = world.approved().await;
+    let swept = world.sweeper(world.bus.clone()).sweep().await.unwrap();
+    assert_eq!((swept.ready, swept.review, swept.approved), (vec![ready.id], vec![reviewed.id], vec![approved.id]));
+    for (queue, wanted) in [(Queue::Task, ready.id), (Queue::Review, reviewed.id), (Queue::Publish, approved.id)] {
+        let delivered = world.bus.take(queue, 9, std::time::Duration::ZERO).await.unwrap();
+        assert_eq!(delivered.iter().map(|d| d.task_id).collect::<Vec<_>>(), [wanted]);
+    }
+    // Swept twice, it is delivered twice at most; nothing moves.
+    world.sweeper(world.bus.clone()).sweep().await.unwrap();
+    let states = world.states(&[ready, reviewed, approved]).await;
+    assert_eq!(states, [TaskState::Ready, TaskState::JudgeReview, TaskState::Approved]);
+}
+
+pub(crate) async fn a_worker_that_keeps_vanishing_leaves_a_dead_letter(world: World) {
+    let tasks = world.planned(&[TaskType::GenerateText]).await;
+    let sweeper = world.sweeper(world.bus.clone());
+    for attempt in 1..=3 {
+        assert_eq!(world.claim(tasks[0].id, "mayfly", MOMENT).await.attempts, attempt);
+        eventually("its lease lapses", || async {
+            sweeper.sweep().await.unwrap();
+            (world.stored(tasks[0].id).await.state != TaskState::Executing).then_some(())
+        })
+        .await;
+    }
+    assert_eq!(world.states(&tasks).await, [TaskState::Failed, TaskState::Cancelled]);
+    let alerts = world.alerts().await;
+    assert_eq!((alerts.len(), alerts[0].kind, alerts[0].trace_id), (1, AlertKind::DeadLetter, Some(tasks[0].trace_id)));
+    assert!(alerts[0].message.contains("vanished 3 times") && alerts[0].message.contains("mayfly"), "{alerts:?}");
+}

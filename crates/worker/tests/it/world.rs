@@ -1,0 +1,332 @@
+//! A migrated database, a campaign, a host with the fake server, and short ways to bring tasks where a case needs them.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use chimera_bus::{Bus, InProcessBus, Queue};
+use chimera_domain::{
+    Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Publication, PublicationId, TaskEvent,
+    TaskId, TaskState, TaskType, TenantId, TrendSignal, Usd, Verdict, policy::RetryPolicy,
+};
+use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
+use chimera_store::{Blobs, Plan, PublishCase, Ruling, Store, StoreConfig, Submission, Submitted, TraceView};
+use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
+use sea_orm::{ConnectionTrait as _, Database};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake::Fake;
+
+/// Long enough that no lease lapses in a test that is not about that.
+pub(crate) const LEASE: Duration = Duration::from_secs(600);
+/// Short enough that it lapses at once.
+pub(crate) const MOMENT: Duration = Duration::from_millis(1);
+
+/// See the file's opening.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) bus: Arc<InProcessBus>,
+    pub(crate) ambient: Arc<SeededAmbient>,
+    pub(crate) agent: Agent,
+    pub(crate) campaign: Campaign,
+    pub(crate) fake: Fake,
+    pub(crate) host: Arc<Host>,
+    pub(crate) blobs: Blobs,
+    url: String,
+    _folder: TempDir,
+}
+
+/// A role at work.
+pub(crate) struct Running {
+    cancel: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn stop(self) {
+        self.cancel.cancel();
+        tokio::time::timeout(Duration::from_secs(20), self.task).await.expect("it does not stop").unwrap();
+    }
+}
+
+fn run(role: impl FnOnce(CancellationToken) -> futures::future::BoxFuture<'static, ()>) -> Running {
+    let cancel = CancellationToken::new();
+    let task = tokio_util::task::TaskTracker::new().spawn(role(cancel.clone()));
+    Running { cancel, task }
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
+        Self::over(url, folder).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
+        Self::over(database.url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn over(url: String, folder: TempDir) -> Self {
+        let config = StoreConfig {
+            url: url.clone(),
+            connections_max: 5,
+            statement_timeout_ms: 20_000,
+            tenant: TenantId::DEFAULT,
+        };
+        let store = Store::connect(&config).await.unwrap();
+        store.migrate().await.unwrap();
+        let ambient = Arc::new(SeededAmbient::new(42));
+        let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
+        let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
+        let fake = Fake::new();
+        let host = Arc::new(host(&fake, &ambient, &["find_post"]));
+        let blobs = Blobs::new(folder.path().join("media"));
+        Self { store, bus: Arc::default(), ambient, agent, campaign, fake, host, blobs, url, _folder: folder }
+    }
+
+    /// A host whose roles lack the ability to look posts up.
+    pub(crate) fn host_without_look_up(&self) -> Arc<Host> {
+        Arc::new(host(&self.fake, &self.ambient, &[]))
+    }
+
+    pub(crate) fn executor(&self) -> Executor {
+        Executor::new(self.host.clone(), self.blobs.clone(), self.ambient.clone())
+    }
+
+    /// Starts a pool that tries three times and hardly waits in between.
+    pub(crate) fn pool(&self, name: &str, concurrency: usize, lease: Duration) -> Running {
+        let config = WorkerConfig {
+            concurrency,
+            lease_ms: u64::try_from(lease.as_millis()).unwrap(),
+            retry: RetryPolicy { attempts_max: 3, base_ms: 1, max_ms: 1 },
+        };
+        let (bus, executor) = (self.bus.clone(), self.executor());
+        let pool = Pool::new(name.to_owned(), self.store.clone(), bus, executor, self.ambient.clone(), config);
+        run(move |cancel| Box::pin(pool.serve(cancel)))
+    }
+
+    pub(crate) fn publisher(&self, name: &str, config: PublisherConfig) -> Publisher {
+        self.publisher_over(self.host.clone(), name, config)
+    }
+
+    pub(crate) fn publisher_over(&self, host: Arc<Host>, name: &str, config: PublisherConfig) -> Publisher {
+        let (store, bus, blobs, ambient) =
+            (self.store.clone(), self.bus.clone(), self.blobs.clone(), self.ambient.clone());
+        Publisher::new(name.to_owned(), store, bus, host, blobs, ambient, config)
+    }
+
+    pub(crate) fn publishing(&self) -> Running {
+        let publisher = self.publisher("publisher", PublisherConfig::default());
+        run(move |cancel| Box::pin(publisher.serve(cancel)))
+    }
+
+    /// A sweeper for which everything has waited long enough.
+    pub(crate) fn sweeper(&self, bus: Arc<dyn Bus>) -> Sweeper {
+        let config = SweeperConfig { waiting_ms: 0, ..SweeperConfig::default() };
+        Sweeper::new(self.store.clone(), bus, self.ambient.clone(), config, 3)
+    }
+
+    /// Stores a DAG of these types and the post that needs them, with its parts READY. The post comes last.
+    pub(crate) async fn planned(&self, parts: &[TaskType]) -> Vec<AgentTask> {
+        self.planned_with(parts, |_| {}).await
+    }
+
+    pub(crate) async fn planned_with(&self, parts: &[TaskType], change: impl Fn(&mut AgentTask)) -> Vec<AgentTask> {
+        let signal = self.signal();
+        let mut tasks: Vec<_> = parts.iter().map(|t| self.task(&signal, *t, vec![])).collect();
+        let ids = tasks.iter().map(|t| t.id).collect();
+        tasks.push(self.task(&signal, TaskType::AssemblePost, ids));
+        for task in &mut tasks {
+            task.payload.modalities = chimera_domain::Modality::ALL.to_vec();
+            change(task);
+        }
+        self.commit(vec![signal], tasks.clone()).await;
+        tasks
+    }
+
+    /// Stores a text task of its own signal, READY.
+    pub(crate) async fn words(&self) -> (TrendSignal, AgentTask) {
+        let signal = self.signal();
+        let task = self.task(&signal, TaskType::GenerateText, vec![]);
+        self.commit(vec![signal.clone()], vec![task.clone()]).await;
+        (signal, task)
+    }
+
+    fn signal(&self) -> TrendSignal {
+        fixtures::signal(&*self.ambient, &self.campaign, &self.agent)
+    }
+
+    fn task(&self, signal: &TrendSignal, task_type: TaskType, depends_on: Vec<TaskId>) -> AgentTask {
+        fixtures::task(&*self.ambient, &self.campaign, &self.agent, signal, task_type, depends_on)
+    }
+
+    async fn commit(&self, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) {
+        let plan = Plan {
+            campaign_id: self.campaign.id,
+            campaign_version: self.campaign.state_version,
+            signals,
+            tasks,
+            alerts: vec![],
+        };
+        self.store.plan_commit(&plan).await.unwrap();
+    }
+
+    pub(crate) async fn push(&self, queue: Queue, tasks: &[AgentTask]) {
+        let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
+        self.bus.push(queue, &ids).await.unwrap();
+    }
+
+    pub(crate) async fn claim(&self, id: TaskId, worker: &str, lease: Duration) -> AgentTask {
+        self.store.task_claim(&[id], worker, lease).await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn submit(&self, task: &AgentTask) -> (Artifact, Submitted) {
+        let artifact = fixtures::artifact(&*self.ambient, task);
+        let submission = Submission {
+            task_id: task.id,
+            version: task.state_version,
+            artifact: artifact.clone(),
+            tool_calls: vec![],
+        };
+        (artifact, self.store.task_submit(vec![submission], self.ambient.now()).await.unwrap())
+    }
+
+    /// Has a result accepted.
+    pub(crate) async fn accept(&self, id: TaskId) {
+        let task = self.stored(id).await;
+        let artifacts = self.trace(&task).await.artifacts;
+        let artifact = artifacts.iter().find(|a| Some(a.id) == task.result_artifact).unwrap();
+        let ruling = Ruling {
+            decision: fixtures::decision(&*self.ambient, &task, artifact, Verdict::Approve),
+            task_version: task.state_version,
+            event: TaskEvent::Approve,
+            ticket: None,
+            replan: vec![],
+        };
+        let decided = self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
+        self.bus.push(Queue::Task, &decided.ready).await.unwrap();
+    }
+
+    /// Brings a post of its own signal to APPROVED.
+    pub(crate) async fn approved(&self) -> (TrendSignal, AgentTask) {
+        let signal = self.signal();
+        let task = self.task(&signal, TaskType::AssemblePost, vec![]);
+        self.commit(vec![signal.clone()], vec![task.clone()]).await;
+        let claimed = self.claim(task.id, "worker", LEASE).await;
+        self.submit(&claimed).await;
+        self.accept(task.id).await;
+        (signal, self.stored(task.id).await)
+    }
+
+    /// Brings an APPROVED post into the hands of a publisher that vanishes.
+    pub(crate) async fn abandoned(&self) -> PublishCase {
+        let (_, task) = self.approved().await;
+        let new_id = PublicationId::generate(&*self.ambient);
+        let begun = self.store.publish_begin(&[task.id], "the departed", MOMENT, self.ambient.now(), &[new_id]).await;
+        let case = begun.unwrap().remove(0);
+        eventually("its lease lapses", || async {
+            let swept = self.sweeper(self.bus.clone()).sweep().await.unwrap();
+            (swept.stale_publishing == 1).then_some(())
+        })
+        .await;
+        case
+    }
+
+    pub(crate) async fn stored(&self, id: TaskId) -> AgentTask {
+        self.store.tasks_by_ids(&[id]).await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn states(&self, tasks: &[AgentTask]) -> Vec<TaskState> {
+        let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
+        let stored: BTreeMap<TaskId, TaskState> =
+            self.store.tasks_by_ids(&ids).await.unwrap().into_iter().map(|t| (t.id, t.state)).collect();
+        ids.iter().map(|id| stored[id]).collect()
+    }
+
+    /// Waits until the task stands there.
+    pub(crate) async fn until(&self, id: TaskId, state: TaskState) -> AgentTask {
+        eventually(&format!("{state}"), || async { Some(self.stored(id).await).filter(|t| t.state == state) }).await
+    }
+
+    pub(crate) async fn trace(&self, task: &AgentTask) -> TraceView {
+        self.store.trace(task.trace_id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn publication(&self, task: &AgentTask) -> Publication {
+        self.trace(task).await.publications.remove(0)
+    }
+
+    pub(crate) async fn alerts(&self) -> Vec<Alert> {
+        self.store.alerts_open(100).await.unwrap()
+    }
+
+    pub(crate) async fn set_status(&self, status: CampaignStatus) {
+        let campaign = self.store.campaign_by_id(self.campaign.id).await.unwrap().unwrap();
+        self.store.campaign_set_status(campaign.id, campaign.state_version, status, self.ambient.now()).await.unwrap();
+    }
+
+    pub(crate) async fn spent(&self) -> Usd {
+        self.store.spend_total(None).await.unwrap()
+    }
+
+    /// Damages the signal's row, so that nobody can read it.
+    pub(crate) async fn damage(&self, signal: &TrendSignal) {
+        let db = Database::connect(&self.url).await.unwrap();
+        let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
+        assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
+        db.close().await.unwrap();
+    }
+}
+
+fn host(fake: &Fake, ambient: &Arc<SeededAmbient>, optional: &[&str]) -> Host {
+    let generate = |tool: &str| RoleConfig {
+        cost: Cost::Field("/cost_usd".to_owned()),
+        // Which of these a tool answers with is its own affair.
+        result: BTreeMap::from([("text".to_owned(), "/output/caption".to_owned())]),
+        ..RoleConfig::new(
+            "fake",
+            tool,
+            json!({
+                "character": "{{character_reference_id}}", "headline": "{{headline}}", "trace": "{{trace_id}}",
+                "budget": "{{budget_usd}}", "seed": "{{seed}}",
+            }),
+        )
+    };
+    let mut config = HostConfig::default();
+    for tool in ["generate_text", "generate_image", "generate_video"] {
+        config.roles.insert(tool.to_owned(), generate(tool));
+    }
+    let publish =
+        json!({"key": "{{idempotency_key}}", "text": "{{text}}", "label": "{{ai_label}}", "media": "{{media}}"});
+    config.roles.insert("publish_post".to_owned(), RoleConfig::new("fake", "publish_post", publish));
+    for tool in optional {
+        let find = RoleConfig::new("fake", *tool, json!({"key": "{{idempotency_key}}"}));
+        config.roles.insert((*tool).to_owned(), find);
+    }
+    let fake = fake.clone();
+    Host::builder(config, ambient.clone()).in_process("fake", move || fake.clone()).build().unwrap()
+}
+
+/// Tries again until something comes, for at most twenty seconds.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, attempt: impl Fn() -> F) -> T {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    while tokio::time::Instant::now() < patience {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{what}: never happened");
+}
