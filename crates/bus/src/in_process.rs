@@ -1,7 +1,7 @@
 //! Queues inside one process: the embedded default.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -14,6 +14,9 @@ use crate::{Bus, BusError, Delivery, Queue, Receipt};
 
 /// Ids beyond this are dropped, oldest kept; the sweeper brings them back when there is room.
 const WAITING_MAX: usize = 100_000;
+
+/// A delay beyond this is cut to it, so that no sum of times overflows.
+const DELAY_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Queues inside one process.
 #[derive(Debug, Default)]
@@ -29,17 +32,49 @@ struct Line {
     arrived: Notify,
 }
 
-/// Ids in order, each at most once.
+/// Ids in order, each at most once, and those whose time has not come.
 #[derive(Debug, Default)]
 struct Waiting {
     order: VecDeque<TaskId>,
     present: HashSet<TaskId>,
+    /// By due time, then by arrival.
+    delayed: BTreeMap<(Instant, u64), TaskId>,
+    arrivals: u64,
+}
+
+impl Waiting {
+    fn offer(&mut self, id: TaskId) {
+        if self.order.len() < WAITING_MAX && self.present.insert(id) {
+            self.order.push_back(id);
+        }
+    }
+
+    fn delay(&mut self, id: TaskId, due: Instant) {
+        if self.delayed.len() < WAITING_MAX {
+            self.delayed.insert((due, self.arrivals), id);
+            self.arrivals += 1;
+        }
+    }
+
+    /// Offers what has fallen due.
+    fn ripen(&mut self, now: Instant) {
+        while let Some(first) = self.delayed.first_entry().filter(|first| first.key().0 <= now) {
+            let id = first.remove();
+            self.offer(id);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.delayed.first_key_value().map(|((due, _), _)| *due)
+    }
 }
 
 impl Line {
     fn with<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> T {
         // A panic between two pushes leaves at worst an id twice or not at all, and both are allowed.
-        act(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.ripen(Instant::now());
+        act(&mut waiting)
     }
 
     fn take_now(&self, max: usize) -> Vec<Delivery> {
@@ -74,31 +109,36 @@ impl InProcessBus {
 impl Bus for InProcessBus {
     async fn push(&self, queue: Queue, ids: &[TaskId]) -> Result<(), BusError> {
         let line = self.line(queue);
-        line.with(|w| {
-            for &id in ids {
-                if w.order.len() < WAITING_MAX && w.present.insert(id) {
-                    w.order.push_back(id);
-                }
-            }
-        });
+        line.with(|w| ids.iter().for_each(|&id| w.offer(id)));
         line.arrived.notify_one();
+        Ok(())
+    }
+
+    async fn push_after(&self, queue: Queue, ids: &[TaskId], delay: Duration) -> Result<(), BusError> {
+        let line = self.line(queue);
+        let due = Instant::now() + delay.min(DELAY_MAX);
+        line.with(|w| ids.iter().for_each(|&id| w.delay(id, due)));
+        // Each waiting taker has to learn the new due time: the one that knew it might leave with something else.
+        line.arrived.notify_waiters();
         Ok(())
     }
 
     async fn take(&self, queue: Queue, max: usize, wait: Duration) -> Result<Vec<Delivery>, BusError> {
         let line = self.line(queue);
-        let until = Instant::now() + wait;
+        let until = Instant::now() + wait.min(DELAY_MAX);
         loop {
             // Armed before the look, so that an arrival between look and wait is not missed.
             let arrived = line.arrived.notified();
             let taken = line.take_now(max);
+            let (more, next_due) = line.with(|w| (!w.order.is_empty(), w.next_due()));
             if !taken.is_empty() {
-                if line.with(|w| !w.order.is_empty()) {
+                if more {
                     line.arrived.notify_one();
                 }
                 return Ok(taken);
             }
-            if tokio::time::timeout_at(until, arrived).await.is_err() {
+            let wake = next_due.map_or(until, |due| due.min(until));
+            if tokio::time::timeout_at(wake, arrived).await.is_err() && wake == until {
                 return Ok(line.take_now(max));
             }
         }

@@ -1,17 +1,31 @@
-//! The task, review and publish queues.
+//! The task, review and publish queues, and the spend counters.
 //!
 //! Queues carry task ids only and promise little: an id may be lost, repeated, late or out of order. The database
 //! decides who may do what, and a sweeper delivers again what was lost; so a queue may be flushed at any time.
 //! To add a backend, implement [`Bus`] and run the conformance suite in `tests/it` on it.
+//!
+//! Spend counters ([`Spend`]) hold an agent below its caps between the moment money is promised and the moment the
+//! ledger knows what it cost. They too may be lost at any time: the ledger starts them again.
 
+mod error;
 mod in_process;
+mod link;
+mod spend;
+mod streams;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chimera_domain::TaskId;
 
+pub use error::BusError;
 pub use in_process::InProcessBus;
+pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError};
+pub use spend::{
+    Closed, EntryState, InProcessSpend, RedisSpend, ReservationId, Reserved, Spend, SpendCap, SpendCaps, SpendEntry,
+    SpendError, SpendRequest, SpendUse, keys as spend_keys,
+};
+pub use streams::{DeadLetter, DeliveryPolicy, QueueState, RedisBus, keys as queue_keys};
 
 /// A queue between two roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,20 +66,6 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// Why a queue could not be used. Nothing is lost by it: the sweeper delivers again.
-#[derive(Debug, thiserror::Error)]
-pub enum BusError {
-    /// The queue's server can't be reached.
-    #[error("{queue} can't be reached", queue = .queue.as_str())]
-    Unavailable {
-        /// The queue.
-        queue: Queue,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
 /// Queues between the roles.
 #[async_trait]
 pub trait Bus: std::fmt::Debug + Send + Sync {
@@ -75,7 +75,15 @@ pub trait Bus: std::fmt::Debug + Send + Sync {
     /// [`BusError`] when the queue can't be reached.
     async fn push(&self, queue: Queue, ids: &[TaskId]) -> Result<(), BusError>;
 
-    /// Takes up to `max` ids, waiting up to `wait` for the first.
+    /// Offers ids once `delay` has passed, in the order in which they fall due. An id that is delayed already may be
+    /// kept once, and then falls due at the earlier of the two moments.
+    ///
+    /// # Errors
+    /// [`BusError`] when the queue can't be reached.
+    async fn push_after(&self, queue: Queue, ids: &[TaskId], delay: Duration) -> Result<(), BusError>;
+
+    /// Takes up to `max` ids, waiting up to `wait` for the first. Dropping the future loses no id for good: what it had
+    /// been given comes again.
     ///
     /// # Errors
     /// [`BusError`] when the queue can't be reached.
@@ -87,7 +95,7 @@ pub trait Bus: std::fmt::Debug + Send + Sync {
     /// [`BusError`] when the queue can't be reached.
     async fn acknowledge(&self, queue: Queue, receipts: &[Receipt]) -> Result<(), BusError>;
 
-    /// How many ids wait.
+    /// How many ids wait: neither those that are delayed nor those that were taken.
     ///
     /// # Errors
     /// [`BusError`] when the queue can't be reached.

@@ -1,0 +1,199 @@
+//! The connection to Redis that queues and counters share.
+
+use std::{fmt, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult,
+    ScriptInvocation,
+    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+
+/// What every key starts with unless the configuration says otherwise.
+pub const DEFAULT_PREFIX: &str = "chimera";
+
+/// A longer prefix only costs memory, once per key.
+const PREFIX_BYTES_MAX: usize = 64;
+
+/// A silent peer is probed after this long.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The longest that any command of this crate waits at the server.
+pub(crate) const WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// The pause before the one further attempt to connect.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Where Redis is and how long to wait for it.
+///
+/// The server must be 7.0 or newer. Keys may be lost, but only all together: set `maxmemory-policy noeviction`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, or `unix:///path`.
+    pub url: String,
+    /// What every key starts with, so that several installations can share a server: 1 to 64 bytes without `{`, `}`,
+    /// white space and control characters.
+    pub prefix: String,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long an answer may take, beyond the time a command was asked to wait.
+    pub response_timeout: Duration,
+}
+
+impl RedisConfig {
+    /// This server with the default prefix ([`DEFAULT_PREFIX`]), 2 seconds to connect and 5 to answer.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            prefix: DEFAULT_PREFIX.to_owned(),
+            connect_timeout: Duration::from_secs(2),
+            response_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    /// Without the URL: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url: _, prefix, connect_timeout, response_timeout } = self;
+        f.debug_struct("RedisConfig")
+            .field("prefix", prefix)
+            .field("connect_timeout", connect_timeout)
+            .field("response_timeout", response_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why Redis can't be used. None of these shows the URL's password.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisLinkError {
+    /// The URL is no Redis URL.
+    #[error(
+        "the Redis URL can't be used; want redis://[user:password@]host[:port][/database], rediss://... or unix:///path"
+    )]
+    Url {
+        /// Why.
+        #[source]
+        source: RedisError,
+    },
+    /// The prefix would break the keys' hash tags.
+    #[error("the Redis key prefix {prefix:?} can't be used; want 1 to 64 bytes without braces or white space")]
+    Prefix {
+        /// The refused prefix.
+        prefix: String,
+    },
+    /// The server does not answer.
+    #[error("Redis at {address} can't be used")]
+    Unreachable {
+        /// Host and port, or the socket's path.
+        address: String,
+        /// Why.
+        #[source]
+        source: RedisError,
+    },
+}
+
+/// A connection to Redis that heals by itself. Clones share it.
+#[derive(Clone)]
+pub struct RedisLink {
+    client: Client,
+    commands: ConnectionManager,
+    blocking: AsyncConnectionConfig,
+    prefix: String,
+}
+
+impl fmt::Debug for RedisLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisLink")
+            .field("address", &self.address())
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisLink {
+    /// A link that connects on first use, so that a process can start before its Redis does; see [`Self::ping`].
+    ///
+    /// # Errors
+    /// [`RedisLinkError::Url`] and [`RedisLinkError::Prefix`] for a configuration that can't be right.
+    pub async fn open(config: &RedisConfig) -> Result<Self, RedisLinkError> {
+        let prefix = &config.prefix;
+        let breaks_keys = |c: char| c == '{' || c == '}' || c.is_whitespace() || c.is_control();
+        if prefix.is_empty() || prefix.len() > PREFIX_BYTES_MAX || prefix.contains(breaks_keys) {
+            return Err(RedisLinkError::Prefix { prefix: prefix.clone() });
+        }
+        let url = |source| RedisLinkError::Url { source };
+        let info = config.url.as_str().into_connection_info().map_err(url)?.set_tcp_settings(tcp_settings(config));
+        let client = Client::open(info).map_err(url)?;
+        let managing = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(config.connect_timeout))
+            .set_response_timeout(Some(config.response_timeout))
+            .set_number_of_retries(1)
+            .set_min_delay(CONNECT_AGAIN_AFTER);
+        let commands = ConnectionManager::new_lazy_with_config(client.clone(), managing).map_err(url)?;
+        let blocking = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(config.connect_timeout))
+            .set_response_timeout(Some(WAIT_MAX + config.response_timeout));
+        Ok(Self { client, commands, blocking, prefix: prefix.clone() })
+    }
+
+    /// Asks whether the server is there: for readiness checks.
+    ///
+    /// # Errors
+    /// [`RedisLinkError::Unreachable`].
+    pub async fn ping(&self) -> Result<(), RedisLinkError> {
+        let unreachable = |source| RedisLinkError::Unreachable { address: self.address(), source };
+        self.command(&redis::cmd("PING")).await.map_err(unreachable)
+    }
+
+    /// What every key starts with.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn address(&self) -> String {
+        self.client.get_connection_info().addr().to_string()
+    }
+
+    pub(crate) async fn command<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        match command.query_async(&mut self.commands.clone()).await {
+            Err(error) if is_cut(&error) => command.query_async(&mut self.commands.clone()).await,
+            other => other,
+        }
+    }
+
+    pub(crate) async fn pipeline<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
+        match pipeline.query_async(&mut self.commands.clone()).await {
+            Err(error) if is_cut(&error) => pipeline.query_async(&mut self.commands.clone()).await,
+            other => other,
+        }
+    }
+
+    /// Runs a script by its hash; a server that does not know it is given it.
+    pub(crate) async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
+        match script.invoke_async(&mut self.commands.clone()).await {
+            Err(error) if is_cut(&error) => script.invoke_async(&mut self.commands.clone()).await,
+            other => other,
+        }
+    }
+
+    /// A connection of one's own, for commands that wait.
+    pub(crate) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        self.client.get_multiplexed_async_connection_with_config(&self.blocking).await
+    }
+}
+
+fn tcp_settings(config: &RedisConfig) -> TcpSettings {
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE));
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(config.connect_timeout + config.response_timeout);
+    settings
+}
+
+/// The connection ended under the command, as after a restart of the server. Everything this crate sends may be sent
+/// again, so it is, once, over the new connection; a command that timed out is not, for the server may be overloaded.
+pub(crate) fn is_cut(error: &RedisError) -> bool {
+    error.is_connection_dropped() && !error.is_timeout()
+}

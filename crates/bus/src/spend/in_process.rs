@@ -1,0 +1,181 @@
+//! Counters inside one process. They are lost with it, and started from the ledger like any others.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use chimera_domain::{AgentId, Usd};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Closed, EntryState, ReservationId, Reserved, Spend, SpendCap, SpendEntry, SpendError, SpendRequest, SpendUse,
+    window::{DAYS_REMEMBERED, Windows, amount, cap, sums},
+};
+
+/// Counters inside one process.
+#[derive(Debug, Default)]
+pub struct InProcessSpend {
+    purses: Mutex<HashMap<AgentId, Purse>>,
+}
+
+impl InProcessSpend {
+    /// Counters of nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut HashMap<AgentId, Purse>) -> T) -> T {
+        // Nothing below panics between two writes.
+        act(&mut self.purses.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_purse<T>(&self, agent_id: AgentId, act: impl FnOnce(&mut Purse) -> T) -> Result<T, SpendError> {
+        self.with(|purses| purses.get_mut(&agent_id).map(act)).ok_or(SpendError::NotStarted { agent_id })
+    }
+}
+
+/// One agent's counters.
+#[derive(Debug)]
+struct Purse {
+    day: Counter,
+    hour: Counter,
+    reservations: HashMap<ReservationId, Held>,
+}
+
+/// What counts in one window.
+#[derive(Debug, Clone, Copy)]
+struct Counter {
+    window: i64,
+    used: Usd,
+}
+
+impl Counter {
+    /// The counter in this window, or in the later one that has begun.
+    const fn rolled(self, window: i64) -> Self {
+        if self.window < window { Self { window, used: Usd::ZERO } } else { self }
+    }
+
+    fn change(&mut self, back: Usd, forth: Usd) {
+        self.used = self.used.saturating_sub(back).saturating_add(forth).max(Usd::ZERO);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    state: EntryState,
+    amount: Usd,
+    windows: Windows,
+}
+
+impl Purse {
+    fn reserve(&mut self, request: &SpendRequest, amount: Usd) -> Reserved {
+        match self.reservations.get(&request.reservation).map(|held| held.state) {
+            Some(EntryState::Open) => return Reserved::Granted,
+            Some(EntryState::Settled | EntryState::Released) => return Reserved::Closed,
+            None => {}
+        }
+        let now = Windows::at(request.at);
+        let (day, hour) = (self.day.rolled(now.day), self.hour.rolled(now.hour));
+        let caps =
+            [(SpendCap::Daily, day, cap(Some(request.caps.daily))), (SpendCap::Hourly, hour, cap(request.caps.hourly))];
+        for (which, counter, cap) in caps {
+            if counter.used.saturating_add(amount) > cap {
+                return Reserved::Refused { cap: which, left: cap.saturating_sub(counter.used) };
+            }
+        }
+        if day.window != self.day.window {
+            let oldest = day.window - DAYS_REMEMBERED;
+            self.reservations.retain(|_, held| held.windows.day >= oldest);
+        }
+        (self.day, self.hour) = (day, hour);
+        self.day.change(Usd::ZERO, amount);
+        self.hour.change(Usd::ZERO, amount);
+        let windows = Windows { day: day.window, hour: hour.window };
+        self.reservations.insert(request.reservation.clone(), Held { state: EntryState::Open, amount, windows });
+        Reserved::Granted
+    }
+
+    fn close(&mut self, id: &ReservationId, state: EntryState, cost: Usd, at: DateTime<Utc>) -> Closed {
+        let windows = match self.reservations.get(id) {
+            Some(Held { state: EntryState::Settled, .. }) => return Closed::AlreadySettled,
+            Some(Held { state: EntryState::Released, .. }) => return Closed::AlreadyReleased,
+            Some(&Held { state: EntryState::Open, amount, windows }) => {
+                if self.day.window == windows.day {
+                    self.day.change(amount, cost);
+                }
+                if self.hour.window == windows.hour {
+                    self.hour.change(amount, cost);
+                }
+                windows
+            }
+            // Never heard of, but the money is gone: it counts now.
+            None => {
+                let now = Windows::at(at);
+                (self.day, self.hour) = (self.day.rolled(now.day), self.hour.rolled(now.hour));
+                self.day.change(Usd::ZERO, cost);
+                self.hour.change(Usd::ZERO, cost);
+                now
+            }
+        };
+        self.reservations.insert(id.clone(), Held { state, amount: cost, windows });
+        Closed::Now
+    }
+}
+
+#[async_trait]
+impl Spend for InProcessSpend {
+    async fn start(&self, agent: AgentId, entries: &[SpendEntry], at: DateTime<Utc>) -> Result<bool, SpendError> {
+        let sums = sums(entries, at)?;
+        let held = |entry: &SpendEntry| Held {
+            state: entry.state,
+            amount: entry.amount,
+            windows: Windows::at(entry.reserved_at),
+        };
+        Ok(self.with(|purses| {
+            if purses.contains_key(&agent) {
+                return false;
+            }
+            let day = Counter { window: sums.windows.day, used: sums.today };
+            let hour = Counter { window: sums.windows.hour, used: sums.this_hour };
+            let reservations = entries.iter().map(|entry| (entry.reservation.clone(), held(entry))).collect();
+            purses.insert(agent, Purse { day, hour, reservations });
+            true
+        }))
+    }
+
+    async fn reserve(&self, request: &SpendRequest) -> Result<Reserved, SpendError> {
+        let amount = amount(request.amount)?;
+        self.with_purse(request.agent_id, |purse| purse.reserve(request, amount))
+    }
+
+    async fn settle(
+        &self,
+        agent: AgentId,
+        reservation: &ReservationId,
+        cost: Usd,
+        at: DateTime<Utc>,
+    ) -> Result<Closed, SpendError> {
+        let cost = amount(cost)?;
+        self.with_purse(agent, |purse| purse.close(reservation, EntryState::Settled, cost, at))
+    }
+
+    async fn release(
+        &self,
+        agent: AgentId,
+        reservation: &ReservationId,
+        at: DateTime<Utc>,
+    ) -> Result<Closed, SpendError> {
+        self.with_purse(agent, |purse| purse.close(reservation, EntryState::Released, Usd::ZERO, at))
+    }
+
+    async fn used(&self, agent: AgentId, at: DateTime<Utc>) -> Result<SpendUse, SpendError> {
+        let now = Windows::at(at);
+        self.with_purse(agent, |purse| SpendUse {
+            today: purse.day.rolled(now.day).used,
+            this_hour: purse.hour.rolled(now.hour).used,
+        })
+    }
+}
