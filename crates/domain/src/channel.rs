@@ -67,4 +67,23 @@ impl Channel {
         };
         ChannelRules { text_chars_max, hashtags_max, modalities, aspect }
     }
+
+    /// Length of a post as the limits of [`ChannelRules`] count it, in Unicode scalar values: the text and, for each
+    /// hashtag (given without its sign), the tag, its sign and a space before it. All channels count alike.
+    #[must_use]
+    pub fn post_chars<T: AsRef<str>>(text: &str, hashtags: &[T]) -> usize {
+        let tags: usize = hashtags.iter().map(|tag| tag.as_ref().chars().count() + 2).sum();
+        text.chars().count() + tags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_is_as_long_as_what_is_posted() {
+        assert_eq!(Channel::post_chars::<&str>("añ☂", &[]), 3);
+        assert_eq!(Channel::post_chars("añ☂", &["ünal", "b"]), "añ☂ #ünal #b".chars().count());
+    }
 }

@@ -19,6 +19,12 @@ pub fn sha256_parts(parts: &[&[u8]]) -> String {
     hex(&hasher.finalize())
 }
 
+/// Whether the text is a SHA-256 as this program writes it: 64 lower-case hex digits.
+#[must_use]
+pub fn is_sha256_hex(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -34,6 +40,15 @@ mod tests {
     #[test]
     fn the_standard_vector_holds() {
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn only_lower_case_hex_of_full_length_is_a_hash() {
+        let hash = sha256_hex(b"abc");
+        assert!(is_sha256_hex(&hash));
+        for bad in ["", &hash[1..], &hash.to_uppercase(), &hash.replace('a', "g"), &format!("{hash}0")] {
+            assert!(!is_sha256_hex(bad), "{bad}");
+        }
     }
 
     #[test]

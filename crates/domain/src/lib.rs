@@ -23,6 +23,7 @@ mod score;
 mod signal;
 mod soul;
 mod task;
+mod text;
 mod trace;
 mod verdict;
 mod version;
@@ -35,7 +36,7 @@ pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
 pub use campaign::{Campaign, CampaignStatus};
 pub use chain::error_chain;
 pub use channel::{Channel, ChannelRules, Modality};
-pub use hash::{sha256_hex, sha256_parts};
+pub use hash::{is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
     AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, PublicationId, SignalId, TaskId, TenantId,
     TicketId, ToolCallId,
@@ -48,6 +49,7 @@ pub use soul::{Soul, SoulError, SoulProblem};
 pub use task::{
     AgentTask, Costs, IllegalTransition, PersonaLock, Priority, TaskEvent, TaskPayload, TaskState, TaskType,
 };
+pub use text::{one_line, shown, visible};
 pub use trace::{TraceId, TraceParseError};
 pub use verdict::{Component, HitlTicket, JudgeDecision, NextAction, Question, Resolution, SensitiveTopic, Verdict};
 pub use version::StateVersion;
