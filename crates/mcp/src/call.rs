@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::{
-    config::nearest_of,
     connection::Connection,
     context::{CallContext, CallOutcome, ToolOutput},
     error::{CallClass, CallError},
     host::{Host, Role},
-    output::Reader,
+    likeness::nearest_of,
+    output::{Answered, Reader},
     record::{End, Started, arguments_hash, dice},
     request::Ask,
     role::Cost,
@@ -30,8 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) cost_unknown: Usd,
 }
 
-/// Reads an answer, and what it cost.
-pub(crate) type Read<'a, T> = &'a (dyn Fn(ServerResult) -> Result<(T, Usd), CallError> + Send + Sync);
+/// Reads an answer, and what it cost: errors may cost too.
+pub(crate) type Read<'a, T> = &'a (dyn Fn(ServerResult) -> (Result<T, CallError>, Usd) + Send + Sync);
 
 impl Host {
     /// Calls the tool behind a role.
@@ -91,10 +91,13 @@ impl Host {
             cost_unknown: config.cost.of_unknown(),
         };
         let reader = Reader { server: &config.server, tool: &config.tool, names: &config.result };
-        let read = |answer| {
-            let output = reader.tool(answer, &connection.redaction())?;
-            let cost = price(&config.cost, &output, name);
-            Ok((output, cost))
+        let read = |answer| match reader.tool(answer, &connection.redaction()) {
+            Ok(Answered { output, refusal: None }) => {
+                let cost = price(&config.cost, &output, name);
+                (Ok(output), cost)
+            }
+            Ok(Answered { output, refusal: Some(error) }) => (Err(error), config.cost.of_error(&output.structured)),
+            Err(malformed) => (Err(malformed), Usd::ZERO),
         };
         let (call, result) = self.run(&job, &read).await;
         calls.push(call);
@@ -109,12 +112,13 @@ impl Host {
         let mut cost = Usd::ZERO;
         let result = loop {
             attempts += 1;
-            let answer = job.connection.ask(job.ask, job.request.clone()).await;
-            let error = match answer.and_then(read) {
-                Ok((value, price)) => {
-                    cost = cost.saturating_add(price);
-                    break Ok(value);
-                }
+            let (answer, price) = match job.connection.ask(job.ask, job.request.clone()).await {
+                Ok(answer) => read(answer),
+                Err(error) => (Err(error), Usd::ZERO),
+            };
+            cost = cost.saturating_add(price);
+            let error = match answer {
+                Ok(value) => break Ok(value),
                 Err(error) => error,
             };
             if error.class() == CallClass::Unknown {
@@ -128,7 +132,7 @@ impl Host {
             }
         };
         if let Err(error) = &result {
-            job.connection.failed(crate::record::one_line(&chimera_domain::error_chain(error)));
+            job.connection.failed(crate::record::error_line(error));
         }
         let end = End { error: result.as_ref().err(), attempts, cost, arguments_hash: &job.arguments_hash };
         let call = started.finish(job.ask.context, &job.connection.name, job.ask.label, &end);

@@ -6,12 +6,12 @@ use rmcp::model::{ClientRequest, ListToolsRequest, PaginatedRequestParams, Serve
 use serde_json::{Map, Value};
 
 use crate::{
-    config::{hint, nearest_of},
     connection::Connection,
     context::CallContext,
     error::{CallError, ConnectError},
     host::{Host, Role},
-    record::one_line,
+    likeness::{hint, nearest_of},
+    record::bounded,
     request::Ask,
 };
 
@@ -201,5 +201,5 @@ fn violation(schema: &Map<String, Value>, property: &Value, value: &Value) -> Op
     }
     alone.insert("allOf".to_owned(), Value::Array(vec![property.clone()]));
     let validator = jsonschema::validator_for(&Value::Object(alone)).ok()?;
-    validator.validate(value).err().map(|error| one_line(&error.to_string()))
+    validator.validate(value).err().map(|error| bounded(&error.to_string()))
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::{role::RoleConfig, secret::Setting};
+use crate::{likeness::hint, role::RoleConfig, secret::Setting, template::Template};
 
 /// Headers that the transport sets itself.
 const HEADERS_RESERVED: [&str; 6] =
@@ -242,20 +242,6 @@ pub enum ConfigError {
     NoAttempts,
 }
 
-/// The way out of a misspelt name, for the end of an error.
-pub(crate) fn hint(nearest: Option<&str>) -> String {
-    nearest.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default()
-}
-
-/// The candidate that looks most like the name, if any does.
-pub(crate) fn nearest_of<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .map(|c| (strsim::jaro_winkler(name, c), c))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, c)| c.to_owned())
-}
-
 impl ServerConfig {
     /// A server with default limits.
     #[must_use]
@@ -358,16 +344,18 @@ impl HostConfig {
     /// # Errors
     /// The first [`ConfigError`], naming the key.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        self.compile().map(drop)
+    }
+
+    /// The same, and every role's template by the role's name, since checking it makes it.
+    pub(crate) fn compile(&self) -> Result<BTreeMap<String, Template>, ConfigError> {
         if self.retry.attempts_max == 0 {
             return Err(ConfigError::NoAttempts);
         }
         for (name, server) in &self.servers {
             server.validate(name)?;
         }
-        for (name, role) in &self.roles {
-            role.validate(name, self)?;
-        }
-        Ok(())
+        self.roles.iter().map(|(name, role)| Ok((name.clone(), role.compile(name, self)?))).collect()
     }
 }
 

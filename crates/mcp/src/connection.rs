@@ -27,7 +27,7 @@ use crate::{
     limits::Gate,
     listener::Listener,
     open::{Opened, Opener},
-    record::{dice, one_line},
+    record::{dice, error_line},
     secret::{Redaction, SecretSource},
 };
 
@@ -149,7 +149,7 @@ impl Connection {
             Err(error) => {
                 pause.failures = pause.failures.saturating_add(1);
                 pause.until = Some(Instant::now() + self.pause_after(pause.failures));
-                self.failed(one_line(&error_chain(&error)));
+                self.failed(error_line(&error));
                 tracing::warn!(server = %self.name, error = %error_chain(&error), "an MCP server can't be reached");
                 Err(error)
             }

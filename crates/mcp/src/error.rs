@@ -19,7 +19,7 @@ pub enum CallClass {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// No such role.
-    #[error("no tool role {role:?} is configured{}", crate::config::hint(.nearest.as_deref()))]
+    #[error("no tool role {role:?} is configured{}", crate::likeness::hint(.nearest.as_deref()))]
     UnknownRole {
         /// What was asked for.
         role: String,
@@ -27,7 +27,7 @@ pub enum CallError {
         nearest: Option<String>,
     },
     /// No such server.
-    #[error("no MCP server {server:?} is configured{}", crate::config::hint(.nearest.as_deref()))]
+    #[error("no MCP server {server:?} is configured{}", crate::likeness::hint(.nearest.as_deref()))]
     UnknownServer {
         /// What was asked for.
         server: String,

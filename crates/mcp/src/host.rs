@@ -12,9 +12,10 @@ use rmcp::{ServerHandler, ServiceExt as _};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{ConfigError, HostConfig, ServerConfig, TransportConfig, nearest_of},
+    config::{ConfigError, HostConfig, ServerConfig, TransportConfig},
     connection::{Connection, Serve, Shared},
     error::CallError,
+    likeness::nearest_of,
     role::RoleConfig,
     secret::{LocalSecrets, SecretSource},
     template::Template,
@@ -72,15 +73,27 @@ impl HostBuilder {
     /// Registers a server of this program under a name. `make` gives a fresh handler for each connection. A name that
     /// the configuration doesn't mention gets default limits; one that it maps elsewhere is reached there instead.
     #[must_use]
-    pub fn in_process<S, F>(mut self, name: impl Into<String>, make: F) -> Self
+    pub fn in_process<S, F>(self, name: impl Into<String>, make: F) -> Self
     where
         S: ServerHandler,
         F: Fn() -> S + Send + Sync + 'static,
     {
-        let serve: Serve = Arc::new(move |stream, stop| {
-            let handler = make();
+        self.in_process_with_line(name, move |_| make())
+    }
+
+    /// The same for a server that cuts connections, as platforms do: `make` also gets the line that its handler
+    /// serves. Once the handler cancels it, nothing more gets through in either direction: calls under way end at once
+    /// with [`CallError::Cut`], and the next call makes a new connection. The host cancels it at its shutdown.
+    #[must_use]
+    pub fn in_process_with_line<S, F>(mut self, name: impl Into<String>, make: F) -> Self
+    where
+        S: ServerHandler,
+        F: Fn(CancellationToken) -> S + Send + Sync + 'static,
+    {
+        let serve: Serve = Arc::new(move |stream, line| {
+            let handler = make(line.clone());
             async move {
-                match handler.serve_with_ct(stream, stop).await {
+                match handler.serve_with_ct(stream, line).await {
                     Ok(service) => {
                         // How it ended is the client's news.
                         let _ = service.waiting().await;
@@ -109,7 +122,7 @@ impl HostBuilder {
         for name in self.serves.keys() {
             self.config.servers.entry(name.clone()).or_insert_with(|| ServerConfig::new(TransportConfig::InProcess));
         }
-        self.config.validate()?;
+        let mut templates = self.config.compile()?;
         let shared = Shared {
             ambient: self.ambient,
             secrets: self.secrets,
@@ -128,8 +141,8 @@ impl HostBuilder {
         }
         let mut roles = BTreeMap::new();
         for (name, config) in self.config.roles {
-            let template = Template::compile(&config.arguments)
-                .map_err(|source| ConfigError::Template { role: name.clone(), source })?;
+            // Each role was compiled above.
+            let Some(template) = templates.remove(&name) else { continue };
             roles.insert(name, Role { config, template });
         }
         Ok(Host { inner: Arc::new(Inner { connections, roles, shared }) })

@@ -14,7 +14,7 @@
 //!
 //! let context = CallContext::new(task.trace_id).for_task(task.id).with_idempotency_key(key);
 //! let outcome = host.call(&context, "publish_post", &variables).await;
-//! store.tool_calls_insert(&outcome.calls).await?;          // one record per server tried, whatever the result
+//! store.tool_calls_record(&outcome.calls).await?;          // one record per server tried, whatever the result
 //! match outcome.result {
 //!     Ok(output) => published(output.result("post_id")),     // also .structured, .text, .media
 //!     Err(error) => match error.class() {
@@ -25,12 +25,13 @@
 //! }
 //!
 //! let feed = host.read_resource(&context, "feeds", "feed://vogue").await?;
-//! let document: FeedDocument = feed.json()?;
+//! let document: FeedDocument = feed.json()?;              // `read_resource_recorded` has a record of failures too
 //! ```
 //!
 //! **A tool's errors.** A tool that fails sets `isError`. That counts as refused, unless its structured content says
 //! `{"error": {"message": "...", "retryable": true, "retry_after_ms": 500}}` (then it failed without effect, and an
 //! idempotent role is tried again) or `"effect": "unknown"` (then nobody knows). Cutting a connection says the latter.
+//! What an error says it cost, where the role's cost is a field, is recorded like the cost of a success.
 //!
 //! To add a transport, give it a variant in `TransportConfig` and an arm in `open.rs`; everything else is above
 //! transports. To add a store of secrets, implement [`SecretSource`].
@@ -45,6 +46,7 @@ mod context;
 mod error;
 mod host;
 mod http_transport;
+mod likeness;
 mod limits;
 mod line_guard;
 mod listener;
@@ -63,6 +65,7 @@ pub use config::{ConfigError, HostConfig, Revision, ServerConfig, TransportConfi
 pub use context::{CallContext, CallOutcome, Media, ResourceInfo, ResourceRead, ToolOutput};
 pub use error::{CallClass, CallError, ConnectError, RetryHint};
 pub use host::{Host, HostBuilder, ServerHealth};
+pub use likeness::nearest_of;
 pub use record::arguments_hash;
 pub use request::IDEMPOTENCY_META_KEY;
 pub use resource::ResourceUpdates;

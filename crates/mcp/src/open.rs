@@ -88,6 +88,7 @@ impl Opener<'_> {
         Ok((redaction, resolved))
     }
 
+    /// An in-process server can cut its line: our side ends with the same token, whatever is still in flight.
     async fn handshake(
         &self,
         mode: ClientLifecycleMode,
@@ -103,21 +104,23 @@ impl Opener<'_> {
                 let child = program
                     .start(self.name, bytes_max, redaction.clone(), words.clone(), &self.shared.tracker)
                     .map_err(|source| ConnectError::Spawn { command: command.clone(), source })?;
-                greet(child, mode).await
+                greet(child, mode, CancellationToken::new()).await
             }
             TransportConfig::Http { url, headers: _ } => {
                 let limit = self.config.connect_timeout();
-                greet(http_transport(url, settings.to_vec(), bytes_max, self.config.concurrency, limit)?, mode).await
+                let http = http_transport(url, settings.to_vec(), bytes_max, self.config.concurrency, limit)?;
+                greet(http, mode, CancellationToken::new()).await
             }
             TransportConfig::InProcess => {
                 let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
+                let line = self.shared.stop.child_token();
                 if let Some(serve) = self.serve {
-                    self.shared.tracker.spawn(serve(theirs, self.shared.stop.child_token()));
+                    self.shared.tracker.spawn(serve(theirs, line.clone()));
                 }
                 let (read, write) = tokio::io::split(ours);
                 let lines = AsyncRwTransport::new_client(LineGuard::new(read, bytes_max), write)
                     .with_max_line_length(usize::MAX);
-                greet(lines, mode).await
+                greet(lines, mode, line).await
             }
         };
         match done {
@@ -144,13 +147,17 @@ fn mode(revision: Revision) -> ClientLifecycleMode {
 
 type Greeted = (RunningService<RoleClient, Listener>, Listener, CancellationToken);
 
-async fn greet<T>(transport: T, mode: ClientLifecycleMode) -> Result<Greeted, ClientInitializeError>
+async fn greet<T>(
+    transport: T,
+    mode: ClientLifecycleMode,
+    line: CancellationToken,
+) -> Result<Greeted, ClientInitializeError>
 where
     T: Transport<RoleClient> + 'static,
 {
     let listener = Listener::new();
     let gone = CancellationToken::new();
-    let watched = Watched { inner: transport, gone: gone.clone() };
+    let watched = Watched { inner: transport, gone: gone.clone(), line };
     let service = Box::pin(listener.clone().serve_with_lifecycle(watched, mode)).await?;
     Ok((service, listener, gone))
 }
@@ -172,6 +179,8 @@ fn never_connected(error: &ClientInitializeError) -> bool {
 struct Watched<T> {
     inner: T,
     gone: CancellationToken,
+    /// Ends the stream when it is cut.
+    line: CancellationToken,
 }
 
 impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
@@ -185,7 +194,12 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Watched<T> {
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
-        let message = self.inner.receive().await;
+        let message = tokio::select! {
+            // A cut line carries nothing, not even what was said before.
+            biased;
+            () = self.line.cancelled() => None,
+            message = self.inner.receive() => message,
+        };
         if message.is_none() {
             self.gone.cancel();
         }

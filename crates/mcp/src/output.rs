@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     context::{Media, ResourceInfo, ToolOutput},
     error::{CallError, RetryHint},
-    record::one_line,
+    record::bounded,
     secret::Redaction,
 };
 
@@ -27,6 +27,13 @@ pub(crate) struct Reader<'a> {
     pub(crate) names: &'a BTreeMap<String, String>,
 }
 
+/// A tool's answer, and the error it makes where the tool says it failed.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) output: ToolOutput,
+    pub(crate) refusal: Option<CallError>,
+}
+
 /// A resource's content, before it is recorded.
 #[derive(Debug)]
 pub(crate) struct Content {
@@ -41,8 +48,8 @@ impl Reader<'_> {
         CallError::Malformed { server: self.server.to_owned(), tool: self.tool.to_owned(), what }
     }
 
-    /// A tool's output, or its error.
-    pub(crate) fn tool(&self, answer: ServerResult, redaction: &Redaction) -> Result<ToolOutput, CallError> {
+    /// A tool's answer.
+    pub(crate) fn tool(&self, answer: ServerResult, redaction: &Redaction) -> Result<Answered, CallError> {
         let result = match answer {
             ServerResult::CallToolResult(result) => result,
             // A result without content, which these two look like.
@@ -57,7 +64,8 @@ impl Reader<'_> {
         };
         let failed = result.is_error == Some(true);
         let output = self.output(result)?;
-        if failed { Err(self.refusal(&output, redaction)) } else { Ok(output) }
+        let refusal = failed.then(|| self.refusal(&output, redaction));
+        Ok(Answered { output, refusal })
     }
 
     fn output(&self, result: CallToolResult) -> Result<ToolOutput, CallError> {
@@ -110,7 +118,7 @@ impl Reader<'_> {
         CallError::Tool {
             server: self.server.to_owned(),
             tool: self.tool.to_owned(),
-            message: one_line(&redaction.apply(message)),
+            message: bounded(&redaction.apply(message)),
             hint: error.map(retry_hint).unwrap_or_default(),
         }
     }

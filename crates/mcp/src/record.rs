@@ -1,6 +1,6 @@
 //! What is written down about each call.
 
-use chimera_domain::{Ambient, ToolCall, ToolCallId, ToolStatus, Usd, error_chain, sha256_hex};
+use chimera_domain::{Ambient, ToolCall, ToolCallId, ToolStatus, Usd, error_chain, one_line, sha256_hex};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -8,8 +8,8 @@ use crate::{
     error::{CallClass, CallError},
 };
 
-/// Longest error text in a record, in bytes.
-const ERROR_BYTES_MAX: usize = 500;
+/// Longest error text in a record, in Unicode scalar values.
+const ERROR_CHARS_MAX: usize = 500;
 
 /// SHA-256 of the arguments as JSON with sorted keys and no spaces, hex: equal for equal arguments.
 #[must_use]
@@ -51,7 +51,7 @@ impl Started {
             CallClass::Unknown => ToolStatus::Unknown,
         });
         let latency_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let error = end.error.map(|error| one_line(&error_chain(error)));
+        let error = end.error.map(|error| error_line(error));
         tracing::debug!(
             trace_id = %context.trace_id, server, tool, status = %status.as_str(), latency_ms, attempts = end.attempts,
             cost_usd = %end.cost, error, "MCP call"
@@ -60,6 +60,7 @@ impl Started {
             id: self.id,
             trace_id: context.trace_id,
             task_id: context.task_id,
+            agent_id: None,
             server: server.to_owned(),
             tool: tool.to_owned(),
             status,
@@ -82,15 +83,14 @@ pub(crate) struct End<'a> {
     pub(crate) arguments_hash: &'a str,
 }
 
-/// The text on one line, without control characters, cut to a bounded length.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.retain(|c| !c.is_control());
-    if line.len() > ERROR_BYTES_MAX {
-        line.truncate(line.floor_char_boundary(ERROR_BYTES_MAX));
-        line.push('…');
-    }
-    line
+/// Text from a server or a library on one bounded line that is safe to show.
+pub(crate) fn bounded(text: &str) -> String {
+    one_line(text, ERROR_CHARS_MAX)
+}
+
+/// The same for an error with its causes.
+pub(crate) fn error_line(error: &dyn std::error::Error) -> String {
+    bounded(&error_chain(error))
 }
 
 /// A number drawn evenly from 0 to 1.
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_error_is_one_bounded_line() {
-        assert_eq!(one_line("a\n\tb\u{7}  c"), "a b c");
-        assert!(one_line(&"é".repeat(1_000)).len() <= ERROR_BYTES_MAX + '…'.len_utf8());
+        assert_eq!(bounded("a\n\tb\u{7}\u{202e}  c"), "a b c");
+        assert_eq!(bounded(&"é".repeat(1_000)).chars().count(), ERROR_CHARS_MAX);
     }
 }

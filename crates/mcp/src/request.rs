@@ -19,7 +19,7 @@ use crate::{
     error::CallError,
     line_guard::TOO_LARGE,
     listener::Progress,
-    record::one_line,
+    record::bounded,
 };
 
 /// `_meta` key of the idempotency key.
@@ -144,7 +144,7 @@ impl Connection {
                 CallError::TooLarge { server, tool, bytes_max: self.config.output_bytes_max }
             }
             ServiceError::McpError(ErrorData { code, message, .. }) => {
-                CallError::Protocol { server, tool, code: code.0, message: one_line(&link.redaction.apply(&message)) }
+                CallError::Protocol { server, tool, code: code.0, message: bounded(&link.redaction.apply(&message)) }
             }
             ServiceError::TransportSend(error) => self.not_delivered(tool, error.error),
             other => CallError::Cut { server, tool, source: Some(Box::new(other)) },
@@ -169,7 +169,7 @@ impl Connection {
                 CallError::TooLarge { server, tool, bytes_max: *max_size }
             }
             StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_) => {
-                CallError::Protocol { server, tool, code: -32_600, message: one_line(&source.to_string()) }
+                CallError::Protocol { server, tool, code: -32_600, message: bounded(&source.to_string()) }
             }
             StreamableHttpError::Client(error) if error.is_connect() || error.is_builder() => {
                 CallError::NotSent { server, tool, source }

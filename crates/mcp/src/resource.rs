@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use chimera_domain::{ToolCall, Usd};
 use rmcp::{
     model::{
         ClientRequest, ListResourcesRequest, PaginatedRequestParams, ProtocolVersion, ReadResourceRequest,
@@ -19,7 +20,7 @@ use crate::{
     error::CallError,
     host::Host,
     output::Reader,
-    record::arguments_hash,
+    record::{End, Started, arguments_hash},
     request::Ask,
 };
 
@@ -32,7 +33,8 @@ const LISTEN: &str = "subscriptions/listen";
 const PAGES_MAX: usize = 100;
 
 impl Host {
-    /// Reads a resource. Tried again after failures that may pass.
+    /// Reads a resource. Tried again after failures that may pass. The record of a failed read is lost; see
+    /// [`Self::read_resource_recorded`].
     ///
     /// # Errors
     /// [`CallError`]; a resource that isn't there is [`CallClass::Refused`](crate::CallClass::Refused).
@@ -42,14 +44,38 @@ impl Host {
         server: &str,
         uri: &str,
     ) -> Result<ResourceRead, CallError> {
-        let connection = self.connection(server)?;
+        self.read_resource_recorded(context, server, uri).await.1
+    }
+
+    /// The same with the record of the read, whether it succeeded (then [`ResourceRead::call`] is the same record) or
+    /// not. A read from a server that isn't configured is recorded as refused, after no attempt.
+    pub async fn read_resource_recorded(
+        &self,
+        context: &CallContext,
+        server: &str,
+        uri: &str,
+    ) -> (ToolCall, Result<ResourceRead, CallError>) {
+        let connection = match self.connection(server) {
+            Ok(connection) => connection,
+            Err(error) => {
+                let hash = arguments_hash(&uri_argument(Some(uri)));
+                let end = End { error: Some(&error), attempts: 0, cost: Usd::ZERO, arguments_hash: &hash };
+                return (Started::now(self.ambient()).finish(context, server, READ, &end), Err(error));
+            }
+        };
         let request = ReadResourceRequest::new(ReadResourceRequestParams::new(uri));
         let job = self.job(context, connection, READ, ClientRequest::ReadResourceRequest(request), Some(uri));
         let names = BTreeMap::new();
         let reader = Reader { server, tool: READ, names: &names };
-        let (call, content) = self.run(&job, &|answer| Ok((reader.resource(answer)?, chimera_domain::Usd::ZERO))).await;
-        let content = content?;
-        Ok(ResourceRead { uri: content.uri, mime: content.mime, text: content.text, bytes: content.bytes, call })
+        let (call, content) = self.run(&job, &|answer| (reader.resource(answer), Usd::ZERO)).await;
+        let read = content.map(|content| ResourceRead {
+            uri: content.uri,
+            mime: content.mime,
+            text: content.text,
+            bytes: content.bytes,
+            call: call.clone(),
+        });
+        (call, read)
     }
 
     /// Lists a server's resources, all pages of them.
@@ -66,8 +92,8 @@ impl Host {
             let job = self.job(context, connection, LIST, ClientRequest::ListResourcesRequest(request), None);
             let (_, page) = self
                 .run(&job, &|answer| match answer {
-                    ServerResult::ListResourcesResult(page) => Ok((page, chimera_domain::Usd::ZERO)),
-                    _ => Err(connection.malformed(LIST, "something that is no list of resources")),
+                    ServerResult::ListResourcesResult(page) => (Ok(page), Usd::ZERO),
+                    _ => (Err(connection.malformed(LIST, "something that is no list of resources")), Usd::ZERO),
                 })
                 .await;
             let page = page?;
@@ -117,7 +143,7 @@ impl Host {
             let updates = link.listener.updates();
             let request = legacy_subscribe(uri);
             let job = self.job(context, connection, SUBSCRIBE, request, Some(uri));
-            self.run(&job, &|_| Ok(((), chimera_domain::Usd::ZERO))).await.1?;
+            self.run(&job, &|_| (Ok(()), Usd::ZERO)).await.1?;
             Source::Broadcast(updates)
         };
         Ok(ResourceUpdates { uri: uri.to_owned(), link, source })
@@ -131,16 +157,19 @@ impl Host {
         request: ClientRequest,
         uri: Option<&str>,
     ) -> Job<'a> {
-        let arguments: Map<String, Value> = uri.map(|uri| ("uri".to_owned(), Value::from(uri))).into_iter().collect();
         Job {
             connection,
             ask: Ask { context, label: method, silence: Duration::from_millis(connection.config.timeout_ms) },
             request,
             idempotent: true,
-            arguments_hash: arguments_hash(&arguments),
-            cost_unknown: chimera_domain::Usd::ZERO,
+            arguments_hash: arguments_hash(&uri_argument(uri)),
+            cost_unknown: Usd::ZERO,
         }
     }
+}
+
+fn uri_argument(uri: Option<&str>) -> Map<String, Value> {
+    uri.map(|uri| ("uri".to_owned(), Value::from(uri))).into_iter().collect()
 }
 
 #[expect(deprecated, reason = "servers before 2026-07-28 know no other way")]

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    config::{ConfigError, HostConfig, nearest_of},
+    config::{ConfigError, HostConfig},
+    likeness::nearest_of,
     template::Template,
 };
 
@@ -49,9 +50,9 @@ pub enum Cost {
     /// Nothing.
     #[default]
     None,
-    /// This much for every call that reached the tool.
+    /// This much for every call that succeeded or may have done its work.
     Fixed(Usd),
-    /// What the tool says: a JSON pointer to dollars (text or number) in the structured content.
+    /// What the tool says: a JSON pointer to dollars (text or number) in the structured content, of errors too.
     Field(String),
 }
 
@@ -71,7 +72,8 @@ impl RoleConfig {
         }
     }
 
-    pub(crate) fn validate(&self, name: &str, config: &HostConfig) -> Result<(), ConfigError> {
+    /// Checks the role, and compiles its template on the way.
+    pub(crate) fn compile(&self, name: &str, config: &HostConfig) -> Result<Template, ConfigError> {
         let role = || name.to_owned();
         if !config.servers.contains_key(&self.server) {
             let nearest = nearest_of(&self.server, config.servers.keys().map(String::as_str));
@@ -80,7 +82,8 @@ impl RoleConfig {
         if self.timeout_ms == Some(0) {
             return Err(ConfigError::NoTime { role: role() });
         }
-        Template::compile(&self.arguments).map_err(|source| ConfigError::Template { role: role(), source })?;
+        let template =
+            Template::compile(&self.arguments).map_err(|source| ConfigError::Template { role: role(), source })?;
         for fallback in &self.fallback {
             let problem = if fallback == name {
                 "is the role itself"
@@ -101,7 +104,7 @@ impl RoleConfig {
                 return Err(ConfigError::BadPointer { role: role(), key, pointer: pointer.clone() });
             }
         }
-        Ok(())
+        Ok(template)
     }
 }
 
@@ -112,6 +115,14 @@ impl Cost {
             Self::None => Some(Usd::ZERO),
             Self::Fixed(price) => Some(*price),
             Self::Field(pointer) => structured.pointer(pointer).and_then(dollars),
+        }
+    }
+
+    /// The price of one call that the tool answered with this error: what the error says, if anything.
+    pub(crate) fn of_error(&self, structured: &Value) -> Usd {
+        match self {
+            Self::Field(_) => self.of_success(structured).unwrap_or(Usd::ZERO),
+            Self::None | Self::Fixed(_) => Usd::ZERO,
         }
     }
 
@@ -151,5 +162,8 @@ mod tests {
         assert_eq!(said(json!("a lot")), None);
         assert_eq!(field.of_success(&json!({})), None);
         assert_eq!(Cost::Fixed(Usd::cents(2)).of_unknown(), Usd::cents(2));
+        assert_eq!(field.of_error(&json!({"usage": {"cost_usd": "0.01"}, "error": {}})), Usd::cents(1));
+        assert_eq!(field.of_error(&json!({"error": {}})), Usd::ZERO);
+        assert_eq!(Cost::Fixed(Usd::cents(2)).of_error(&json!({})), Usd::ZERO);
     }
 }

@@ -203,7 +203,9 @@ impl ServerHandler for Fixture {
         }
         let result = match &*request.name {
             "echo" => echo(&arguments),
-            "fail" => CallToolResult::structured_error(json!({"error": {"message": "no such\naccount"}})),
+            "fail" => CallToolResult::structured_error(
+                json!({"error": {"message": "no such\naccount"}, "cost_usd": arguments["cost_usd"]}),
+            ),
             "unsure" => CallToolResult::structured_error(json!({"error": {"message": "hm", "effect": "unknown"}})),
             "flaky" => self.flaky(&arguments),
             "slow" => self.slow(&context).await,

@@ -76,7 +76,7 @@ fn role(tool: &str, arguments: Value) -> (String, RoleConfig) {
 pub(crate) fn roles() -> BTreeMap<String, RoleConfig> {
     let mut roles: BTreeMap<String, RoleConfig> = [
         role("echo", json!({"text": "{{text}}", "visibility": "public", "tags": "{{tags?}}"})),
-        role("fail", json!({})),
+        role("fail", json!({"cost_usd": "{{cost_usd?}}"})),
         role("unsure", json!({})),
         role("flaky", json!({"failures": "{{failures}}"})),
         role("slow", json!({})),

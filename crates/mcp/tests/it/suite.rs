@@ -1,7 +1,7 @@
 //! What holds however the server is reached.
 
 use chimera_domain::{TaskId, ToolStatus, TraceId, Usd};
-use chimera_mcp::{CallClass, CallError, IDEMPOTENCY_META_KEY, arguments_hash};
+use chimera_mcp::{CallClass, CallError, Cost, IDEMPOTENCY_META_KEY, arguments_hash};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -110,6 +110,12 @@ async fn a_refusal_is_final(way: Way) {
     assert_eq!((outcome.calls[0].status, outcome.calls[0].attempts), (ToolStatus::Refused, 1));
     assert_eq!(outcome.calls[0].error.as_deref(), Some("fixture/fail refused: no such account"));
 
+    let priced = way.reach(false, |c| c.roles.get_mut("fail").unwrap().cost = Cost::Field("/cost_usd".into())).await;
+    for (given, recorded) in [(json!({"cost_usd": "0.02"}), Usd::cents(2)), (json!({}), Usd::ZERO)] {
+        let outcome = priced.call("fail", given).await;
+        assert_eq!((outcome.calls[0].status, outcome.calls[0].cost_usd), (ToolStatus::Refused, recorded));
+    }
+
     let missing = reach.call("missing", json!({})).await.result.unwrap_err();
     assert!(matches!(missing, CallError::Protocol { code: -32_602, .. }), "{missing:?}");
     assert_eq!(missing.class(), CallClass::Refused);
@@ -210,6 +216,15 @@ async fn resources_are_listed_and_read(way: Way) {
 
     let missing = reach.host.read_resource(&context(), "fixture", "notes://c").await.unwrap_err();
     assert_eq!(missing.class(), CallClass::Refused, "{missing:?}");
+    let (call, read) = reach.host.read_resource_recorded(&context(), "fixture", "notes://a").await;
+    assert_eq!((call.status, read.unwrap().call), (ToolStatus::Success, call));
+    for (server, attempts) in [("fixture", 1), ("fixtur", 0)] {
+        let (call, read) = reach.host.read_resource_recorded(&context(), server, "notes://c").await;
+        let error = read.unwrap_err();
+        assert_eq!((&*call.server, &*call.tool, call.status), (server, "resources/read", ToolStatus::Refused));
+        assert_eq!((call.attempts, call.error), (attempts, Some(chimera_domain::error_chain(&error))));
+        assert_eq!(call.arguments_hash, arguments_hash(&variables(json!({"uri": "notes://c"}))));
+    }
     let server = reach.host.read_resource(&context(), "fixtur", "notes://a").await.unwrap_err();
     assert_eq!(server.to_string(), "no MCP server \"fixtur\" is configured (did you mean \"fixture\"?)");
 }
