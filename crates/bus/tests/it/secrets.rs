@@ -1,6 +1,6 @@
 //! Passwords stay out of what people read, and wrong settings are named.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use chimera_bus::{DeliveryPolicy, RedisBus, RedisConfig, RedisLink, RedisLinkError, RedisSpend};
 use chimera_testkit::{SeededAmbient, TestRedis};
@@ -37,6 +37,16 @@ async fn a_password_is_never_shown() {
         assert!(error.to_string().contains("want redis://"), "{error}");
         assert!(!chain(&error).contains("hunter2"), "{}", chain(&error));
     }
+}
+
+#[tokio::test]
+async fn tls_to_a_server_without_it_is_an_error_and_no_panic() {
+    let server = TestRedis::shared();
+    let url = server.url().replace("redis://", "rediss://");
+    // Such a server waits for a line to end, and so for ever.
+    let config = RedisConfig { connect_timeout: Duration::from_millis(200), ..RedisConfig::new(url) };
+    let error = RedisLink::open(&config).await.unwrap().ping().await.unwrap_err();
+    assert!(matches!(error, RedisLinkError::Unreachable { .. }), "{}", chain(&error));
 }
 
 #[tokio::test]
