@@ -32,6 +32,9 @@ pub struct ToolCall {
     pub trace_id: TraceId,
     /// The task it was for, if any.
     pub task_id: Option<TaskId>,
+    /// Whose daily spend it counts to. Without one, that of its task's agent.
+    #[serde(default)]
+    pub agent_id: Option<AgentId>,
     /// The server, by its configured name.
     pub server: String,
     /// The tool's own name.

@@ -96,9 +96,9 @@ pub struct JudgeDecision {
 wire_enum! {
     /// How a ticket ended.
     pub enum Resolution ("resolution") {
-        /// Publish it.
+        /// Publish it. To [`Question::IsItOut`]: it is not out, publish it again.
         Approved = "APPROVED",
-        /// Don't.
+        /// Don't. To [`Question::IsItOut`]: it is not out, and shall not be.
         Rejected = "REJECTED",
         /// It is out already (an unknown outcome, looked up by a person).
         ConfirmedPublished = "CONFIRMED_PUBLISHED",

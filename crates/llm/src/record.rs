@@ -1,7 +1,7 @@
 //! What is written down about each question to a mind: the same record as for an MCP tool call, so that money and
 //! traces have one place.
 
-use chimera_domain::{Ambient, TaskId, ToolCall, ToolCallId, ToolStatus, TraceId, error_chain, sha256_hex};
+use chimera_domain::{AgentId, Ambient, TaskId, ToolCall, ToolCallId, ToolStatus, TraceId, error_chain, sha256_hex};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -21,6 +21,8 @@ pub struct Asked<'a> {
     pub trace_id: TraceId,
     /// The task it is for, if any.
     pub task_id: Option<TaskId>,
+    /// Whose daily spend the answer counts to, if anyone's.
+    pub agent_id: Option<AgentId>,
 }
 
 impl Asked<'_> {
@@ -44,6 +46,7 @@ impl Asked<'_> {
             id: ToolCallId::generate(ambient),
             trace_id: self.trace_id,
             task_id: self.task_id,
+            agent_id: self.agent_id,
             server: MIND_SERVER.to_owned(),
             tool: format!("{}/{}", self.mind.about().name, self.question),
             status,

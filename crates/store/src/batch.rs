@@ -114,11 +114,19 @@ pub(crate) fn per_row<E: EntityTrait>(
     column: E::Column,
     values: impl IntoIterator<Item = (Uuid, Value)>,
 ) -> (E::Column, Expr) {
-    let as_it_is = Expr::col((E::default(), column));
+    let values = values.into_iter().map(|(id, value)| (id, Expr::val(value)));
+    (column, by_id::<E>(values, Expr::col((E::default(), column))))
+}
+
+/// A value of its own for each row named by its id, and `otherwise` for all others.
+pub(crate) fn by_id<E: EntityTrait>(values: impl IntoIterator<Item = (Uuid, Expr)>, otherwise: Expr) -> Expr {
     let mut case: Option<CaseStatement> = None;
     for (id, value) in values {
         let condition = Expr::col((E::default(), "id")).eq(id);
-        case = Some(case.unwrap_or_default().case(condition, Expr::val(value)));
+        case = Some(case.unwrap_or_default().case(condition, value));
     }
-    (column, case.map_or_else(|| as_it_is.clone(), |case| case.finally(as_it_is.clone()).into()))
+    match case {
+        Some(case) => case.finally(otherwise).into(),
+        None => otherwise,
+    }
 }

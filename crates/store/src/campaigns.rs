@@ -1,59 +1,37 @@
 //! Campaigns.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select, sea_query::Expr};
 
 use chimera_domain::{Campaign, CampaignId, CampaignStatus, StateVersion};
 
 use crate::{
-    Entity as Kind, Result, Store, StoreError, batch,
+    Result, RowKind, Store, batch,
     codec::{Mapped, time},
     entity::campaigns::{Column, Entity, Model},
     versioned,
 };
-
-/// How often a save that met another one is tried in all.
-const SAVE_ATTEMPTS_MAX: u32 = 5;
 
 impl Store {
     /// Inserts the campaign, or brings the stored one of its slug up to date when it differs. The stored id, status
     /// and birth are kept: only [`Self::campaign_set_status`] pauses or resumes. Returns the row as it stands.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails, or others keep saving the same campaign.
+    /// [`crate::StoreError`] when the database fails, or others keep saving the same campaign.
     pub async fn campaign_save(&self, campaign: &Campaign) -> Result<Campaign> {
         let wanted = Entity::write(campaign, self.tenant)?;
-        let mut attempt = 1;
-        loop {
-            let Some(stored) = self.campaign_row(&wanted.slug).await? else {
-                // Whether this insert or another one made the row, the next reading finds it. If it never does, the
-                // id is taken by another slug, and the last insert says so.
-                let _turn = self.turn().await;
-                if attempt < SAVE_ATTEMPTS_MAX {
-                    batch::insert_new::<Entity>(&self.db, self.tenant, [campaign]).await?;
-                } else {
-                    batch::insert::<Entity>(&self.db, self.tenant, [campaign]).await?;
-                }
-                attempt += 1;
-                continue;
-            };
-            if is_same(&stored, &wanted) {
-                return Entity::read(stored);
-            }
+        let find = self.campaigns_of_slug(&wanted.slug);
+        versioned::save::<Entity>(self, RowKind::Campaign, campaign, find, |stored| {
             let seen = (stored.id, StateVersion::new(stored.state_version));
-            let set = changes(&wanted, campaign.updated_at);
-            let _turn = self.turn().await;
-            match versioned::update_one::<Entity>(&self.db, self.tenant, Kind::Campaign, seen, set).await {
-                Err(StoreError::Conflict { .. }) if attempt < SAVE_ATTEMPTS_MAX => attempt += 1,
-                done => return done.and_then(Entity::read),
-            }
-        }
+            if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(&wanted)) }
+        })
+        .await
     }
 
     /// Every campaign, by slug.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails.
+    /// [`crate::StoreError`] when the database fails.
     pub async fn campaigns(&self) -> Result<Vec<Campaign>> {
         let rows = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
@@ -66,7 +44,7 @@ impl Store {
     /// The campaigns that plan and publish, by slug.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails.
+    /// [`crate::StoreError`] when the database fails.
     pub async fn campaigns_active(&self) -> Result<Vec<Campaign>> {
         let rows = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
@@ -80,15 +58,15 @@ impl Store {
     /// The campaign of this slug, if there is one.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails.
+    /// [`crate::StoreError`] when the database fails.
     pub async fn campaign_by_slug(&self, slug: &str) -> Result<Option<Campaign>> {
-        self.campaign_row(slug).await?.map(Entity::read).transpose()
+        self.campaigns_of_slug(slug).one(&self.db).await?.map(Entity::read).transpose()
     }
 
     /// The campaign with this id, if there is one.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails.
+    /// [`crate::StoreError`] when the database fails.
     pub async fn campaign_by_id(&self, id: CampaignId) -> Result<Option<Campaign>> {
         let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?;
         rows.into_iter().next().map(Entity::read).transpose()
@@ -98,7 +76,7 @@ impl Store {
     /// a publish call that began before goes on, none begins after.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when it was changed since `version`, [`StoreError::NotFound`].
+    /// [`crate::StoreError::Conflict`] when it was changed since `version`, [`crate::StoreError::NotFound`].
     pub async fn campaign_set_status(
         &self,
         id: CampaignId,
@@ -109,12 +87,11 @@ impl Store {
         let set = vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))];
         let seen = (id.as_uuid(), version);
         let _turn = self.turn().await;
-        Entity::read(versioned::update_one::<Entity>(&self.db, self.tenant, Kind::Campaign, seen, set).await?)
+        Entity::read(versioned::update_one::<Entity>(&self.db, self.tenant, RowKind::Campaign, seen, set).await?)
     }
 
-    async fn campaign_row(&self, slug: &str) -> Result<Option<Model>> {
-        let select = Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Slug.eq(slug));
-        Ok(select.one(&self.db).await?)
+    fn campaigns_of_slug(&self, slug: &str) -> Select<Entity> {
+        Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Slug.eq(slug))
     }
 }
 
@@ -128,7 +105,7 @@ fn is_same(stored: &Model, wanted: &Model) -> bool {
         && stored.video_seconds == wanted.video_seconds
 }
 
-fn changes(wanted: &Model, now: DateTime<Utc>) -> Vec<(Column, Expr)> {
+fn changes(wanted: &Model) -> Vec<(Column, Expr)> {
     vec![
         (Column::Goal, Expr::val(wanted.goal.clone())),
         (Column::Agents, Expr::val(wanted.agents.clone())),
@@ -137,6 +114,6 @@ fn changes(wanted: &Model, now: DateTime<Utc>) -> Vec<(Column, Expr)> {
         (Column::RelevanceThreshold, Expr::val(wanted.relevance_threshold)),
         (Column::PostBudgetMicros, Expr::val(wanted.post_budget_micros)),
         (Column::VideoSeconds, Expr::val(wanted.video_seconds)),
-        (Column::UpdatedAt, Expr::val(time(now))),
+        (Column::UpdatedAt, Expr::val(wanted.updated_at)),
     ]
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use chimera_domain::{Score, TenantId, TraceId, UnknownName};
 
-use crate::{BadValue, Entity, Result, StoreError};
+use crate::{BadValue, Result, RowKind, StoreError};
 
 /// A table whose rows are a domain entity.
 pub(crate) trait Mapped: EntityTrait
@@ -30,7 +30,7 @@ where
 /// Reads columns of one row; names the row in errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
-    pub(crate) entity: Entity,
+    pub(crate) entity: RowKind,
     pub(crate) id: Uuid,
 }
 
@@ -63,13 +63,13 @@ impl Reader {
 /// Writes columns of one row; checks that it belongs to this store's tenant.
 #[derive(Clone, Copy)]
 pub(crate) struct Writer {
-    entity: Entity,
+    entity: RowKind,
     id: Uuid,
 }
 
 impl Writer {
     /// A writer for a row of `found`, which must be the store's own tenant.
-    pub(crate) fn new(entity: Entity, id: Uuid, expected: TenantId, found: TenantId) -> Result<Self> {
+    pub(crate) fn new(entity: RowKind, id: Uuid, expected: TenantId, found: TenantId) -> Result<Self> {
         if expected == found {
             Ok(Self { entity, id })
         } else {
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_row_of_another_tenant_is_refused() {
         let other = TenantId::from_uuid(Uuid::from_u128(5));
-        let refused = Writer::new(Entity::Agent, Uuid::nil(), TenantId::DEFAULT, other).err().unwrap();
+        let refused = Writer::new(RowKind::Agent, Uuid::nil(), TenantId::DEFAULT, other).err().unwrap();
         assert!(matches!(refused, StoreError::ForeignTenant { found, .. } if found == other));
     }
 

@@ -16,7 +16,7 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A kind of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Entity {
+pub enum RowKind {
     /// `agents`.
     Agent,
     /// `campaigns`.
@@ -41,7 +41,7 @@ pub enum Entity {
     Alert,
 }
 
-impl fmt::Display for Entity {
+impl fmt::Display for RowKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Agent => "agent",
@@ -89,7 +89,7 @@ pub enum StoreError {
     #[error("{entity} {id} was changed by someone else (expected {expected}, found {found}): read it again")]
     Conflict {
         /// The kind of row.
-        entity: Entity,
+        entity: RowKind,
         /// The row.
         id: Uuid,
         /// The version that the caller had read.
@@ -101,7 +101,7 @@ pub enum StoreError {
     #[error("there is no {entity} {id}")]
     NotFound {
         /// The kind of row.
-        entity: Entity,
+        entity: RowKind,
         /// The row.
         id: Uuid,
     },
@@ -109,7 +109,7 @@ pub enum StoreError {
     #[error("{entity} {id} belongs to tenant {found}, but this store serves tenant {expected}")]
     ForeignTenant {
         /// The kind of row.
-        entity: Entity,
+        entity: RowKind,
         /// The row.
         id: Uuid,
         /// The tenant of this store.
@@ -154,7 +154,7 @@ pub enum StoreError {
     #[error("{entity} {id} can't be read: its {column} is damaged; restore it from a backup")]
     Corrupt {
         /// The kind of row.
-        entity: Entity,
+        entity: RowKind,
         /// The row.
         id: Uuid,
         /// The column.

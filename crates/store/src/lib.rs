@@ -36,7 +36,7 @@ mod types;
 mod versioned;
 
 pub use blobs::{BlobError, Blobs};
-pub use error::{BadValue, Entity, PlanError, Result, StoreError, TicketError};
+pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
 pub use store::{Backend, Store, StoreConfig};
 pub use types::{
     Decided, KnownSignals, MigrationState, Plan, PostRow, PublishCase, PublishOutcome, Release, Released,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Duration, NaiveTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ const SPENDING: [TaskState; 3] = [TaskState::Pending, TaskState::Ready, TaskStat
 
 impl Store {
     /// What each agent has used. Planned in the last hour: its PLANNED signals read in the sixty minutes before `now`.
-    /// Spent today: what was spent on its tasks since midnight UTC, and the whole caps of its tasks that are PENDING,
+    /// Spent today: what its tool calls and its tasks' cost since midnight UTC, with or without a task, and the whole caps of its tasks that are PENDING,
     /// READY or EXECUTING (a task that has spent part of its cap is counted with both, the cautious reading).
     ///
     /// # Errors
@@ -101,26 +101,28 @@ async fn planned_since(
     Ok(select.into_tuple().all(db).await?)
 }
 
-/// By agent: tool calls for its tasks, what its artifacts cost beyond those, and what its tasks may yet spend.
+/// By agent: its tool calls and those for its tasks, what its artifacts cost beyond those, and what its tasks may yet spend.
 async fn spent_since(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     agents: &[Uuid],
     since: DateTime<Utc>,
 ) -> Result<Vec<(Uuid, i64)>> {
-    let agent = (tasks::Entity, tasks::Column::AgentId);
+    // A call names its agent, or its task does.
+    let named = Expr::col((tool_calls::Entity, tool_calls::Column::AgentId));
+    let agent = Func::coalesce([named, Expr::col((tasks::Entity, tasks::Column::AgentId))]);
     let called = Query::select()
-        .column(agent)
+        .expr(agent.clone())
         .expr_as(dialect::sum(Expr::col((tool_calls::Entity, tool_calls::Column::CostMicros))), "micros")
         .from(tool_calls::Entity)
-        .inner_join(
+        .left_join(
             tasks::Entity,
             Expr::col((tasks::Entity, tasks::Column::Id)).equals((tool_calls::Entity, tool_calls::Column::TaskId)),
         )
         .and_where(batch::of_tenant::<tool_calls::Entity>(tenant))
-        .and_where(Expr::col(agent).is_in(agents.iter().copied()))
+        .and_where(Expr::expr(agent.clone()).is_in(agents.iter().copied()))
         .and_where(Expr::col((tool_calls::Entity, tool_calls::Column::CalledAt)).gte(since))
-        .group_by_col(agent)
+        .add_group_by([agent.into()])
         .take();
     let beyond = Query::select()
         .column(artifacts::Column::AgentId)

@@ -10,7 +10,7 @@ use chimera_domain::{
 };
 
 use crate::{
-    Entity as Kind, Plan, PlanError, Result, Store, StoreError,
+    Plan, PlanError, Result, RowKind, Store, StoreError,
     alerts::raise,
     batch,
     codec::{Mapped, text},
@@ -43,7 +43,7 @@ impl Store {
         if inserted < plan.signals.len() {
             return Ok(None);
         }
-        let inserted = tasks::graph::insert(&*tx, self.tenant, &plan.tasks).await?;
+        let inserted = tasks::graph::insert(&*tx, self.tenant, &plan.tasks.iter().collect::<Vec<_>>()).await?;
         raise(&*tx, self.tenant, &plan.alerts).await?;
         tx.commit().await?;
         Ok(Some(inserted.ready))
@@ -58,7 +58,7 @@ impl Store {
             .lock(LockType::Share)
             .one(db)
             .await?
-            .ok_or(StoreError::NotFound { entity: Kind::Campaign, id: id.as_uuid() })?;
+            .ok_or(StoreError::NotFound { entity: RowKind::Campaign, id: id.as_uuid() })?;
         let campaign = campaigns::Entity::read(row)?;
         if campaign.status == CampaignStatus::Active && campaign.state_version == plan.campaign_version {
             return Ok(());
@@ -99,7 +99,7 @@ impl Store {
             let agent_id = signal.agent_id;
             let governor = governors
                 .get_mut(&agent_id)
-                .ok_or(StoreError::NotFound { entity: Kind::Agent, id: agent_id.as_uuid() })?;
+                .ok_or(StoreError::NotFound { entity: RowKind::Agent, id: agent_id.as_uuid() })?;
             let verdict = governor.admit(costs.get(&signal.id).copied().unwrap_or_default());
             if verdict != GovernorVerdict::Allowed {
                 return Err(PlanError::OverCap { agent_id, reason_code: verdict.reason_code() });

@@ -10,7 +10,7 @@ use sea_orm::{
 use chimera_domain::{CampaignId, SignalOutcome, TrendSignal};
 
 use crate::{
-    Entity as Kind, KnownSignals, ResourceCursor, Result, SignalFilter, Store, batch,
+    KnownSignals, ResourceCursor, Result, RowKind, SignalFilter, Store, batch,
     codec::{Mapped, Reader},
     dialect::BINDS_MAX,
     entity::{cursors, signals},
@@ -132,7 +132,7 @@ impl Store {
         if let Some(campaign) = campaign_id {
             select = select.filter(C::CampaignId.eq(campaign.as_uuid()));
         }
-        let reader = Reader { entity: Kind::Signal, id: self.tenant.as_uuid() };
+        let reader = Reader { entity: RowKind::Signal, id: self.tenant.as_uuid() };
         let counts: Vec<(String, i64)> = select.into_tuple().all(&self.db).await?;
         counts.into_iter().map(|(name, n)| Ok((reader.name("outcome", &name)?, n.unsigned_abs()))).collect()
     }

@@ -9,7 +9,7 @@ use sea_orm::{
 use chimera_domain::{HitlTicket, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId};
 
 use crate::{
-    Decided, Entity as Kind, Result, Store, StoreError, TicketAnswer, TicketError, batch,
+    Decided, Result, RowKind, Store, StoreError, TicketAnswer, TicketError, batch,
     codec::{Mapped, text, text_opt, time},
     entity::{
         decisions, publications,
@@ -86,7 +86,7 @@ impl Store {
         let tasks = moves::lock(&*tx, self.tenant, [task_id]).await?;
         let ticket = self.ticket_row(&*tx, answer.ticket_id, Some(LockType::NoKeyUpdate)).await?;
         let (seen, found) = fits(&ticket, answer)?;
-        let task = tasks.get(&task_id).ok_or(StoreError::NotFound { entity: Kind::Task, id: task_id })?;
+        let task = tasks.get(&task_id).ok_or(StoreError::NotFound { entity: RowKind::Task, id: task_id })?;
         if task.hitl_ticket_id != Some(ticket.id) || answer.decision.task_id != TaskId::from_uuid(task_id) {
             return Err(TicketError::TaskMoved { id: answer.ticket_id, state: task.standing()? });
         }
@@ -99,13 +99,13 @@ impl Store {
             (Column::ResolutionNote, Expr::val(text_opt(answer.note.as_ref()))),
             (Column::ResolvedAt, Expr::val(time(now))),
         ];
-        versioned::update_one::<Entity>(&*tx, self.tenant, Kind::Ticket, seen, set).await?;
+        versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Ticket, seen, set).await?;
         batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
         if let Some(found) = found {
             self.write_found(&*tx, task_id, found, now).await?;
         }
         let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
-        aftermath(&*tx, self.tenant, &[step], &[], now, &mut decided).await?;
+        aftermath(&*tx, self.tenant, &[&step], &[], now, &mut decided).await?;
         tx.commit().await?;
         Ok(decided)
     }

@@ -1,17 +1,25 @@
 //! The one way in which a mutable row is written: by naming the version that was read.
 
 use sea_orm::{
-    ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    Select,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use chimera_domain::{StateVersion, TenantId};
 
-use crate::{Entity, Result, StoreError, batch::of_tenant};
+use crate::{
+    Result, RowKind, Store, StoreError,
+    batch::{self, of_tenant},
+    codec::Mapped,
+};
 
 /// Rows written by one statement; bounds its size and the work of its CASE expressions, which is quadratic.
 const ROWS_PER_STATEMENT: usize = 200;
+
+/// How often a save that met another one is tried in all.
+const SAVE_ATTEMPTS_MAX: u32 = 5;
 
 /// A row as the caller read it.
 pub(crate) type Seen = (Uuid, StateVersion);
@@ -47,7 +55,7 @@ pub(crate) async fn update<E: EntityTrait>(
 pub(crate) async fn update_one<E: EntityTrait>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    entity: Entity,
+    entity: RowKind,
     (id, expected): Seen,
     set: Vec<(E::Column, Expr)>,
 ) -> Result<E::Model> {
@@ -69,6 +77,49 @@ pub(crate) async fn update_one<E: EntityTrait>(
         expected,
         found: StateVersion::new(found),
     }))
+}
+
+/// Inserts `entity`, or brings the stored row that `find` finds up to date: `differences` names what is to be written,
+/// if anything is. Returns the entity as it stands.
+///
+/// # Errors
+/// [`StoreError`] when the database fails, or others keep saving the same entity.
+pub(crate) async fn save<E>(
+    store: &Store,
+    kind: RowKind,
+    entity: &E::Domain,
+    find: Select<E>,
+    differences: impl Fn(&E::Model) -> (Seen, Vec<(E::Column, Expr)>),
+) -> Result<E::Domain>
+where
+    E: Mapped,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    let mut attempt = 1;
+    loop {
+        let Some(stored) = find.clone().one(&store.db).await? else {
+            // Whether this insert or another one made the row, the next reading finds it. If it never does, the id is
+            // taken by another row, and the last insert says so.
+            let _turn = store.turn().await;
+            if attempt < SAVE_ATTEMPTS_MAX {
+                batch::insert_new::<E>(&store.db, store.tenant, [entity]).await?;
+            } else {
+                batch::insert::<E>(&store.db, store.tenant, [entity]).await?;
+            }
+            attempt += 1;
+            continue;
+        };
+        let (seen, set) = differences(&stored);
+        if set.is_empty() {
+            return E::read(stored);
+        }
+        let _turn = store.turn().await;
+        match update_one::<E>(&store.db, store.tenant, kind, seen, set).await {
+            Err(StoreError::Conflict { .. }) if attempt < SAVE_ATTEMPTS_MAX => attempt += 1,
+            done => return done.and_then(E::read),
+        }
+    }
 }
 
 /// Whether a row still has the version that was read. A list of row values: SQLite takes one from a subquery only.

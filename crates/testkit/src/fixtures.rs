@@ -172,6 +172,7 @@ pub fn tool_call(ambient: &dyn Ambient, task: &AgentTask) -> ToolCall {
         id: ToolCallId::generate(ambient),
         trace_id: task.trace_id,
         task_id: Some(task.id),
+        agent_id: Some(task.agent_id),
         server: "studio".to_owned(),
         tool: "render_picture".to_owned(),
         status: ToolStatus::Failed,

@@ -43,6 +43,12 @@ impl TaskState {
         matches!(self, Self::Published | Self::Done | Self::Rejected | Self::Failed | Self::Cancelled)
     }
 
+    /// Ends after which a dependent may start.
+    #[must_use]
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Published | Self::Done)
+    }
+
     /// Ends from which a dependent can never start.
     #[must_use]
     pub const fn is_dead_end(self) -> bool {
@@ -112,7 +118,8 @@ impl TaskState {
             (S::Ready, E::Claim) => S::Executing,
             (S::Executing, E::Submit) => S::JudgeReview,
             (S::Executing, E::Release) => S::Ready,
-            (S::Executing, E::Exhaust) => S::Failed,
+            // A result that can't be read is a dead letter too: made again, it may be readable.
+            (S::Executing | S::JudgeReview, E::Exhaust) => S::Failed,
             (S::JudgeReview, E::Approve) if !publishable => S::Done,
             (S::JudgeReview | S::HitlQueue, E::Approve) if publishable => S::Approved,
             (S::JudgeReview, E::AskHuman) if publishable => S::HitlQueue,

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{Agent, AgentId, GovernorLimits, StateVersion, TenantId, Usd};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, time},
 };
 
@@ -40,7 +40,7 @@ impl Mapped for Entity {
     type Domain = Agent;
 
     fn write(agent: &Agent, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Agent, agent.id.as_uuid(), tenant, agent.tenant_id)?;
+        let writer = Writer::new(RowKind::Agent, agent.id.as_uuid(), tenant, agent.tenant_id)?;
         Ok(Model {
             id: agent.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -59,7 +59,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Agent> {
-        let reader = Reader { entity: Kind::Agent, id: row.id };
+        let reader = Reader { entity: RowKind::Agent, id: row.id };
         Ok(Agent {
             id: AgentId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

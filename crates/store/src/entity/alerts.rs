@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{Alert, AlertId, TenantId};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, text_opt, time},
 };
 
@@ -37,7 +37,7 @@ impl Mapped for Entity {
     type Domain = Alert;
 
     fn write(alert: &Alert, tenant: TenantId) -> Result<Model> {
-        Writer::new(Kind::Alert, alert.id.as_uuid(), tenant, alert.tenant_id)?;
+        Writer::new(RowKind::Alert, alert.id.as_uuid(), tenant, alert.tenant_id)?;
         Ok(Model {
             id: alert.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -54,7 +54,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Alert> {
-        let reader = Reader { entity: Kind::Alert, id: row.id };
+        let reader = Reader { entity: RowKind::Alert, id: row.id };
         Ok(Alert {
             id: AlertId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{AgentId, Artifact, ArtifactId, CampaignId, Costs, Score, TaskId, TenantId, Usd};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, time},
 };
 
@@ -56,7 +56,7 @@ impl Mapped for Entity {
     type Domain = Artifact;
 
     fn write(artifact: &Artifact, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Artifact, artifact.id.as_uuid(), tenant, artifact.tenant_id)?;
+        let writer = Writer::new(RowKind::Artifact, artifact.id.as_uuid(), tenant, artifact.tenant_id)?;
         Ok(Model {
             id: artifact.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -82,7 +82,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Artifact> {
-        let reader = Reader { entity: Kind::Artifact, id: row.id };
+        let reader = Reader { entity: RowKind::Artifact, id: row.id };
         Ok(Artifact {
             id: ArtifactId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

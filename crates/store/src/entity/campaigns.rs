@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{Campaign, CampaignId, StateVersion, TenantId, Usd};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, time},
 };
 
@@ -43,7 +43,7 @@ impl Mapped for Entity {
     type Domain = Campaign;
 
     fn write(campaign: &Campaign, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Campaign, campaign.id.as_uuid(), tenant, campaign.tenant_id)?;
+        let writer = Writer::new(RowKind::Campaign, campaign.id.as_uuid(), tenant, campaign.tenant_id)?;
         Ok(Model {
             id: campaign.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -63,7 +63,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Campaign> {
-        let reader = Reader { entity: Kind::Campaign, id: row.id };
+        let reader = Reader { entity: RowKind::Campaign, id: row.id };
         Ok(Campaign {
             id: CampaignId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

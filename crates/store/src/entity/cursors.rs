@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::TenantId;
 
 use crate::{
-    Entity as Kind, ResourceCursor, Result,
+    ResourceCursor, Result, RowKind,
     codec::{Mapped, Reader, text, text_opt, time},
 };
 
@@ -46,7 +46,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<ResourceCursor> {
-        let reader = Reader { entity: Kind::Cursor, id: row.tenant_id };
+        let reader = Reader { entity: RowKind::Cursor, id: row.tenant_id };
         Ok(ResourceCursor {
             resource_uri: row.resource_uri,
             content_hash: row.content_hash,

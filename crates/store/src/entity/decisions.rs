@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{ArtifactId, DecisionId, JudgeDecision, StateVersion, TaskId, TenantId};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, time},
 };
 
@@ -45,7 +45,7 @@ impl Mapped for Entity {
     type Domain = JudgeDecision;
 
     fn write(decision: &JudgeDecision, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Decision, decision.id.as_uuid(), tenant, decision.tenant_id)?;
+        let writer = Writer::new(RowKind::Decision, decision.id.as_uuid(), tenant, decision.tenant_id)?;
         Ok(Model {
             id: decision.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -67,7 +67,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<JudgeDecision> {
-        let reader = Reader { entity: Kind::Decision, id: row.id };
+        let reader = Reader { entity: RowKind::Decision, id: row.id };
         Ok(JudgeDecision {
             id: DecisionId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{ArtifactId, Publication, PublicationId, StateVersion, TaskId, TenantId};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, text_opt, time},
 };
 
@@ -41,7 +41,7 @@ impl Mapped for Entity {
     type Domain = Publication;
 
     fn write(publication: &Publication, tenant: TenantId) -> Result<Model> {
-        Writer::new(Kind::Publication, publication.id.as_uuid(), tenant, publication.tenant_id)?;
+        Writer::new(RowKind::Publication, publication.id.as_uuid(), tenant, publication.tenant_id)?;
         Ok(Model {
             id: publication.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -62,7 +62,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Publication> {
-        let reader = Reader { entity: Kind::Publication, id: row.id };
+        let reader = Reader { entity: RowKind::Publication, id: row.id };
         Ok(Publication {
             id: PublicationId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

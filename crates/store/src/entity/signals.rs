@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{AgentId, CampaignId, SignalId, TenantId, TrendSignal};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, time},
 };
 
@@ -42,7 +42,7 @@ impl Mapped for Entity {
     type Domain = TrendSignal;
 
     fn write(signal: &TrendSignal, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Signal, signal.id.as_uuid(), tenant, signal.tenant_id)?;
+        let writer = Writer::new(RowKind::Signal, signal.id.as_uuid(), tenant, signal.tenant_id)?;
         Ok(Model {
             id: signal.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -62,7 +62,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<TrendSignal> {
-        let reader = Reader { entity: Kind::Signal, id: row.id };
+        let reader = Reader { entity: RowKind::Signal, id: row.id };
         Ok(TrendSignal {
             id: SignalId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

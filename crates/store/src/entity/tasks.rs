@@ -8,7 +8,7 @@ use chimera_domain::{
 };
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, text_opt, time},
 };
 
@@ -53,12 +53,12 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Model {
     /// What the task does.
     pub(crate) fn kind(&self) -> Result<TaskType> {
-        Reader { entity: Kind::Task, id: self.id }.name("task_type", &self.task_type)
+        Reader { entity: RowKind::Task, id: self.id }.name("task_type", &self.task_type)
     }
 
     /// Where the task stands.
     pub(crate) fn standing(&self) -> Result<TaskState> {
-        Reader { entity: Kind::Task, id: self.id }.name("state", &self.state)
+        Reader { entity: RowKind::Task, id: self.id }.name("state", &self.state)
     }
 
     /// The version of the row.
@@ -71,7 +71,7 @@ impl Mapped for Entity {
     type Domain = AgentTask;
 
     fn write(task: &AgentTask, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Task, task.id.as_uuid(), tenant, task.tenant_id)?;
+        let writer = Writer::new(RowKind::Task, task.id.as_uuid(), tenant, task.tenant_id)?;
         Ok(Model {
             id: task.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -102,7 +102,7 @@ impl Mapped for Entity {
 
     /// The task without its dependencies, which the caller adds.
     fn read(row: Model) -> Result<AgentTask> {
-        let reader = Reader { entity: Kind::Task, id: row.id };
+        let reader = Reader { entity: RowKind::Task, id: row.id };
         Ok(AgentTask {
             id: TaskId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use chimera_domain::{ArtifactId, HitlTicket, StateVersion, TaskId, TenantId, TicketId};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, Writer, text, text_opt, time},
 };
 
@@ -45,7 +45,7 @@ impl Mapped for Entity {
     type Domain = HitlTicket;
 
     fn write(ticket: &HitlTicket, tenant: TenantId) -> Result<Model> {
-        let writer = Writer::new(Kind::Ticket, ticket.id.as_uuid(), tenant, ticket.tenant_id)?;
+        let writer = Writer::new(RowKind::Ticket, ticket.id.as_uuid(), tenant, ticket.tenant_id)?;
         Ok(Model {
             id: ticket.id.as_uuid(),
             tenant_id: tenant.as_uuid(),
@@ -69,7 +69,7 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<HitlTicket> {
-        let reader = Reader { entity: Kind::Ticket, id: row.id };
+        let reader = Reader { entity: RowKind::Ticket, id: row.id };
         Ok(HitlTicket {
             id: TicketId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),

@@ -2,10 +2,10 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::{TaskId, TenantId, ToolCall, ToolCallId, Usd};
+use chimera_domain::{AgentId, TaskId, TenantId, ToolCall, ToolCallId, Usd};
 
 use crate::{
-    Entity as Kind, Result,
+    Result, RowKind,
     codec::{Mapped, Reader, text, text_opt, time, wide},
 };
 
@@ -18,6 +18,7 @@ pub(crate) struct Model {
     pub(crate) tenant_id: Uuid,
     pub(crate) trace_id: String,
     pub(crate) task_id: Option<Uuid>,
+    pub(crate) agent_id: Option<Uuid>,
     pub(crate) server: String,
     pub(crate) tool: String,
     pub(crate) status: String,
@@ -44,6 +45,7 @@ impl Mapped for Entity {
             tenant_id: tenant.as_uuid(),
             trace_id: call.trace_id.to_string(),
             task_id: call.task_id.map(TaskId::as_uuid),
+            agent_id: call.agent_id.map(AgentId::as_uuid),
             server: text(&call.server),
             tool: text(&call.tool),
             status: call.status.to_string(),
@@ -57,11 +59,12 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<ToolCall> {
-        let reader = Reader { entity: Kind::ToolCall, id: row.id };
+        let reader = Reader { entity: RowKind::ToolCall, id: row.id };
         Ok(ToolCall {
             id: ToolCallId::from_uuid(row.id),
             trace_id: reader.trace(&row.trace_id)?,
             task_id: row.task_id.map(TaskId::from_uuid),
+            agent_id: row.agent_id.map(AgentId::from_uuid),
             server: row.server,
             tool: row.tool,
             status: reader.name("status", &row.status)?,

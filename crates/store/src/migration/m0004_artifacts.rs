@@ -53,6 +53,8 @@ impl MigrationTrait for Migration {
             [
                 trace(),
                 uuid_null("task_id"),
+                // Whom a call without a task counts to, such as scoring what no task came of.
+                uuid_null("agent_id"),
                 text("server"),
                 text("tool"),
                 text("status"),

@@ -18,12 +18,12 @@ use chimera_domain::{
 };
 
 use crate::{
-    BadValue, Entity as Kind, PublishCase, Result, Store, StoreError, batch,
+    BadValue, PublishCase, Result, RowKind, Store, StoreError, batch,
     codec::{Reader, text, time},
     entity::{campaigns, publications, tasks},
     tasks::{
         Surroundings, artifacts_by_id,
-        moves::{self, Move},
+        moves::{self, Lease, Move},
         with_dependencies,
     },
     versioned::{self, Seen},
@@ -59,16 +59,14 @@ impl Store {
         now: DateTime<Utc>,
         new_ids: &[PublicationId],
     ) -> Result<Vec<PublishCase>> {
+        let lease = Lease { owner: publisher.to_owned(), end: self.lease_end(lease) };
         let tx = self.begin().await?;
         let rows = self.publishable(&*tx, ids).await?;
         let mut steps = Vec::with_capacity(rows.len());
         for row in &rows {
-            steps.push(Move::of(row, TaskEvent::StartPublish)?);
+            steps.push(Move::of(row, TaskEvent::StartPublish)?.leased(&lease));
         }
-        moves::apply(&*tx, self.tenant, &steps, now).await?;
-        // The move counted each row once already; the lease is written at the new version, which it keeps.
-        let moved: Vec<Seen> = steps.iter().map(|s| (s.seen().0, s.seen().1.next())).collect();
-        let rows = self.lease_out(&*tx, &moved, publisher, lease).await?;
+        let rows = moves::apply(&*tx, self.tenant, &steps, now).await?;
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
         let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
         let known = self.ledger(&*tx, &tasks, &artifacts).await?;
@@ -137,27 +135,6 @@ impl Store {
         let candidates = rows.iter().filter(|row| active.contains(&row.campaign_id)).map(|row| row.id);
         let locked = moves::lock(db, self.tenant, candidates).await?;
         Ok(locked.into_values().filter(|row| row.state == TaskState::Approved.as_str()).collect())
-    }
-
-    /// Writes the lease of rows at these versions, which stay.
-    async fn lease_out(
-        &self,
-        db: &impl ConnectionTrait,
-        seen: &[Seen],
-        publisher: &str,
-        lease: Duration,
-    ) -> Result<Vec<tasks::Model>> {
-        let mut rows = Vec::with_capacity(seen.len());
-        for chunk in seen.chunks(crate::dialect::BINDS_MAX / 4) {
-            let update = tasks::Entity::update_many()
-                .col_expr(tasks::Column::LeaseOwner, Expr::val(text(publisher)))
-                .col_expr(tasks::Column::LeaseExpiresMs, self.lease_end(lease))
-                .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
-                .filter(tasks::Column::Id.is_in(chunk.iter().map(|(id, _)| *id)))
-                .filter(versioned::is_still::<tasks::Entity>(chunk));
-            rows.extend(update.exec_with_returning(db).await?);
-        }
-        Ok(rows)
     }
 
     /// Ledger entries for what these tasks made, by idempotency key.
@@ -276,5 +253,5 @@ fn result_of<'a>(task: &AgentTask, artifacts: &'a HashMap<ArtifactId, Artifact>)
 }
 
 fn dangling(task: &AgentTask) -> StoreError {
-    Reader { entity: Kind::Task, id: task.id.as_uuid() }.corrupt("result_artifact", BadValue::Dangling)
+    Reader { entity: RowKind::Task, id: task.id.as_uuid() }.corrupt("result_artifact", BadValue::Dangling)
 }

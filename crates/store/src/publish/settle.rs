@@ -56,8 +56,7 @@ impl Store {
                 None => settled.fenced.push(settlement.task_id),
             }
         }
-        let steps: Vec<Move> = moved.iter().map(|(step, _)| step.clone()).collect();
-        for step in &steps {
+        for (step, _) in &moved {
             match step.to {
                 TaskState::Published => settled.published.push(step.id()),
                 TaskState::Approved => settled.approved_again.push(step.id()),
@@ -67,8 +66,8 @@ impl Store {
         }
         let asked = moved.iter().filter_map(|(step, s)| s.ticket.as_ref().filter(|_| step.to == TaskState::HitlQueue));
         batch::insert::<tickets::Entity>(&*tx, self.tenant, asked).await?;
-        moves::apply(&*tx, self.tenant, &steps, now).await?;
-        self.write_outcomes(&*tx, moved.iter().map(|(_, s)| *s).collect(), now).await?;
+        moves::apply(&*tx, self.tenant, moved.iter().map(|(step, _)| step), now).await?;
+        self.write_outcomes(&*tx, &moved, now).await?;
         graph::cancel_dependents(&*tx, self.tenant, &settled.failed, now).await?;
         graph::unlock(&*tx, self.tenant, &settled.published, now).await?;
         record_calls(&*tx, self.tenant, settlements.iter().flat_map(|s| &s.tool_calls)).await?;
@@ -100,13 +99,14 @@ impl Store {
     async fn write_outcomes(
         &self,
         db: &impl ConnectionTrait,
-        settled: Vec<&Settlement>,
+        settled: &[(Move, &Settlement)],
         now: DateTime<Utc>,
     ) -> Result<()> {
         use publications::{Column as C, Entity as E};
-        let seen: Vec<Seen> = settled.iter().map(|s| (s.publication_id.as_uuid(), s.publication_version)).collect();
+        let seen: Vec<Seen> =
+            settled.iter().map(|(_, s)| (s.publication_id.as_uuid(), s.publication_version)).collect();
         let by_id: HashMap<Uuid, Outcome> =
-            settled.iter().map(|s| (s.publication_id.as_uuid(), Outcome::of(&s.outcome))).collect();
+            settled.iter().map(|(_, s)| (s.publication_id.as_uuid(), Outcome::of(&s.outcome))).collect();
         versioned::update::<E>(db, self.tenant, &seen, |chunk| {
             let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
                 let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));

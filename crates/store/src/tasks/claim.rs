@@ -7,9 +7,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
 
-use chimera_domain::{AgentTask, CampaignStatus, StateVersion, TaskId, TaskState};
+use chimera_domain::{AgentTask, CampaignStatus, StateVersion, TaskId, TaskState, error_chain};
 
-use super::with_dependencies;
+use super::each_with_dependencies;
 use crate::{
     Result, Store, batch,
     codec::{text, wide},
@@ -29,7 +29,8 @@ const CLAIMED_TO: TaskState = TaskState::Executing;
 impl Store {
     /// Takes those of these tasks that are READY and whose campaign is ACTIVE, for `worker`, until `lease` has passed on
     /// the database's clock. Each is given to one claimer only; its version is the fencing token. Highest priority first,
-    /// then oldest.
+    /// then oldest. One that can't be read is logged and left out: its lease lapses, and in the end its attempts are used
+    /// up.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
@@ -47,7 +48,13 @@ impl Store {
                 .filter(Column::Id.in_subquery(self.claimable(chunk)));
             rows.extend(claim.exec_with_returning(&self.db).await?);
         }
-        let mut claimed = with_dependencies(&self.db, self.tenant, rows).await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for task in each_with_dependencies(&self.db, self.tenant, rows).await? {
+            match task {
+                Ok(task) => claimed.push(task),
+                Err(error) => tracing::error!(error = %error_chain(&error), "a claimed task can't be read"),
+            }
+        }
         claimed.sort_by_key(|task| task.priority);
         Ok(claimed)
     }

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, IllegalTransition, JudgeDecision, Resolution, TaskEvent, TaskId, TaskState, TenantId, Verdict,
+    AgentTask, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent, TaskId, TaskState, TenantId,
+    Verdict,
 };
 
 use super::{graph, moves};
@@ -20,6 +21,7 @@ use crate::{
     entity::{decisions, publications, tasks::Model, tickets},
     publish,
     tasks::moves::Move,
+    versioned::{self, Seen},
 };
 
 impl Store {
@@ -69,8 +71,8 @@ impl Store {
         batch::insert::<tickets::Entity>(&*tx, self.tenant, applied().filter_map(|r| r.ticket.as_ref())).await?;
         let withdrawn = applied().filter(|r| r.event == TaskEvent::Cancel).map(|r| &r.decision);
         withdraw(&*tx, self.tenant, withdrawn, now).await?;
-        let steps: Vec<Move> = moved.iter().map(|(step, _)| step.clone()).collect();
-        let replan: Vec<AgentTask> = applied().flat_map(|r| r.replan.iter().cloned()).collect();
+        let steps: Vec<&Move> = moved.iter().map(|(step, _)| step).collect();
+        let replan: Vec<&AgentTask> = applied().flat_map(|r| &r.replan).collect();
         aftermath(&*tx, self.tenant, &steps, &replan, now, &mut decided).await?;
         tx.commit().await?;
         Ok(decided)
@@ -112,22 +114,21 @@ fn ruled(row: &Model, event: TaskEvent, perhaps_out: &HashSet<Uuid>) -> Result<M
 pub(crate) async fn aftermath(
     tx: &impl ConnectionTrait,
     tenant: TenantId,
-    steps: &[Move],
-    replan: &[AgentTask],
+    steps: &[&Move],
+    replan: &[&AgentTask],
     now: DateTime<Utc>,
     decided: &mut Decided,
 ) -> Result<()> {
-    moves::apply(tx, tenant, steps, now).await?;
+    moves::apply(tx, tenant, steps.iter().copied(), now).await?;
     let gone_to = |wanted: fn(TaskState) -> bool| -> Vec<TaskId> {
-        steps.iter().filter(|step| wanted(step.to)).map(Move::id).collect()
+        steps.iter().filter(|step| wanted(step.to)).map(|step| step.id()).collect()
     };
     decided.approved = gone_to(|state| state == TaskState::Approved);
     let inserted = graph::insert(tx, tenant, replan).await?;
     decided.ready.extend(inserted.ready);
     decided.cancelled.extend(inserted.cancelled);
     decided.cancelled.extend(graph::cancel_dependents(tx, tenant, &gone_to(TaskState::is_dead_end), now).await?);
-    let finished = gone_to(|state| matches!(state, TaskState::Done | TaskState::Published));
-    decided.ready.extend(graph::unlock(tx, tenant, &finished, now).await?);
+    decided.ready.extend(graph::unlock(tx, tenant, &gone_to(TaskState::is_finished), now).await?);
     Ok(())
 }
 
@@ -188,17 +189,24 @@ pub(crate) async fn withdraw_tickets(
     now: DateTime<Utc>,
 ) -> Result<()> {
     use tickets::Column as C;
-    for chunk in tasks.chunks(crate::dialect::BINDS_MAX - 8) {
-        tickets::Entity::update_many()
-            .col_expr(C::Resolution, Expr::val(Resolution::Withdrawn.as_str()))
-            .col_expr(C::ResolvedBy, Expr::val(text(by)))
-            .col_expr(C::ResolvedAt, Expr::val(time(now)))
-            .col_expr(C::StateVersion, Expr::col(C::StateVersion).add(1_i64))
+    for chunk in tasks.chunks(crate::dialect::BINDS_MAX - 1) {
+        let open = tickets::Entity::find()
             .filter(batch::of_tenant::<tickets::Entity>(tenant))
             .filter(C::TaskId.is_in(chunk.iter().copied()))
             .filter(C::Resolution.is_null())
-            .exec(tx)
+            .order_by_asc(C::Id)
+            .lock(LockType::NoKeyUpdate)
+            .all(tx)
             .await?;
+        let seen: Vec<Seen> = open.iter().map(|row| (row.id, StateVersion::new(row.state_version))).collect();
+        versioned::update::<tickets::Entity>(tx, tenant, &seen, |_| {
+            vec![
+                (C::Resolution, Expr::val(Resolution::Withdrawn.as_str())),
+                (C::ResolvedBy, Expr::val(text(by))),
+                (C::ResolvedAt, Expr::val(time(now))),
+            ]
+        })
+        .await?;
     }
     Ok(())
 }

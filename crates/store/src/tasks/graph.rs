@@ -13,13 +13,10 @@ use chimera_domain::{AgentTask, TaskEvent, TaskId, TaskState, TenantId};
 
 use super::moves::{self, Move};
 use crate::{
-    Entity as Kind, Result, StoreError, batch,
+    Result, RowKind, StoreError, batch,
     codec::Mapped,
     entity::{dependencies, tasks},
 };
-
-/// Ends after which a dependent may start.
-const FINISHED: [TaskState; 2] = [TaskState::Done, TaskState::Published];
 
 /// What became of tasks just inserted.
 #[derive(Debug, Default)]
@@ -32,14 +29,14 @@ pub(crate) struct Inserted {
 
 /// Inserts tasks with their edges. Where each begins follows from its dependencies, whatever state it was given:
 /// READY when all are finished, CANCELLED when one is a dead end, PENDING otherwise.
-pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[AgentTask]) -> Result<Inserted> {
+pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[&AgentTask]) -> Result<Inserted> {
     let own: HashSet<Uuid> = new.iter().map(|t| t.id.as_uuid()).collect();
     let outside = new.iter().flat_map(|t| &t.depends_on).map(|id| id.as_uuid()).filter(|id| !own.contains(id));
     // Locked, so that none of them ends between this reading and the commit without seeing its new dependents.
     let outside: HashSet<Uuid> = outside.collect();
     let stored = moves::lock(db, tenant, outside.iter().copied()).await?;
     if let Some(id) = outside.iter().find(|id| !stored.contains_key(id)) {
-        return Err(StoreError::NotFound { entity: Kind::Task, id: *id });
+        return Err(StoreError::NotFound { entity: RowKind::Task, id: *id });
     }
     let mut states: HashMap<Uuid, TaskState> = HashMap::new();
     for (id, row) in &stored {
@@ -65,7 +62,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[A
 }
 
 /// Where each new task begins, given where its stored dependencies stand.
-fn beginnings(new: &[AgentTask], stored: &HashMap<Uuid, TaskState>) -> Result<HashMap<TaskId, TaskState>> {
+fn beginnings(new: &[&AgentTask], stored: &HashMap<Uuid, TaskState>) -> Result<HashMap<TaskId, TaskState>> {
     let mut begin: HashMap<TaskId, TaskState> = HashMap::with_capacity(new.len());
     loop {
         let before = begin.len();
@@ -75,7 +72,7 @@ fn beginnings(new: &[AgentTask], stored: &HashMap<Uuid, TaskState>) -> Result<Ha
             }
             let standing = |id: &TaskId| begin.get(id).copied().or_else(|| stored.get(&id.as_uuid()).copied());
             let dead = task.depends_on.iter().any(|id| standing(id).is_some_and(TaskState::is_dead_end));
-            let finished = task.depends_on.iter().all(|id| standing(id).is_some_and(|s| FINISHED.contains(&s)));
+            let finished = task.depends_on.iter().all(|id| standing(id).is_some_and(TaskState::is_finished));
             let event = if dead {
                 TaskEvent::Cancel
             } else if finished {
@@ -95,7 +92,7 @@ fn beginnings(new: &[AgentTask], stored: &HashMap<Uuid, TaskState>) -> Result<Ha
     }
 }
 
-fn edges(tenant: TenantId, new: &[AgentTask]) -> Vec<dependencies::Model> {
+fn edges(tenant: TenantId, new: &[&AgentTask]) -> Vec<dependencies::Model> {
     let mut edges = Vec::new();
     for task in new {
         let mut seen = HashSet::new();
@@ -143,6 +140,7 @@ pub(crate) async fn unlock(
 /// Those of `tasks` with a dependency that is not finished.
 async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
     use dependencies::Column as D;
+    let finished: Vec<&str> = TaskState::ALL.iter().filter(|s| s.is_finished()).map(|s| s.as_str()).collect();
     let mut blocked = HashSet::new();
     for chunk in ids.chunks(crate::dialect::BINDS_MAX - 8) {
         let select = Query::select()
@@ -156,7 +154,7 @@ async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) ->
             )
             .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
             .and_where(Expr::col((dependencies::Entity, D::TaskId)).is_in(chunk.iter().copied()))
-            .and_where(Expr::col((tasks::Entity, tasks::Column::State)).is_not_in(FINISHED.iter().map(|s| s.as_str())))
+            .and_where(Expr::col((tasks::Entity, tasks::Column::State)).is_not_in(finished.iter().copied()))
             .take();
         for row in db.query_all(&select).await? {
             blocked.insert(row.try_get_by_index(0)?);

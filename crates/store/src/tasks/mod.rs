@@ -8,6 +8,7 @@ pub(crate) mod moves;
 mod orders;
 mod results;
 mod sweep;
+mod unreadable;
 
 pub(crate) use decide::{aftermath, check_verdict};
 pub(crate) use orders::{Surroundings, artifacts_by_id};
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use chimera_domain::{AgentTask, TaskId, TaskState, TenantId, TraceId};
 
 use crate::{
-    Entity as Kind, Result, Store, TaskCounts, batch,
+    Result, RowKind, Store, TaskCounts, batch,
     codec::{Mapped, Reader},
     entity::{
         dependencies,
@@ -63,7 +64,7 @@ impl Store {
             .expr(Expr::col(Column::Id).count())
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .group_by(Column::State);
-        let reader = Reader { entity: Kind::Task, id: self.tenant.as_uuid() };
+        let reader = Reader { entity: RowKind::Task, id: self.tenant.as_uuid() };
         let counts: Vec<(String, i64)> = select.into_tuple().all(&self.db).await?;
         counts.into_iter().map(|(name, n)| Ok((reader.name("state", &name)?, n.unsigned_abs()))).collect()
     }
@@ -103,8 +104,17 @@ impl Store {
 pub(crate) async fn with_dependencies(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    mut rows: Vec<Model>,
+    rows: Vec<Model>,
 ) -> Result<Vec<AgentTask>> {
+    each_with_dependencies(db, tenant, rows).await?.into_iter().collect()
+}
+
+/// The same, where one that can't be read must not spoil the others.
+async fn each_with_dependencies(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    mut rows: Vec<Model>,
+) -> Result<Vec<Result<AgentTask>>> {
     rows.sort_by_key(|row| (row.created_at, row.id));
     let ids = rows.iter().map(|row| row.id);
     let mut edges = batch::find::<dependencies::Entity>(db, tenant, dependencies::Column::TaskId, ids).await?;
@@ -113,10 +123,9 @@ pub(crate) async fn with_dependencies(
     for edge in edges {
         by_task.entry(edge.task_id).or_default().push(TaskId::from_uuid(edge.depends_on_id));
     }
-    rows.into_iter()
-        .map(|row| {
-            let depends_on = by_task.remove(&row.id).unwrap_or_default();
-            Ok(AgentTask { depends_on, ..Entity::read(row)? })
-        })
-        .collect()
+    let tasks = rows.into_iter().map(|row| {
+        let depends_on = by_task.remove(&row.id).unwrap_or_default();
+        Ok(AgentTask { depends_on, ..Entity::read(row)? })
+    });
+    Ok(tasks.collect())
 }

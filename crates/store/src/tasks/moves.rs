@@ -12,7 +12,7 @@ use uuid::Uuid;
 use chimera_domain::{StateVersion, TaskEvent, TaskId, TaskState, TenantId};
 
 use crate::{
-    Entity as Kind, Result, StoreError, batch,
+    Result, RowKind, StoreError, batch,
     codec::{text, time},
     dialect::BINDS_MAX,
     entity::tasks::{Column, Entity, Model},
@@ -43,7 +43,16 @@ pub(crate) async fn lock(
     Ok(locked)
 }
 
-/// One task's move, and what is written with it. Every move ends whatever lease there was.
+/// Who holds a task, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct Lease {
+    /// Who.
+    pub(crate) owner: String,
+    /// The end, in Unix milliseconds on the database's clock.
+    pub(crate) end: Expr,
+}
+
+/// One task's move, and what is written with it. Every move ends whatever lease there was, and may begin another.
 #[derive(Debug, Clone)]
 pub(crate) struct Move {
     seen: Seen,
@@ -52,6 +61,7 @@ pub(crate) struct Move {
     error: Option<String>,
     artifact: Option<Uuid>,
     ticket: Option<Uuid>,
+    lease: Option<Lease>,
     forgets_attempts: bool,
 }
 
@@ -64,7 +74,7 @@ impl Move {
         let id = TaskId::from_uuid(row.id);
         let to = row.standing()?.on(event, row.kind()?).map_err(|source| StoreError::Illegal { id, source })?;
         let seen = (row.id, row.version());
-        Ok(Self { seen, to, error: None, artifact: None, ticket: None, forgets_attempts: false })
+        Ok(Self { seen, to, error: None, artifact: None, ticket: None, lease: None, forgets_attempts: false })
     }
 
     /// Records what went wrong.
@@ -85,6 +95,12 @@ impl Move {
         self
     }
 
+    /// Hands the task out.
+    pub(crate) fn leased(mut self, lease: &Lease) -> Self {
+        self.lease = Some(lease.clone());
+        self
+    }
+
     /// Gives the task all its attempts again.
     pub(crate) const fn with_fresh_attempts(mut self) -> Self {
         self.forgets_attempts = true;
@@ -95,27 +111,26 @@ impl Move {
     pub(crate) const fn id(&self) -> TaskId {
         TaskId::from_uuid(self.seen.0)
     }
-
-    /// The row as it was read.
-    pub(crate) const fn seen(&self) -> Seen {
-        self.seen
-    }
 }
 
 /// Writes all moves, their rows being locked by this transaction.
-pub(crate) async fn apply(
+pub(crate) async fn apply<'a>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
-    moves: &[Move],
+    moves: impl IntoIterator<Item = &'a Move>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Model>> {
-    let by_id: HashMap<Uuid, &Move> = moves.iter().map(|m| (m.seen.0, m)).collect();
-    let rows: Vec<Seen> = moves.iter().map(|m| m.seen).collect();
+    let by_id: HashMap<Uuid, &Move> = moves.into_iter().map(|m| (m.seen.0, m)).collect();
+    let rows: Vec<Seen> = by_id.values().map(|m| m.seen).collect();
     let written = versioned::update::<Entity>(db, tenant, &rows, |chunk| {
         let chunk: Vec<&Move> = chunk.iter().filter_map(|(id, _)| by_id.get(id).copied()).collect();
         let optional = |column, value: fn(&Move) -> Option<sea_orm::Value>| {
             let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m)?)));
             batch::per_row::<Entity>(column, values)
+        };
+        let leased = |column, value: &dyn Fn(&Lease) -> Expr, none: Expr| {
+            let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m.lease.as_ref()?))));
+            (column, batch::by_id::<Entity>(values, none))
         };
         vec![
             optional(Column::State, |m| Some(m.to.as_str().into())),
@@ -123,8 +138,8 @@ pub(crate) async fn apply(
             optional(Column::ResultArtifact, |m| m.artifact.map(Into::into)),
             optional(Column::HitlTicketId, |m| m.ticket.map(Into::into)),
             optional(Column::Attempts, |m| m.forgets_attempts.then(|| 0_i64.into())),
-            (Column::LeaseOwner, Expr::val(None::<String>)),
-            (Column::LeaseExpiresMs, Expr::val(None::<i64>)),
+            leased(Column::LeaseOwner, &|lease| Expr::val(text(&lease.owner)), Expr::val(None::<String>)),
+            leased(Column::LeaseExpiresMs, &|lease| lease.end.clone(), Expr::val(None::<i64>)),
             (Column::UpdatedAt, Expr::val(time(now))),
         ]
     })
@@ -132,7 +147,7 @@ pub(crate) async fn apply(
     // The rows were locked, so this is a fault in this crate; it must not pass in silence.
     if let Some((id, expected)) = rows.iter().find(|(id, _)| !written.iter().any(|row| row.id == *id)) {
         return Err(StoreError::Conflict {
-            entity: Kind::Task,
+            entity: RowKind::Task,
             id: *id,
             expected: *expected,
             found: StateVersion::new(0),

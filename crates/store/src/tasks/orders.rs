@@ -11,15 +11,16 @@ use chimera_domain::{
 
 use super::with_dependencies;
 use crate::{
-    BadValue, Entity as Kind, Result, ReviewCase, Store, StoreError, WorkOrder, batch,
+    BadValue, Result, ReviewCase, RowKind, Store, StoreError, WorkOrder, batch,
     codec::Reader,
     entity::{agents, artifacts, campaigns, signals, tasks},
 };
 
 impl Store {
-    /// The given tasks with everything that a worker needs, in the order given.
+    /// The given tasks with everything that a worker needs, in the order given, all or none.
     ///
     /// # Errors
+    /// [`StoreError::Corrupt`] when something of one of them can't be read: ask for them one by one. Another
     /// [`StoreError`] when the database fails.
     pub async fn work_orders(&self, tasks: &[AgentTask]) -> Result<Vec<WorkOrder>> {
         let mut around = Surroundings::load(&self.db, self.tenant, tasks).await?;
@@ -40,9 +41,31 @@ impl Store {
 
     /// Those of these tasks that are in JUDGE_REVIEW, with everything that a judge needs, oldest first.
     ///
+    /// One of which something can't be read is left out, and does not come again: it is logged and becomes a dead letter
+    /// with an alert. Retried by an operator, it is made anew.
+    ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn review_cases(&self, ids: &[TaskId]) -> Result<Vec<ReviewCase>> {
+        match self.all_review_cases(ids).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            read => return read,
+        }
+        // Something is damaged, which is rare: only now does each cost queries of its own.
+        let (mut cases, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match self.all_review_cases(std::slice::from_ref(id)).await {
+                Ok(case) => cases.extend(case),
+                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((*id, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        cases.sort_by_key(|case| (case.task.created_at, case.task.id));
+        self.bury(&unreadable).await?;
+        Ok(cases)
+    }
+
+    async fn all_review_cases(&self, ids: &[TaskId]) -> Result<Vec<ReviewCase>> {
         let ids = ids.iter().map(|id| id.as_uuid());
         let mut rows = batch::find::<tasks::Entity>(&self.db, self.tenant, tasks::Column::Id, ids).await?;
         rows.retain(|row| row.state == TaskState::JudgeReview.as_str());
@@ -169,5 +192,5 @@ fn distinct(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
 }
 
 fn dangling(task: &AgentTask, column: &'static str) -> StoreError {
-    Reader { entity: Kind::Task, id: task.id.as_uuid() }.corrupt(column, BadValue::Dangling)
+    Reader { entity: RowKind::Task, id: task.id.as_uuid() }.corrupt(column, BadValue::Dangling)
 }

@@ -7,12 +7,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType};
+use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType, error_chain};
 
 use super::{decide::withdraw_tickets, graph, moves};
 use crate::{
     Result, Store, SweepLimits, Swept, batch,
-    codec::Reader,
     entity::{
         campaigns,
         tasks::{Column, Entity, Model},
@@ -64,10 +63,11 @@ impl Store {
         let mut swept = Swept::default();
         let mut moved = Vec::with_capacity(rows.len());
         for row in &rows {
-            let reader = Reader { entity: crate::Entity::Task, id: row.id };
-            let exhausted = reader.count("attempts", row.attempts)? >= limits.attempts_max;
+            // A count that makes no sense can't be trusted to end.
+            let exhausted = u32::try_from(row.attempts).map_or(true, |attempts| attempts >= limits.attempts_max);
             let event = if exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
-            let step = Move::of(row, event)?.because(&lapse(row));
+            let Some(step) = movable(row, event) else { continue };
+            let step = step.because(&lapse(row));
             if exhausted { &mut swept.failed } else { &mut swept.ready }.push(step.id());
             moved.push(step);
         }
@@ -93,10 +93,10 @@ impl Store {
         let rows = ended.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
         let mut moved = Vec::with_capacity(rows.len());
         for row in &rows {
-            moved.push(Move::of(row, TaskEvent::Cancel)?.because("its campaign has ended"));
+            moved.extend(movable(row, TaskEvent::Cancel).map(|step| step.because("its campaign has ended")));
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let ids: Vec<Uuid> = moved.iter().map(|step| step.id().as_uuid()).collect();
         withdraw_tickets(&*tx, self.tenant, &ids, SWEEPER, now).await?;
         tx.commit().await?;
         Ok(moved.iter().map(Move::id).collect())
@@ -133,6 +133,13 @@ impl Store {
             .and_where(campaigns::Column::Status.eq(status.as_str()))
             .take()
     }
+}
+
+/// The row's move; `None`, and a line in the log, when the row is damaged: it must not keep the others lying.
+fn movable(row: &Model, event: TaskEvent) -> Option<Move> {
+    let step = Move::of(row, event);
+    step.inspect_err(|error| tracing::error!(task_id = %row.id, error = %error_chain(error), "a task can't be swept"))
+        .ok()
 }
 
 /// States from which the state machine lets every kind of task be cancelled.

@@ -1,6 +1,6 @@
 //! Money.
 
-use chimera_domain::{AgentId, Ambient as _, TaskType, Usd, policy::GovernorUse};
+use chimera_domain::{AgentId, Ambient as _, TaskType, ToolCall, ToolCallId, Usd, policy::GovernorUse};
 use chimera_testkit::fixtures;
 use uuid::Uuid;
 
@@ -60,6 +60,16 @@ pub(crate) async fn the_governor_sees_spent_and_reserved_money_and_the_last_hour
     // The cap is free again; what was spent counts: 100,003 for the artifact and one more call of 30,001.
     let spent = Usd::from_micros(130_004);
     assert_eq!(use_at(world.ambient.now()).await, GovernorUse { planned_last_hour: 1, spent_today: spent });
+    // A call without a task, such as scoring, counts to the agent it names; one that names nobody, to nobody.
+    let stray = fixtures::tool_call(&world.ambient, &task);
+    let scoring = ToolCall { id: ToolCallId::generate(&world.ambient), task_id: None, ..stray.clone() };
+    let nobodys = ToolCall { id: ToolCallId::generate(&world.ambient), agent_id: None, ..scoring.clone() };
+    // One that names its task only counts to the task's agent.
+    let by_task = ToolCall { agent_id: None, ..stray };
+    world.store.tool_calls_record(&[scoring, nobodys, by_task]).await.unwrap();
+    let spent = spent.saturating_add(Usd::from_micros(2 * 30_001));
+    assert_eq!(use_at(world.ambient.now()).await.spent_today, spent);
+    assert_eq!(world.store.spend_total(None).await.unwrap(), spent.saturating_add(Usd::from_micros(30_001)));
     let later = world.ambient.now() + chrono::Duration::minutes(61);
     assert_eq!(use_at(later).await, GovernorUse { planned_last_hour: 0, spent_today: spent });
     let tomorrow = world.ambient.now() + chrono::Duration::hours(14);

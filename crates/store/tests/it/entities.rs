@@ -5,7 +5,7 @@ use chimera_domain::{
     TaskEvent, TaskState, TaskType, TenantId, TicketId, TraceId, Usd,
 };
 use chimera_store::{
-    Entity, KnownSignals, PublishOutcome, ResourceCursor, SignalFilter, Store, StoreConfig, StoreError,
+    KnownSignals, PublishOutcome, ResourceCursor, RowKind, SignalFilter, Store, StoreConfig, StoreError,
 };
 use chimera_testkit::fixtures;
 use chrono::Duration;
@@ -85,10 +85,13 @@ pub(crate) async fn statuses_change_only_at_the_version_that_was_read(world: Wor
     let (stale, status) = (StateVersion::new(7), CampaignStatus::Ended);
     let refused = store.campaign_set_status(campaign.id, stale, status, now).await.unwrap_err();
     let StoreError::Conflict { entity, id, expected, found } = refused else { panic!("{refused:?}") };
-    assert_eq!((entity, id, expected, found), (Entity::Campaign, campaign.id.as_uuid(), stale, campaign.state_version));
+    assert_eq!(
+        (entity, id, expected, found),
+        (RowKind::Campaign, campaign.id.as_uuid(), stale, campaign.state_version)
+    );
     let nobody = chimera_domain::CampaignId::from_uuid(Uuid::from_u128(9));
     let refused = store.campaign_set_status(nobody, stale, status, now).await.unwrap_err();
-    assert!(matches!(refused, StoreError::NotFound { entity: Entity::Campaign, .. }), "{refused:?}");
+    assert!(matches!(refused, StoreError::NotFound { entity: RowKind::Campaign, .. }), "{refused:?}");
     assert_eq!(store.campaign_by_id(campaign.id).await.unwrap().as_ref(), Some(campaign));
 }
 
@@ -291,5 +294,5 @@ pub(crate) async fn another_tenant_sees_nothing(world: World) {
     let decided = other.task_decide(vec![ruling], world.ambient.now() + Duration::hours(1)).await.unwrap();
     assert_eq!(decided.conflicts, [task.id]);
     let refused = other.agent_save(&world.agent).await.unwrap_err();
-    assert!(matches!(refused, StoreError::ForeignTenant { entity: Entity::Agent, .. }), "{refused:?}");
+    assert!(matches!(refused, StoreError::ForeignTenant { entity: RowKind::Agent, .. }), "{refused:?}");
 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use chimera_domain::TenantId;
-use chimera_store::{Entity, Store, StoreConfig, StoreError};
+use chimera_store::{RowKind, Store, StoreConfig, StoreError};
 use chimera_testkit::fixtures;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 
@@ -89,7 +89,7 @@ async fn a_damaged_row_is_named() {
     db.execute_unprepared("UPDATE agents SET presence = 'ASLEEP'").await.unwrap();
     let refused = world.store.agents().await.unwrap_err();
     let StoreError::Corrupt { entity, id, column, .. } = &refused else { panic!("{refused:?}") };
-    assert_eq!((*entity, *id, *column), (Entity::Agent, world.agent.id.as_uuid(), "presence"));
+    assert_eq!((*entity, *id, *column), (RowKind::Agent, world.agent.id.as_uuid(), "presence"));
     assert!(refused.source().unwrap().to_string().contains("ASLEEP"));
     assert!(!refused.to_string().contains("ASLEEP"), "causes are told once, by the chain");
 }

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod entities;
@@ -55,6 +57,9 @@ conformance! {
     accounts:
         money_is_counted_once
         the_governor_sees_spent_and_reserved_money_and_the_last_hour;
+    damage:
+        a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
+        a_task_that_can_not_be_read_holds_no_other_back;
     decisions:
         a_ruling_moves_the_task_and_is_recorded_once
         children_start_when_their_last_parent_is_done

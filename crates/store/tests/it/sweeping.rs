@@ -8,7 +8,7 @@ use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, MOMENT, World, eventually, sorted};
 
-const LIMITS: SweepLimits = SweepLimits {
+pub(crate) const LIMITS: SweepLimits = SweepLimits {
     attempts_max: 2,
     ready_older_than: Duration::from_secs(60),
     review_older_than: Duration::from_secs(120),

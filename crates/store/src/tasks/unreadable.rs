@@ -1,0 +1,82 @@
+//! Results that can't be read: put out of the way, so that the sweeper does not bring them back for ever.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, sea_query::Query};
+use uuid::Uuid;
+
+use chimera_domain::{Alert, AlertId, AlertKind, Severity, TaskEvent, TaskId, TaskState, error_chain, sha256_parts};
+
+use super::{
+    graph,
+    moves::{self, Move},
+};
+use crate::{Result, Store, StoreError, alerts::raise, entity::tasks::Model};
+
+/// The alert's reason, for programs.
+const UNREADABLE: &str = "unreadable";
+
+impl Store {
+    /// Moves those of these tasks that are in JUDGE_REVIEW to FAILED, with an alert for each, and cancels what waits for
+    /// them. One whose row itself is too damaged for that stays where it is.
+    pub(super) async fn bury(&self, unreadable: &[(TaskId, StoreError)]) -> Result<()> {
+        for (id, error) in unreadable {
+            tracing::error!(task_id = %id, error = %error_chain(error), "a result can't be read; it is a dead letter");
+        }
+        self.retrying(|| self.bury_once(unreadable)).await
+    }
+
+    async fn bury_once(&self, unreadable: &[(TaskId, StoreError)]) -> Result<()> {
+        let tx = self.begin().await?;
+        let now = self.database_now(&*tx).await?;
+        let rows = moves::lock(&*tx, self.tenant, unreadable.iter().map(|(id, _)| id.as_uuid())).await?;
+        let reasons: HashMap<Uuid, String> =
+            unreadable.iter().map(|(id, error)| (id.as_uuid(), error_chain(error))).collect();
+        let (mut steps, mut alerts) = (Vec::new(), Vec::new());
+        for row in rows.values().filter(|row| row.state == TaskState::JudgeReview.as_str()) {
+            let reason = reasons.get(&row.id).map_or("", String::as_str);
+            match Move::of(row, TaskEvent::Exhaust) {
+                Ok(step) => {
+                    steps.push(step.because(reason));
+                    alerts.push(self.unreadable_alert(row, reason, now));
+                }
+                Err(error) => {
+                    tracing::error!(task_id = %row.id, error = %error_chain(&error), "it can't even be moved")
+                }
+            }
+        }
+        moves::apply(&*tx, self.tenant, &steps, now).await?;
+        let dead: Vec<TaskId> = steps.iter().map(Move::id).collect();
+        graph::cancel_dependents(&*tx, self.tenant, &dead, now).await?;
+        raise(&*tx, self.tenant, &alerts).await?;
+        tx.commit().await
+    }
+
+    /// The store draws no ids by chance: this one follows from the row and its version, so one failure alerts once.
+    fn unreadable_alert(&self, row: &Model, reason: &str, now: DateTime<Utc>) -> Alert {
+        let version = row.state_version.to_be_bytes();
+        let hash = sha256_parts(&[UNREADABLE.as_bytes(), row.id.as_bytes(), &version]);
+        let id = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or(row.id);
+        Alert {
+            id: AlertId::from_uuid(id),
+            tenant_id: self.tenant,
+            trace_id: row.trace_id.parse().ok(),
+            kind: AlertKind::DeadLetter,
+            severity: Severity::Critical,
+            subject: TaskId::from_uuid(row.id).to_string(),
+            reason_code: UNREADABLE.to_owned(),
+            message: format!("its result can't be judged: {reason}; then retry the task, and it is made anew"),
+            acknowledged_by: None,
+            created_at: now,
+        }
+    }
+
+    /// The time on the database's clock.
+    async fn database_now(&self, db: &impl ConnectionTrait) -> Result<DateTime<Utc>> {
+        let select = Query::select().expr(self.backend.clock()).take();
+        let row = db.query_one(&select).await?;
+        let row = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("a statement without a table".to_owned()))?;
+        Ok(row.try_get_by_index(0)?)
+    }
+}
