@@ -5,6 +5,8 @@
 //! for tests and dry runs. To add one, write a module with a server that implements `rmcp::ServerHandler`, and name it in
 //! the composition root.
 
+mod dice;
 pub mod feeds;
 pub mod sandbox;
+mod schema;
 pub mod studio;

@@ -1,11 +1,14 @@
 //! Everything that can go wrong, each with the way out.
 
-use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use chimera_domain::{error_chain, one_line};
 use chrono::{DateTime, Utc};
+
+/// Longest error on one line, in Unicode scalar values.
+const LINE_CHARS_MAX: usize = 2_000;
 
 /// Why the feeds server cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -281,21 +284,11 @@ impl fmt::Display for Found {
 }
 
 impl FeedsError {
-    /// The error and its causes on one line, for a client that sees only a message.
+    /// The error and its causes on one bounded line, for a client that sees only a message. What publishers wrote is in
+    /// it, so it is made safe to show.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let mut line = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            // Some libraries repeat the cause in their own message.
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        line.replace(['\n', '\r'], " ")
+        one_line(&error_chain(self), LINE_CHARS_MAX)
     }
 
     /// Whether the same request may succeed later without anybody changing anything.

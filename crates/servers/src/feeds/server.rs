@@ -22,6 +22,7 @@ use super::library::{Feed, Library};
 use super::source::{NamedBy, Source, clip};
 use super::tools::{AddFeed, AddedFeed, FeedEntry, FeedList, ListFeeds, ReadFeed};
 use super::watch::Watcher;
+use crate::schema::standard_tools;
 
 const INSTRUCTIONS: &str = "Each resource `feed://NAME` is one RSS, Atom or JSON feed as a JSON document: source, title, \
     fetched_at, items (id, title, summary, url, published_at, language, categories) and warnings. Reading fetches the \
@@ -53,7 +54,7 @@ impl FeedsServer {
     ) -> Result<Self, FeedsError> {
         let library = Arc::new(Library::new(config, ambient)?);
         let watcher = Arc::new(Watcher::new(library.clone(), tracker.clone(), cancel));
-        let mut tool_router = Self::tool_router();
+        let mut tool_router = standard_tools(Self::tool_router());
         if !config.dynamic {
             tool_router.remove_route("add_feed");
         }

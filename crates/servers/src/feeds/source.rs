@@ -72,11 +72,7 @@ impl fmt::Display for Source {
 /// The front of a text, for an error message.
 pub(super) fn clip(text: &str) -> String {
     const SHOWN: usize = 200;
-    let mut out: String = text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        out.push('…');
-    }
-    out
+    chimera_domain::one_line(text, SHOWN)
 }
 
 /// The last part of a resource URI: ASCII letters and digits of the name in lower case, dashes between; `None` when

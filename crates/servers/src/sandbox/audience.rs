@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// Half of all posts reach fewer viewers than this in the end.
 const REACH_MEDIAN: f64 = 900.0;
@@ -104,7 +104,7 @@ impl Audience {
     }
 
     fn fate(self, content_hash: &str) -> Fate {
-        let mut dice = Dice::new(self.seed, &["fate", content_hash]);
+        let mut dice = Dice::from_names(self.seed, &["fate", content_hash]);
         Fate {
             reach: (REACH_MEDIAN.ln() + REACH_SPREAD * dice.normal()).exp().min(REACH_MAX),
             tau_hours: dice.between(1.5, 6.0),

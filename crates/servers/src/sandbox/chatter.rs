@@ -3,7 +3,7 @@
 //! Most of it is kind. Some of it is what an autonomous agent must stand: people who ask whether it is a bot, spam,
 //! abuse, and text that tries to give it orders.
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// What a comment is up to. Told to tests only: a real platform doesn't label its comments either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +60,7 @@ impl Comment {
     /// The comment numbered `index` (from 0) below the post with this content. `topics` are the post's hashtags.
     #[must_use]
     pub fn of(seed: u64, content_hash: &str, index: u64, topics: &[String]) -> Self {
-        let mut dice = Dice::new(seed, &["comment", content_hash, &index.to_string()]);
+        let mut dice = Dice::from_names(seed, &["comment", content_hash, &index.to_string()]);
         let kind = kind(&mut dice);
         let topics = topics.iter().map(String::as_str).collect::<Vec<_>>();
         let topic = dice.pick(&topics);

@@ -1,8 +1,8 @@
 //! What can go wrong, for the one who opens the sandbox and for the one who calls its tools.
 
-use std::{error::Error, path::PathBuf};
+use std::path::PathBuf;
 
-use chimera_domain::Channel;
+use chimera_domain::{Channel, error_chain};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -257,13 +257,7 @@ impl Refusal {
 
     /// What the caller gets to see: the whole chain of causes in one line.
     pub(super) fn answer(&self) -> ErrorAnswer {
-        let mut message = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            message.push_str(": ");
-            message.push_str(&error.to_string());
-            cause = error.source();
-        }
+        let message = error_chain(self);
         let code = self.code();
         let retry_after_ms = match self {
             Self::RateLimited { retry_after_ms } => Some(*retry_after_ms),

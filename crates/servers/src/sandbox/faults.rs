@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SandboxTool, config::SandboxConfigError, dice::Dice};
+use super::{SandboxTool, config::SandboxConfigError};
+use crate::dice::Dice;
 
 /// One thing that can go wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -116,7 +117,7 @@ impl FaultPlan {
     /// What the call numbered `call` (from 1) of this tool has coming; the same every time.
     pub(super) fn fate(&self, tool: SandboxTool, call: u64) -> Fate {
         let odds = self.of(tool);
-        let mut dice = Dice::new(self.seed, &["fault", tool.as_str(), &call.to_string()]);
+        let mut dice = Dice::from_names(self.seed, &["fault", tool.as_str(), &call.to_string()]);
         let latency = odds.latency.draw(&mut dice);
         let drawn = odds.draw(&mut dice);
         let scripted = self.script.iter().find(|entry| entry.tool == tool && entry.call == call).map(|s| s.fault);

@@ -11,7 +11,6 @@
 mod audience;
 mod chatter;
 mod config;
-mod dice;
 mod error;
 mod faults;
 mod id;

@@ -1,7 +1,7 @@
 //! What the platform refuses before it remembers anything.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use chimera_domain::sha256_hex;
+use chimera_domain::{Channel, is_sha256_hex, sha256_hex};
 
 use super::{
     error::Refusal,
@@ -29,7 +29,8 @@ pub(super) fn check(input: &PublishPostInput, require_ai_label: bool) -> Result<
     if input.text.trim().is_empty() && input.media.is_empty() {
         return Err(Refusal::Empty);
     }
-    let (chars, max) = (input.text.chars().count(), input.channel.rules().text_chars_max);
+    let chars = Channel::post_chars(&input.text, &input.hashtags);
+    let max = input.channel.rules().text_chars_max;
     if chars > max {
         return Err(Refusal::TextTooLong { channel: input.channel, chars, max });
     }
@@ -78,7 +79,7 @@ fn check_media(index: usize, media: &MediaInput) -> Result<Option<Blob>, Refusal
     if !MIMES.split(", ").any(|taken| taken == mime) {
         return Err(Refusal::Mime { index, mime: mime.to_owned(), taken: MIMES });
     }
-    if media.sha256.len() != 64 || !media.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+    if !is_sha256_hex(&media.sha256) {
         return Err(Refusal::Sha256 { index });
     }
     if media.alt_text.trim().is_empty() {

@@ -1,15 +1,9 @@
 //! The tools by name, with their schemas and hints.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
-use rmcp::{
-    handler::server::common::{schema_for_output, schema_for_type},
-    model::{JsonObject, Tool, ToolAnnotations},
-};
-use schemars::{
-    JsonSchema, Schema,
-    transform::{RestrictFormats, Transform as _},
-};
+use rmcp::model::{Tool, ToolAnnotations};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,6 +13,7 @@ use super::{
         ListPostsInput, ListPostsOutput, PublishPostInput, PublishPostOutput, ReplyInput,
     },
 };
+use crate::schema::{input_schema, output_schema};
 
 /// A tool of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -71,38 +66,38 @@ impl SandboxTool {
                 "Publishes a post on one channel. Give every intent its own idempotency_key and repeat it on every \
                  attempt: a key that is known returns the post it made.",
                 input_schema::<PublishPostInput>(),
-                output_schema::<PublishPostOutput>(),
+                output_schema::<Answer<PublishPostOutput>>(),
             ),
             Self::Reply => (
                 "Reply",
                 "Answers a post or comment on its channel. The idempotency_key works as in publish_post.",
                 input_schema::<ReplyInput>(),
-                output_schema::<PublishPostOutput>(),
+                output_schema::<Answer<PublishPostOutput>>(),
             ),
             Self::FindPost => (
                 "Find a post",
                 "Finds a post by the idempotency_key it was made with, or by post_id. Ask this after a publish_post \
                  whose answer never came.",
                 input_schema::<FindPostInput>(),
-                output_schema::<FindPostOutput>(),
+                output_schema::<Answer<FindPostOutput>>(),
             ),
             Self::ListPosts => (
                 "List posts",
                 "Lists posts, newest first, in pages.",
                 input_schema::<ListPostsInput>(),
-                output_schema::<ListPostsOutput>(),
+                output_schema::<Answer<ListPostsOutput>>(),
             ),
             Self::DeletePost => (
                 "Delete a post",
                 "Deletes a post; deleting it again changes nothing.",
                 input_schema::<DeletePostInput>(),
-                output_schema::<DeletePostOutput>(),
+                output_schema::<Answer<DeletePostOutput>>(),
             ),
             Self::GetEngagement => (
                 "Get engagement",
                 "Reads likes, comments, shares and views of up to 100 posts at once.",
                 input_schema::<EngagementInput>(),
-                output_schema::<EngagementOutput>(),
+                output_schema::<Answer<EngagementOutput>>(),
             ),
         };
         Tool::new_with_raw(self.as_str(), Some(description.into()), input)
@@ -140,7 +135,8 @@ impl FromStr for SandboxTool {
     }
 }
 
-/// What every tool answers: its output, or an error in the same envelope for all.
+/// What every tool answers: its output, or an error in the same envelope for all. It makes the output schema, because
+/// clients check error results against that too.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Answer<T> {
@@ -148,25 +144,6 @@ pub(super) enum Answer<T> {
     Done(T),
     /// It was not done, and this is why.
     Failed(ErrorAnswer),
-}
-
-fn input_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
-    Arc::new(standard(JsonObject::clone(&schema_for_type::<T>())))
-}
-
-/// Clients check error results against the output schema too, so it covers both. They also want an object at the
-/// root, which a choice between two objects does not say by itself.
-fn output_schema<T: JsonSchema + 'static>() -> Arc<JsonObject> {
-    let mut schema = standard(JsonObject::clone(&schema_for_output::<Answer<T>>()));
-    schema.insert("type".to_owned(), "object".into());
-    Arc::new(schema)
-}
-
-/// Drops Rust's own formats (`uint64`): JavaScript clients warn about each one they don't know.
-fn standard(schema: JsonObject) -> JsonObject {
-    let mut schema = Schema::from(schema);
-    RestrictFormats::default().transform(&mut schema);
-    std::mem::take(schema.ensure_object())
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What makes an agent's posts recognisable: a pure function of its character reference.
 
-use super::dice::Dice;
 use super::mark::Mark;
 use super::palette::{self, Palette};
 use super::pattern::Pattern;
 use super::typeface::Pairing;
+use crate::dice::Dice;
 
 /// The fixed look of one agent. Two posts of one agent share it entirely; two agents hardly ever do.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,10 +72,10 @@ impl Identity {
             mark: Mark::choose(&mut dice("mark")),
             pattern: Pattern::choose(&mut dice("pattern")),
             layouts: [first, second, third],
-            kicker: details.pick(&[Kicker::Rule, Kicker::Dot, Kicker::Pill]),
+            kicker: details.pick_or_default(&[Kicker::Rule, Kicker::Dot, Kicker::Pill]),
             mark_first: details.chance(0.5),
-            margin: details.pick(&[0.066, 0.074, 0.082]),
-            radius: details.pick(&[0.0, 0.0, 18.0, 44.0]),
+            margin: details.pick_or_default(&[0.066, 0.074, 0.082]),
+            radius: details.pick_or_default(&[0.0, 0.0, 18.0, 44.0]),
         }
     }
 }

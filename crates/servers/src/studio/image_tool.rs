@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chimera_domain::sha256_hex;
 use rmcp::handler::server::tool::schema_for_output;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -11,7 +12,7 @@ use super::error::StudioError;
 use super::identity::Identity;
 use super::picture::{Picture, picture};
 use super::request::{ImageMade, ImageRequest, Order};
-use super::server::{COST_USD, MODEL, StudioServer, alt_text, answer, refusal, sha256, stage};
+use super::server::{COST_USD, MODEL, StudioServer, alt_text, answer, refusal, stage};
 use super::typeface::Library;
 
 const MIME: &str = "image/png";
@@ -53,7 +54,7 @@ fn render(library: &Library, order: Order) -> Result<(Picture, ImageMade), Studi
         mime: MIME.to_owned(),
         width: picture.width,
         height: picture.height,
-        sha256: sha256(&picture.png),
+        sha256: sha256_hex(&picture.png),
         bytes: picture.png.len() as u64,
         alt_text: alt_text(&scene, artwork),
         model: MODEL.to_owned(),

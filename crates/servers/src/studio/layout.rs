@@ -3,13 +3,13 @@
 use super::block::{Align, Block, Frame, Setter};
 use super::canvas::{Area, WIDTH};
 use super::color::Rgb;
-use super::dice::Dice;
 use super::error::StudioError;
 use super::identity::{Identity, Layout};
 use super::palette::{Mood, Scheme, TEXT_CONTRAST, scheme};
 use super::pattern::Art;
 use super::scene::{Drawing, Layer, Scene, Window, Words};
 use super::typeface::Library;
+use crate::dice::Dice;
 
 /// What readers see on every post; disclosure is a rule of the product, so it can't be switched off.
 pub(super) const DISCLOSURE: &str = "AI-generated";
@@ -51,8 +51,8 @@ pub(super) fn compose(
     format: Format,
 ) -> Result<Scene, StudioError> {
     let mut dice = Dice::from_parts(&[b"post", &post.seed.to_le_bytes(), post.words.headline.as_bytes()]);
-    let layout = dice.pick(&identity.layouts);
-    let drawn = dice.pick(&[Mood::Light, Mood::Light, Mood::Dark, Mood::Bold]);
+    let layout = dice.pick_or_default(&identity.layouts);
+    let drawn = dice.pick_or_default(&[Mood::Light, Mood::Light, Mood::Dark, Mood::Bold]);
     let scheme = scheme(&identity.palette, post.mood.unwrap_or(drawn));
     // Where the text is too much for the agent's layout, the one with the most room for text takes over; where it is
     // too much even there, the caption stays out of the picture.
@@ -213,7 +213,7 @@ impl Composer<'_> {
         let safe = self.safe();
         let gap = self.margin * 0.95;
         let above = self.dice.chance(0.6);
-        let share = self.dice.between(0.36, 0.44);
+        let share = self.dice.between_f32(0.36, 0.44);
         // The text takes what it needs; the band takes the rest, within reason.
         let room = safe.h - SIGNATURE - gap * 2.0;
         let text_max = (self.height() * (1.0 - share)).min(room - self.height() * 0.2);
@@ -308,7 +308,7 @@ impl Composer<'_> {
     /// A tall strip of artwork beside the text.
     fn column(&mut self) -> Option<()> {
         let safe = self.safe();
-        let strip = WIDTH * self.dice.between(0.24, 0.30);
+        let strip = WIDTH * self.dice.between_f32(0.24, 0.30);
         let left = self.dice.chance(0.5);
         let (strip_x, text_x) = if left { (0.0, strip + self.margin * 0.85) } else { (WIDTH - strip, self.margin) };
         let width = WIDTH - strip - self.margin * 1.85;

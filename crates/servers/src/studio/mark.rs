@@ -4,7 +4,7 @@ use tiny_skia::PathBuilder;
 
 use super::canvas::{Area, Canvas, polygon, quarter};
 use super::color::Rgb;
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// What fills one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,14 +43,14 @@ impl Mark {
     pub(super) fn choose(dice: &mut Dice) -> Self {
         const CELLS: [Cell; 7] =
             [Cell::Quarter, Cell::Quarter, Cell::Leaf, Cell::Disc, Cell::Square, Cell::Wedge, Cell::Ring];
-        let first = dice.pick(&CELLS);
-        let mut second = dice.pick(&CELLS);
+        let first = dice.pick_or_default(&CELLS);
+        let mut second = dice.pick_or_default(&CELLS);
         // Four discs or four squares are no mark; neither has a direction to play with.
         if matches!(first, Cell::Disc | Cell::Square) && matches!(second, Cell::Disc | Cell::Square) {
-            second = dice.pick(&[Cell::Quarter, Cell::Leaf, Cell::Wedge, Cell::Ring]);
+            second = dice.pick_or_default(&[Cell::Quarter, Cell::Leaf, Cell::Wedge, Cell::Ring]);
         }
-        let (a, b) = (dice.pick(&[0_u8, 1, 2, 3]), dice.pick(&[0_u8, 1, 2, 3]));
-        let cells = match dice.pick(&[Symmetry::Pinwheel, Symmetry::Turned, Symmetry::Mirrored]) {
+        let (a, b) = (dice.pick_or_default(&[0_u8, 1, 2, 3]), dice.pick_or_default(&[0_u8, 1, 2, 3]));
+        let cells = match dice.pick_or_default(&[Symmetry::Pinwheel, Symmetry::Turned, Symmetry::Mirrored]) {
             Symmetry::Pinwheel => [(first, a), (second, (b + 1) % 4), (first, (a + 2) % 4), (second, (b + 3) % 4)],
             Symmetry::Turned => [(first, a), (second, b), (first, (a + 2) % 4), (second, (b + 2) % 4)],
             Symmetry::Mirrored => [(first, a), (first, mirrored(a)), (second, mirrored(b)), (second, b)],

@@ -11,7 +11,6 @@
 mod block;
 mod canvas;
 mod color;
-mod dice;
 mod error;
 mod identity;
 mod image_tool;
@@ -36,5 +35,5 @@ pub use identity::Identity;
 pub use palette::Palette;
 pub use request::{Aspect, ImageMade, ImageRequest, VideoMade, VideoRequest};
 pub use server::{StudioConfig, StudioServer};
-pub use text_tool::{TextMade, TextRequest};
+pub use text_tool::{TextError, TextFailed, TextMade, TextRequest};
 pub use typeface::TypefaceError;

@@ -1,7 +1,7 @@
 //! An agent's palette, and the colour schemes one post may take from it.
 
 use super::color::{Oklch, Rgb};
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// Contrast that running text needs (WCAG 2.2, level AA).
 pub(super) const TEXT_CONTRAST: f32 = 4.5;
@@ -144,7 +144,7 @@ const NEON: std::ops::Range<f32> = 165.0..225.0;
 
 /// Builds the palette that the dice choose.
 pub(super) fn palette(dice: &mut Dice) -> Palette {
-    let hue = dice.pick(&HUES) + dice.between(-4.0, 4.0);
+    let hue = dice.pick_or_default(&HUES) + dice.between_f32(-4.0, 4.0);
     let fallback = &RECIPES[0];
     let recipe = RECIPES.get(dice.below(RECIPES.len())).unwrap_or(fallback);
     let [paper, ink, primary, accent, deep, tint] = recipe.0.map(|(l, c, offset)| {

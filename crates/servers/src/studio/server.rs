@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chimera_domain::error_chain;
 use chimera_llm::Mind;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::model::{CallToolResult, ContentBlock, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::{ErrorData, ServerHandler, tool_handler};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::StudioError;
@@ -18,6 +18,7 @@ use super::layout::compose;
 use super::request::Order;
 use super::scene::Scene;
 use super::typeface::Library;
+use crate::schema::standard_tools;
 
 /// What made a picture or video, as its results say: the studio's own drawing, first generation.
 pub(super) const MODEL: &str = "chimera-studio-1";
@@ -70,7 +71,7 @@ impl StudioServer {
 
     /// All tools; each file of tools brings a router.
     fn tools() -> ToolRouter<Self> {
-        Self::text_tools() + Self::image_tools() + Self::video_tools()
+        standard_tools(Self::text_tools() + Self::image_tools() + Self::video_tools())
     }
 
     pub(super) fn mind(&self) -> &dyn Mind {
@@ -126,11 +127,6 @@ pub(super) fn alt_text(scene: &Scene, artwork: &str) -> String {
     text
 }
 
-/// SHA-256 in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A result as structured content, the same as text, and the media itself.
 pub(super) fn answer(media: ContentBlock, made: &impl Serialize) -> Result<CallToolResult, ErrorData> {
     let value = serde_json::to_value(made).map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
@@ -141,13 +137,7 @@ pub(super) fn answer(media: ContentBlock, made: &impl Serialize) -> Result<CallT
 
 /// A refusal or failure that the caller's model gets to read.
 pub(super) fn refusal(error: &StudioError) -> CallToolResult {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let text = error_chain(error);
     tracing::warn!(error = %text, "studio call failed");
     CallToolResult::error(vec![ContentBlock::text(text)])
 }

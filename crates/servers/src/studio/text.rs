@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use chimera_domain::shown;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::typeface::{FaceId, Library, Run};
@@ -79,17 +80,14 @@ const CLINGING: [&str; 34] = [
 /// Accents piled on one letter beyond this many are dropped: they would climb over the rest of the picture.
 const MARKS_MAX: usize = 3;
 
-/// Removes what must not be drawn (controls, direction overrides, piles of accents) and joins white space into single
-/// spaces.
+/// What may be shown of a text, without piles of accents, its white space joined into single spaces.
 pub(super) fn clean(text: &str) -> String {
-    let mut marks = 0;
-    let kept = text.chars().map(|ch| if ch.is_whitespace() { ' ' } else { ch }).filter(|ch| {
-        let steers = matches!(*ch, '\u{200B}' | '\u{200C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}');
-        marks = if is_mark(*ch) { marks + 1 } else { 0 };
-        !ch.is_control() && !steers && marks <= MARKS_MAX
+    let (mut kept, mut marks) = (shown(text), 0);
+    kept.retain(|ch| {
+        marks = if is_mark(ch) { marks + 1 } else { 0 };
+        marks <= MARKS_MAX
     });
-    kept.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The combining diacritical marks of all five Unicode blocks named so.

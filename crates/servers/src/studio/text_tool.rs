@@ -1,18 +1,17 @@
 //! The tool `generate_text`: the studio's writer is whichever mind it was given.
 
-use chimera_domain::{Channel, Score, Soul, error_chain};
+use chimera_domain::{Channel, Score, Soul, Usd, error_chain};
 use chimera_llm::{Draft, MindError, PersonaBrief, Retry, WriteAsk};
-use rmcp::handler::server::tool::schema_for_output;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock};
 use rmcp::{ErrorData, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::error::StudioError;
 use super::request::character;
 use super::server::{StudioServer, refusal};
+use crate::schema::output_schema;
 
 /// What to write.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -37,6 +36,10 @@ pub struct TextRequest {
     pub hashtags_max: usize,
     /// Why an earlier text was rejected, if one was.
     pub correction: Option<String>,
+    /// The most that writing may cost, in US dollars: a writer that could cost more refuses before it begins. "0" lets
+    /// only writers that cost nothing write; left out, there is no limit.
+    #[serde(default)]
+    pub budget_usd: Option<Usd>,
     /// Varies the text; the same seed gives the same text where the writer can do that.
     pub seed: Option<u64>,
 }
@@ -66,22 +69,55 @@ pub struct TextMade {
     pub cost_usd: String,
 }
 
+/// Why nothing was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TextFailed {
+    /// What went wrong.
+    pub error: TextError,
+    /// What it cost all the same, in US dollars: a model's answer is paid for even when it can't be used.
+    pub cost_usd: String,
+}
+
+/// What went wrong, and whether another try may go better.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TextError {
+    /// For people.
+    pub message: String,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// When to come back, in milliseconds, if the writer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What `generate_text` answers. Clients check error results against the output schema too, so it covers both.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum TextAnswer {
+    /// It was written.
+    Made(TextMade),
+    /// It was not, and this is why.
+    Failed(TextFailed),
+}
+
 #[tool_router(router = text_tools, vis = "pub(super)")]
 impl StudioServer {
     /// Writes a post's text in an agent's character, about a headline, within a channel's limits.
     #[tool(
         title = "Write a post",
-        output_schema = schema_for_output::<TextMade>(),
+        output_schema = output_schema::<TextAnswer>(),
         annotations(read_only_hint = true, idempotent_hint = true, open_world_hint = false)
     )]
     async fn generate_text(&self, Parameters(request): Parameters<TextRequest>) -> Result<CallToolResult, ErrorData> {
         match self.text(request).await {
-            Ok(made) => {
-                let value = serde_json::to_value(&made);
-                let value = value.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
-                Ok(CallToolResult::structured(value))
+            Ok(made) => Ok(CallToolResult::structured(structured(TextAnswer::Made(made))?)),
+            Err(StudioError::Mind(error)) => {
+                let failed = failed(&error);
+                tracing::warn!(error = %failed.error.message, cost_usd = %failed.cost_usd, "the mind did not write");
+                let mut result = CallToolResult::error(vec![ContentBlock::text(failed.error.message.clone())]);
+                result.structured_content = Some(structured(TextAnswer::Failed(failed))?);
+                Ok(result)
             }
-            Err(StudioError::Mind(error)) => Ok(mind_refusal(&error)),
             Err(error) => Ok(refusal(&error)),
         }
     }
@@ -103,7 +139,7 @@ impl StudioServer {
             hashtags_max: request.hashtags_max,
             correction: request.correction,
             seed: request.seed.unwrap_or_default(),
-            budget: None,
+            budget: request.budget_usd,
         };
         let answer = self.mind().write(&ask).await.map_err(StudioError::Mind)?;
         let Draft { text, hashtags, alt_text, kicker, cover_line, self_score } = answer.value;
@@ -122,20 +158,17 @@ impl StudioServer {
     }
 }
 
-/// A mind's failure, with a hint on whether another try may go better.
-fn mind_refusal(error: &MindError) -> CallToolResult {
-    let message = error_chain(error);
-    tracing::warn!(error = %message, "the mind did not write");
-    let (retryable, after) = match error.retry() {
+fn structured(answer: TextAnswer) -> Result<serde_json::Value, ErrorData> {
+    serde_json::to_value(answer).map_err(|error| ErrorData::internal_error(error.to_string(), None))
+}
+
+/// A mind's failure, with a hint on whether another try may go better, and what it cost.
+fn failed(error: &MindError) -> TextFailed {
+    let (retryable, retry_after_ms) = match error.retry() {
         Retry::Now => (true, None),
         Retry::After(wait) => (true, u64::try_from(wait.as_millis()).ok()),
         Retry::Never => (false, None),
     };
-    let mut hint = json!({"message": message, "retryable": retryable});
-    if let (Some(after), Some(hint)) = (after, hint.as_object_mut()) {
-        hint.insert("retry_after_ms".to_owned(), json!(after));
-    }
-    let mut result = CallToolResult::error(vec![ContentBlock::text(message)]);
-    result.structured_content = Some(json!({"error": hint}));
-    result
+    let error_body = TextError { message: error_chain(error), retryable, retry_after_ms };
+    TextFailed { error: error_body, cost_usd: error.spent().to_string() }
 }

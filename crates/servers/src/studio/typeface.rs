@@ -11,7 +11,7 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
 use tiny_skia::PathBuilder;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 macro_rules! font {
     ($file:literal) => {

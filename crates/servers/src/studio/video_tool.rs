@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chimera_domain::sha256_hex;
 use rmcp::handler::server::tool::schema_for_output;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock, ProgressNotificationParam, ResourceContents};
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::StudioError;
 use super::identity::Identity;
 use super::request::{Order, VideoMade, VideoRequest};
-use super::server::{COST_USD, MODEL, StudioServer, alt_text, answer, refusal, sha256, stage};
+use super::server::{COST_USD, MODEL, StudioServer, alt_text, answer, refusal, stage};
 use super::typeface::Library;
 use super::video::{FRAME_RATE, Video, video};
 use super::vtt::captions;
@@ -123,7 +124,7 @@ fn render(
         height: video.height,
         duration_seconds: video.seconds(),
         frames: video.frames,
-        sha256: sha256(&video.mp4),
+        sha256: sha256_hex(&video.mp4),
         bytes: video.mp4.len() as u64,
         captions_vtt: captions(&scene.words, video.entered, video.seconds()),
         alt_text: alt_text(&scene, artwork),

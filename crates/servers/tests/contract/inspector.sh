@@ -4,6 +4,8 @@
 #   inspector.sh feeds SERVER_COMMAND [ARGUMENT...]    the server must have at least one feed that can be read
 #   inspector.sh studio SERVER_COMMAND [ARGUMENT...]
 #
+# For example `inspector.sh feeds target/debug/chimera mcp feeds --feed FILE_OR_URL`.
+#
 # Needs node 20 or newer, npm and jq. The client is installed once, at the version pinned below, into
 # $CHIMERA_CONTRACT_DIR (default: $XDG_CACHE_HOME or ~/.cache, then chimera/contract).
 # Exit code 0 when every check holds; otherwise 1, and the last line says which did not.
@@ -16,7 +18,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 passed() { echo "ok: $*"; }
 
 kind=${1:-}
-[[ $kind == feeds || $kind == studio ]] && (($# >= 2)) || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $kind == feeds || $kind == studio ]] && (($# >= 2)) || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shift
 for tool in node npm jq timeout; do
   command -v "$tool" >/dev/null || fail "$tool is not installed; install it and run this again"

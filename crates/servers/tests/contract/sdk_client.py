@@ -9,7 +9,7 @@ Needs the package `mcp` of version 2 (tested with 2.3.0), which speaks 2026-07-2
 For feeds, an argument of the server command may hold the word SCRATCH: it is replaced by the path of a feed that this
 script writes, and then changes to see that subscribers are told. Without it any feed is only listed and read:
 
-    sdk_client.py feeds target/debug/examples/feeds_stdio Scratch=SCRATCH
+    sdk_client.py feeds target/debug/chimera mcp feeds --feed Scratch=SCRATCH
 
 Exit code 0 when every check holds; otherwise 1, and the last line says which did not.
 """

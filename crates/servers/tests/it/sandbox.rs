@@ -12,5 +12,6 @@ mod client;
 mod deeds;
 mod durability;
 mod faults;
+mod host;
 mod refusals;
 mod speech;

@@ -9,9 +9,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chimera_llm::{Mind, OfflineMind};
+use chimera_domain::Usd;
+use chimera_llm::{
+    Answer, Draft, Mind, MindError, MindInfo, OfflineMind, Opinion, OpinionAsk, Relevance, RelevanceAsk, WriteAsk,
+};
 use chimera_servers::studio::{Identity, ImageMade, StudioConfig, StudioServer, TextMade, VideoMade};
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientRequest, ProgressNotificationParam, Request, ResourceContents,
@@ -66,8 +70,12 @@ struct Studio {
 
 impl Studio {
     async fn open() -> Self {
+        Self::with(mind()).await
+    }
+
+    async fn with(mind: Arc<dyn Mind>) -> Self {
         let config = StudioConfig { concurrent_renders_max: 1, ..StudioConfig::default() };
-        let server = StudioServer::new(config, mind()).unwrap();
+        let server = StudioServer::new(config, mind).unwrap();
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -165,6 +173,8 @@ async fn a_call_without_a_character_is_refused_by_every_tool() {
     let tools = studio.client.list_all_tools().await.unwrap();
     assert!(tools.len() >= 2);
     for tool in tools {
+        let schemas = serde_json::to_string(&(&tool.input_schema, &tool.output_schema)).unwrap();
+        assert!(!schemas.contains("\"uint"), "formats that only Rust knows: {schemas}");
         for id in [None, Some(""), Some(" \t\n")] {
             let mut arguments = brief();
             if let Some(id) = id {
@@ -194,6 +204,59 @@ async fn words_keep_to_the_channels_limits_and_to_their_own_character() {
     arguments["character_reference_id"] = json!("someone-else");
     let refused = studio.call("generate_text", arguments).await;
     assert!(refused.is_error == Some(true) && text(&refused).contains("not that of the persona fae"));
+}
+
+/// A mind that answers nonsense for two cents, or refuses for nothing when it may not spend them.
+#[derive(Debug)]
+struct Scatterbrain;
+
+#[async_trait]
+impl Mind for Scatterbrain {
+    fn about(&self) -> MindInfo {
+        mind().about()
+    }
+
+    async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
+        mind().relevance(ask).await
+    }
+
+    async fn write(&self, ask: &WriteAsk) -> Result<Answer<Draft>, MindError> {
+        let price = Usd::cents(2);
+        match ask.budget.filter(|budget| *budget < price) {
+            Some(left) => Err(MindError::OverBudget { estimate: price, left, spent: Usd::ZERO }),
+            None => Err(MindError::Malformed { model: "m".to_owned(), problem: "a poem".to_owned(), spent: price }),
+        }
+    }
+
+    async fn opine(&self, ask: &OpinionAsk) -> Result<Answer<Opinion>, MindError> {
+        mind().opine(ask).await
+    }
+}
+
+#[tokio::test]
+async fn a_budget_reaches_the_writer_and_a_failure_says_what_it_cost() {
+    let studio = Studio::with(Arc::new(Scatterbrain)).await;
+    let tools = studio.client.list_all_tools().await.unwrap();
+    let schema = tools.iter().find(|tool| tool.name == "generate_text").unwrap().output_schema.clone().unwrap();
+    let schema = jsonschema::validator_for(&Value::Object(schema.as_ref().clone())).unwrap();
+    for (budget, cost, said) in [
+        (None, "0.02", "a poem"),
+        (Some("0.02"), "0.02", "a poem"),
+        (Some("0.019999"), "0", "nothing was sent"),
+        (Some("0"), "0", "nothing was sent"),
+    ] {
+        let mut arguments = brief();
+        arguments["character_reference_id"] = json!("fae");
+        if let Some(budget) = budget {
+            arguments["budget_usd"] = json!(budget);
+        }
+        let failed = studio.call("generate_text", arguments).await;
+        assert_eq!(failed.is_error, Some(true));
+        let body = failed.structured_content.clone().unwrap();
+        assert_eq!(body["cost_usd"], cost, "{budget:?}: {body}");
+        assert!(body["error"]["message"].as_str().unwrap().contains(said), "{budget:?}: {body}");
+        assert!(schema.is_valid(&body), "{body}");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ const ALPHABET: &str = "abcdefghiklmnoprstuvwyzABCDEGMSTW0123456789,.!?&-éßñ�
 fn headline(dice: &mut Dice) -> String {
     let letters: Vec<char> = ALPHABET.chars().collect();
     let (words, longest) = (1 + dice.below(26), 2 + dice.below(16));
-    let word = |dice: &mut Dice| (0..=dice.below(longest)).map(|_| dice.pick(&letters)).collect::<String>();
+    let word = |dice: &mut Dice| (0..=dice.below(longest)).map(|_| dice.pick_or_default(&letters)).collect::<String>();
     let words: Vec<_> = (0..words).map(|_| word(dice)).collect();
     format!("So {}", words.join(" "))
 }

@@ -6,7 +6,7 @@ mod tiles;
 
 use super::canvas::{Area, Canvas};
 use super::color::Rgb;
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// A family of artwork. An agent keeps to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +30,15 @@ pub(super) enum Pattern {
 
 impl Pattern {
     pub(super) fn choose(dice: &mut Dice) -> Self {
-        dice.pick(&[Self::Tiles, Self::Scallops, Self::Halftone, Self::Arches, Self::Rays, Self::Waves, Self::Blooms])
+        dice.pick_or_default(&[
+            Self::Tiles,
+            Self::Scallops,
+            Self::Halftone,
+            Self::Arches,
+            Self::Rays,
+            Self::Waves,
+            Self::Blooms,
+        ])
     }
 
     /// For the description of a picture.

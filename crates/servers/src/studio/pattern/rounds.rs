@@ -10,7 +10,7 @@ use super::{Art, Moment, cells, ease, ease_out, n};
 /// Rows of concentric discs, each row over the one above.
 pub(super) fn scallops(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: Moment) {
     let mut dice = art.dice();
-    let columns = cells(area.w, dice.between(190.0, 300.0), 2);
+    let columns = cells(area.w, dice.between_f32(190.0, 300.0), 2);
     let radius = area.w / n(columns) / 2.0;
     let rings = 3 + dice.below(2);
     let step = radius * 0.62;
@@ -41,11 +41,11 @@ pub(super) fn scallops(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: M
 /// A grid of dots whose size follows the distance to a focus, with a travelling swell.
 pub(super) fn halftone(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: Moment) {
     let mut dice = art.dice();
-    let pitch = area.w / n(cells(area.w, dice.between(46.0, 64.0), 4));
-    let (fx, fy) = (area.x + area.w * dice.between(0.15, 0.85), area.y + area.h * dice.between(0.1, 0.9));
-    let reach = area.w.hypot(area.h) * dice.between(0.5, 0.7);
+    let pitch = area.w / n(cells(area.w, dice.between_f32(46.0, 64.0), 4));
+    let (fx, fy) = (area.x + area.w * dice.between_f32(0.15, 0.85), area.y + area.h * dice.between_f32(0.1, 0.9));
+    let reach = area.w.hypot(area.h) * dice.between_f32(0.5, 0.7);
     // A big disc behind the dots gives the field something to be about.
-    let disc = area.w.min(area.h) * dice.between(0.30, 0.42);
+    let disc = area.w.min(area.h) * dice.between_f32(0.30, 0.42);
     canvas.circle(fx, fy, disc * ease_out(moment.grown), art.color(1));
     let (columns, rows) = (cells(area.w, pitch, 1), cells(area.h, pitch, 1) + 1);
     let mut inside = PathBuilder::new();
@@ -75,7 +75,7 @@ pub(super) fn halftone(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: M
 /// Nested arches on a common floor, side by side.
 pub(super) fn arches(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: Moment) {
     let mut dice = art.dice();
-    let columns = cells(area.w, dice.between(250.0, 400.0), 1);
+    let columns = cells(area.w, dice.between_f32(250.0, 400.0), 1);
     let width = area.w / n(columns);
     let tall = area.h > width * 1.6;
     let storeys = if tall { cells(area.h, width * 1.25, 1) } else { 1 };
@@ -91,8 +91,8 @@ pub(super) fn arches(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: Mom
         let mut dice = art.dice_at(column, floor);
         let delay = n(column + floor) / n(columns + storeys) * 0.45;
         let grown = ease_out((moment.grown - delay) / 0.55);
-        let sway = 0.03 * (moment.time * 1.1 + dice.unit() * TAU).sin() * (moment.time * 0.8).min(1.0);
-        let height = (dice.between(0.78, 0.98) + sway).min(1.0);
+        let sway = 0.03 * (moment.time * 1.1 + dice.unit_f32() * TAU).sin() * (moment.time * 0.8).min(1.0);
+        let height = (dice.between_f32(0.78, 0.98) + sway).min(1.0);
         nested(art, canvas, cell, height * grown, dice.below(4));
     }
 }

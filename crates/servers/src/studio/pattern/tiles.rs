@@ -3,9 +3,9 @@
 use tiny_skia::PathBuilder;
 
 use super::super::canvas::{Area, Canvas, polygon, quarter};
-use super::super::dice::Dice;
 use super::super::mark::{corner, leaf};
 use super::{Art, Moment, cells, ease, ease_out, n};
+use crate::dice::Dice;
 
 /// Seconds between two turns of one tile.
 const TURN_EVERY: f32 = 4.0;
@@ -15,7 +15,7 @@ const TURN_TAKES: f32 = 0.9;
 
 pub(super) fn draw(art: &Art, canvas: &mut Canvas<'_>, area: Area, moment: Moment) {
     let mut dice = art.dice();
-    let wanted = dice.between(150.0, 215.0);
+    let wanted = dice.between_f32(150.0, 215.0);
     let columns = cells(area.w, wanted, 1);
     let side = area.w / n(columns);
     let rows = cells(area.h, side, 1);
@@ -51,9 +51,9 @@ fn tile(art: &Art, canvas: &mut Canvas<'_>, area: Area, place: (usize, usize), m
     let mut dice = art.dice_at(place.0, place.1);
     let back = back(&mut dice);
     let front = art.color((back + dice.below(3)) % 4);
-    let motif = dice.pick(&motifs);
-    let start = dice.pick(&[0_u8, 1, 2, 3]);
-    let phase = (moment.time + dice.unit() * TURN_EVERY) / TURN_EVERY;
+    let motif = dice.pick_or_default(&motifs);
+    let start = dice.pick_or_default(&[0_u8, 1, 2, 3]);
+    let phase = (moment.time + dice.unit_f32() * TURN_EVERY) / TURN_EVERY;
     let turned = phase.floor();
     let into_turn = (phase - turned) * TURN_EVERY / TURN_TAKES;
     // A tile turns by shrinking into its corner and growing out of the next.

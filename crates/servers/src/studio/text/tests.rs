@@ -1,8 +1,8 @@
 //! Line breaking and cleaning, on the built-in faces.
 
-use super::super::dice::Dice;
 use super::super::typeface::Pairing;
 use super::*;
+use crate::dice::Dice;
 
 fn paragraph(text: &str) -> Paragraph {
     let library = Library::load(&[]).unwrap();

@@ -55,11 +55,16 @@ async fn every_channel_has_its_own_limit_in_characters_not_bytes() {
     let client = bench.client().await;
     for channel in Channel::ALL {
         let max = channel.rules().text_chars_max;
-        let of = |chars| json!({"channel": channel, "text": "ö".repeat(chars)});
+        let of = |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": []});
         client.call("publish_post", post_with(&format!("{channel}-fits"), of(max))).await;
         let error = client.refused("publish_post", post_with(&format!("{channel}-long"), of(max + 1))).await;
         assert_eq!(error["code"], "text_too_long", "{channel}");
         assert!(error["message"].as_str().unwrap().contains(&max.to_string()), "{error}");
+        // Hashtags are posted too, each with its sign and a space.
+        let tagged = |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": ["lïn", "en"]});
+        client.call("publish_post", post_with(&format!("{channel}-tags"), tagged(max - 9))).await;
+        let error = client.refused("publish_post", post_with(&format!("{channel}-more"), tagged(max - 8))).await;
+        assert_eq!(error["code"], "text_too_long", "{channel}");
     }
 }
 
