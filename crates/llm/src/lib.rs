@@ -9,6 +9,7 @@ mod offline;
 mod price;
 mod record;
 mod relevance;
+mod text;
 mod topics;
 
 pub use choose::{MindConfig, Provider, choose};

@@ -1,13 +1,13 @@
 //! What the model is asked to answer: schemas, and the checks that a schema can't say.
 
-use chimera_domain::Score;
+use chimera_domain::{Score, shown};
 use jsonschema::Validator;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     COVER_LINE_CHARS_MAX, ConfigProblem, Draft, Finding, KICKER_WORDS_MAX, MindError, Opinion, Relevance,
-    offline::text::{cut, length, plain, shown, tags_that_fit},
+    text::{cut, length, plain, tags_that_fit},
 };
 
 const PROBLEM_CHARS_MAX: usize = 400;

@@ -11,8 +11,8 @@ use super::{
     secret::Secret,
     wire::{Failure, Reply, Request},
 };
-use crate::{ConfigProblem, MindError, Trouble, offline::text};
-use chimera_domain::Usd;
+use crate::{ConfigProblem, MindError, Trouble};
+use chimera_domain::{Usd, one_line};
 
 /// An honest answer is a few kilobytes.
 pub(super) const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -109,7 +109,7 @@ impl Http {
             300..=399 => "check `base_url`; redirects are not followed, to keep the key where it belongs",
             _ => "the request itself is at fault; report it if the models in the configuration are right",
         };
-        let said = text::cut(&text::shown(&self.key.scrub(said)), SAID_CHARS_MAX);
+        let said = one_line(&self.key.scrub(said), SAID_CHARS_MAX);
         MindError::Refused { status: status.as_u16(), said, advice, spent: Usd::ZERO }
     }
 }

@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, PriceTable, Relevance, RelevanceAsk, WriteAsk,
-    offline::text::cut,
+    text::cut,
 };
 
 pub(crate) use client::is_alive;

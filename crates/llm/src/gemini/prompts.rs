@@ -2,16 +2,14 @@
 //!
 //! To change a prompt, add a file with the next version and name it here; answers are compared by version.
 
-use chimera_domain::sha256_parts;
+use chimera_domain::{sha256_parts, shown};
 use minijinja::{
     Environment, UndefinedBehavior, context,
     syntax::SyntaxConfig,
     value::{Serde, Value},
 };
 
-use crate::{
-    COVER_LINE_CHARS_MAX, ConfigProblem, ItemText, MindError, OpinionAsk, RelevanceAsk, WriteAsk, offline::text::shown,
-};
+use crate::{COVER_LINE_CHARS_MAX, ConfigProblem, ItemText, MindError, OpinionAsk, RelevanceAsk, WriteAsk};
 
 const RELEVANCE: (&str, &str) = ("relevance.v1", include_str!("../prompts/relevance.v1.md"));
 const WRITE: (&str, &str) = ("write.v1", include_str!("../prompts/write.v1.md"));

@@ -12,9 +12,9 @@ use super::{
     rules::{Questions, Rules},
     salience::hashtags,
     source::Source,
-    text::{capitalised, cut, length, tags_that_fit},
     wish::Wish,
 };
+use crate::text::{capitalised, cut, length, tags_that_fit};
 use crate::{COVER_LINE_CHARS_MAX, Draft, KICKER_WORDS_MAX, WriteAsk};
 
 const KICKER_CHARS_MAX: usize = 28;

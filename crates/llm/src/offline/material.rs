@@ -7,10 +7,10 @@ use super::{
     rules::{Questions, Rules},
     salience::{telling, within_sentence},
     source::{Source, inner_quotes},
-    text::{capitalised, cut, length, sentences, uncapitalised},
     voice::Voice,
 };
 use crate::WriteAsk;
+use crate::text::{capitalised, cut, length, sentences, uncapitalised};
 
 const SHORT_HEADLINE_CHARS_MAX: usize = 80;
 const BELIEFS_MAX: usize = 4;
@@ -240,7 +240,7 @@ fn is_aside(line: &str) -> bool {
     let first_person =
         ["I ", "I'm ", "I’m ", "I've ", "I’ve ", "I'd ", "My "].iter().any(|opening| line.starts_with(opening));
     // What points back to a sentence before it can't stand alone.
-    let points_back = super::text::words(line).any(|word| {
+    let points_back = crate::text::words(line).any(|word| {
         ["that's", "that", "those", "them", "it", "this", "they", "there", "too", "also"].contains(&word.as_str())
     });
     first_person

@@ -13,7 +13,6 @@ mod phrases;
 mod rules;
 mod salience;
 mod source;
-pub(crate) mod text;
 mod voice;
 mod wish;
 

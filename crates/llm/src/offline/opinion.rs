@@ -12,8 +12,8 @@ use super::{
     rules::{Questions, Rules},
     salience::spaced,
     source::is_order,
-    text::{length, plain, sentences, words},
 };
+use crate::text::{length, plain, sentences, words};
 use crate::{Finding, Opinion, OpinionAsk, RelevanceScorer};
 
 /// No program without a language model should be surer than this.
@@ -206,7 +206,7 @@ fn support(ask: &OpinionAsk, lists: &Words) -> Finding {
         let said = words(quote).collect::<Vec<_>>().join(" ");
         let own_quote = words(&own).collect::<Vec<_>>().join(" ").contains(&said);
         if said.split(' ').count() >= 3 && !source_line.contains(&said) && !own_quote {
-            sight.lose(0.4, || format!("the source doesn't say “{}”", super::text::cut(quote, 60)));
+            sight.lose(0.4, || format!("the source doesn't say “{}”", crate::text::cut(quote, 60)));
         }
     }
     const PROMISES: [&str; 16] = [

@@ -53,7 +53,7 @@ impl Phrases {
     /// gives one away.
     pub(super) fn theme(&self, goal: &str, headline: &str) -> &str {
         let count = |words: &[String], text: &str| {
-            super::text::words(text).filter(|word| words.iter().any(|known| known == word)).count()
+            crate::text::words(text).filter(|word| words.iter().any(|known| known == word)).count()
         };
         let hits: Vec<(usize, usize, &str)> = self
             .themes

@@ -1,6 +1,6 @@
 //! The persona's hard rules, as far as a program without a language model can read them.
 
-use super::text::words;
+use crate::text::words;
 
 /// How far apart the words of a banned phrase may stand, beyond its own length.
 const GAP_WORDS_MAX: usize = 2;

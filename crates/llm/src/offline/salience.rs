@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    nearness::Nearness,
-    phrases::Words,
-    rules::Rules,
-    text::{capitalised, words},
-};
+use super::{nearness::Nearness, phrases::Words, rules::Rules};
+use crate::text::{capitalised, words};
 
 const PHRASE_WORDS_MAX: usize = 3;
 /// How near to the goal a phrase of the news must be to make a tag.

@@ -1,10 +1,8 @@
 //! What may be said about a headline: its visible words, without orders to the machine that reads it.
 
-use super::{
-    phrases::Phrases,
-    text::{length, plain, sentences, words},
-};
+use super::phrases::Phrases;
 use crate::relevance::{InjectionKind, injection_markers};
+use crate::text::{length, plain, sentences, words};
 
 const HEADLINE_CHARS_MAX: usize = 240;
 const DETAIL_CHARS: std::ops::RangeInclusive<usize> = 25..=240;
@@ -104,7 +102,7 @@ fn headline_only(line: &str) -> String {
         }
     }
     let line = line.strip_suffix('.').filter(|rest| !rest.ends_with('.')).unwrap_or(line);
-    super::text::cut(line.trim_matches(|c: char| c.is_whitespace() || c == '|'), HEADLINE_CHARS_MAX)
+    crate::text::cut(line.trim_matches(|c: char| c.is_whitespace() || c == '|'), HEADLINE_CHARS_MAX)
 }
 
 /// The line with shouted runs (three words in capitals or more) in lower case.
@@ -117,7 +115,7 @@ fn calmed(line: &str) -> String {
         let loud = run.len() >= SHOUT_WORDS_MIN && run.iter().all(|word| shouted(word));
         out.extend(run.iter().map(|word| if loud { word.to_lowercase() } else { (*word).to_owned() }));
     }
-    super::text::capitalised(&out.join(" "))
+    crate::text::capitalised(&out.join(" "))
 }
 
 /// A sentence that can stand alone: begun like one and ended like one.

@@ -3,8 +3,8 @@
 use super::{
     phrases::{Bank, Phrases},
     rules::Rules,
-    text::words,
 };
+use crate::text::words;
 
 /// The registers a persona speaks in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a judge's or reviewer's correction asks for, as far as key words tell.
 
-use super::{material::Part, text::words};
+use super::material::Part;
+use crate::text::words;
 
 /// What is to be different this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

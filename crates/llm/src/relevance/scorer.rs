@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chimera_domain::Score;
+use chimera_domain::{Score, one_line};
 
 use crate::{
     ItemText, Relevance,
@@ -195,7 +195,7 @@ fn telling_words(text: &str, words: &[WordVector], centroid: &[f32; DIMS]) -> St
 
 /// A piece of untrusted text, fit for one line.
 fn quote(text: &str, span: std::ops::Range<usize>) -> String {
-    text.get(span).unwrap_or_default().chars().filter(|c| !c.is_control()).take(QUOTE_CHARS_MAX).collect()
+    one_line(text.get(span).unwrap_or_default(), QUOTE_CHARS_MAX)
 }
 
 #[cfg(test)]

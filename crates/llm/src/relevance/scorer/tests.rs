@@ -1,3 +1,5 @@
+//! The scorer against headlines that fit a goal, that don't, and that try to talk it over.
+
 use super::*;
 
 const FASHION: &str = "Find fresh fashion and beauty stories: new collections, street style, designers, runway, makeup \

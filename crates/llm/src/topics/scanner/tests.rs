@@ -1,3 +1,5 @@
+//! The scanner against texts on its topics and texts that only look so.
+
 use super::*;
 
 fn scanner() -> TopicScanner {

@@ -1,9 +1,10 @@
 //! Untrusted text made plain: no links, no markup, nothing invisible; and the small tools that look at words.
 
+use chimera_domain::{Channel, shown};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Lower-case words, as Unicode sees them (`weight-loss` is two).
-pub(super) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.unicode_words().map(|word| word.replace('’', "'").to_lowercase())
 }
 
@@ -13,14 +14,16 @@ pub(crate) fn length(text: &str) -> usize {
 }
 
 /// Sentences, trimmed, none empty.
-pub(super) fn sentences(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn sentences(text: &str) -> impl Iterator<Item = &str> {
     text.split_sentence_bounds().map(str::trim).filter(|sentence| sentence.chars().any(char::is_alphanumeric))
 }
 
 /// One line of visible text: no control or invisible characters, no markup, links, addresses, `@` or `#`.
 pub(crate) fn plain(raw: &str) -> String {
-    let visible: String = raw.chars().filter_map(visible).collect();
-    let unmarked = entities(&without_tags(&visible));
+    let mut seen = shown(raw);
+    // What stands for lost bytes is honest in a quotation and ugly in a post.
+    seen.retain(|c| c != '\u{fffd}');
+    let unmarked = entities(&without_tags(&seen));
     let mut out = String::with_capacity(unmarked.len());
     for token in unmarked.split_whitespace() {
         let token = token.trim_start_matches(['@', '#']);
@@ -33,11 +36,6 @@ pub(crate) fn plain(raw: &str) -> String {
         out.push_str(token);
     }
     out
-}
-
-/// Text with its line breaks, without control and invisible characters. For text that is itself the matter.
-pub(crate) fn shown(raw: &str) -> String {
-    raw.chars().filter_map(|c| if c == '\n' { Some(c) } else { visible(c) }).collect()
 }
 
 /// The text cut to at most `chars_max`, at a word's end where there is one, with an ellipsis for what is lost.
@@ -55,49 +53,32 @@ pub(crate) fn cut(text: &str, chars_max: usize) -> String {
     format!("{}…", whole.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')' && c != '’'))
 }
 
-/// The hashtags, from the first, that fit beside a text; each takes a space and a `#`.
+/// The hashtags, from the first, that fit beside a text, as [`Channel::post_chars`] counts.
 pub(crate) fn tags_that_fit(text: &str, tags: Vec<String>, chars_max: usize) -> Vec<String> {
-    let mut room = chars_max.saturating_sub(length(text));
-    tags.into_iter()
-        .filter(|tag| {
-            let taken = length(tag) + 2;
-            let fits = taken <= room;
-            if fits {
-                room -= taken;
-            }
-            fits
-        })
-        .collect()
+    let mut fitting = Vec::new();
+    for tag in tags {
+        fitting.push(tag);
+        if Channel::post_chars(text, &fitting) > chars_max {
+            fitting.pop();
+        }
+    }
+    fitting
 }
 
 /// The text with its first letter in upper case.
-pub(super) fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// A sentence begun in lower case, unless it begins with `I` or an acronym.
-pub(super) fn uncapitalised(text: &str) -> String {
+pub(crate) fn uncapitalised(text: &str) -> String {
     let first_word = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let keeps = first_word == "I" || first_word.chars().skip(1).any(char::is_uppercase);
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if !keeps => first.to_lowercase().chain(chars).collect(),
         _ => text.to_owned(),
-    }
-}
-
-/// A character as it may be shown: spaces for control characters, nothing for the invisible.
-fn visible(c: char) -> Option<char> {
-    match c {
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}'
-        | '\u{feff}' | '\u{ffa0}' => None,
-        '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => None,
-        '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => {
-            None
-        }
-        c if c.is_control() || c.is_whitespace() => Some(' '),
-        c => Some(c),
     }
 }
 
