@@ -32,14 +32,16 @@ mod store;
 mod tasks;
 mod tickets;
 mod trace;
-mod types;
 mod versioned;
 
 pub use blobs::{BlobError, Blobs};
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
-pub use store::{Backend, Store, StoreConfig};
-pub use types::{
-    Decided, KnownSignals, MigrationState, Plan, PostRow, PublishCase, PublishOutcome, Release, Released,
-    ResourceCursor, ReviewCase, Ruling, Settled, Settlement, SignalFilter, Submission, Submitted, SweepLimits, Swept,
-    TaskCounts, TicketAnswer, TraceView, WorkOrder,
+pub use plan::Plan;
+pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
+pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
+pub use store::{Backend, MigrationState, Store, StoreConfig};
+pub use tasks::{
+    Decided, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
+pub use tickets::TicketAnswer;
+pub use trace::{PostRow, TraceView};

@@ -5,18 +5,34 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType};
 
 use chimera_domain::{
-    AgentId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome, TaskId, Usd,
+    AgentId, AgentTask, Alert, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome, StateVersion,
+    TaskId, TrendSignal, Usd,
     policy::{Governor, GovernorVerdict},
 };
 
 use crate::{
-    Plan, PlanError, Result, RowKind, Store, StoreError,
+    PlanError, Result, RowKind, Store, StoreError,
     alerts::raise,
     batch,
     codec::{Mapped, text},
     entity::{agents, campaigns, signals},
     money, tasks,
 };
+
+/// Everything that one round of planning for one campaign writes, all or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Its version when it was read.
+    pub campaign_version: StateVersion,
+    /// What was seen, planned or not.
+    pub signals: Vec<TrendSignal>,
+    /// The DAGs. Dependencies lie within the plan or are tasks already stored.
+    pub tasks: Vec<AgentTask>,
+    /// What an operator should know.
+    pub alerts: Vec<Alert>,
+}
 
 impl Store {
     /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, no signal may be

@@ -1,7 +1,8 @@
 //! Signals and resource cursors: what was read, and how far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
@@ -10,11 +11,46 @@ use sea_orm::{
 use chimera_domain::{CampaignId, SignalOutcome, TrendSignal};
 
 use crate::{
-    KnownSignals, ResourceCursor, Result, RowKind, SignalFilter, Store, batch,
+    Result, RowKind, Store, batch,
     codec::{Mapped, Reader},
     dialect::BINDS_MAX,
     entity::{cursors, signals},
 };
+
+/// How far a resource was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceCursor {
+    /// The resource.
+    pub resource_uri: String,
+    /// The hash of what was last read; `None` before the first success.
+    pub content_hash: Option<String>,
+    /// When it was last read.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What went wrong last, in one line.
+    pub last_error: Option<String>,
+}
+
+/// Which items and stories a campaign has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownSignals {
+    /// Known event keys.
+    pub events: HashSet<String>,
+    /// Known content hashes.
+    pub stories: HashSet<String>,
+}
+
+/// Which signals to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignalFilter {
+    /// Only this campaign's.
+    pub campaign: Option<CampaignId>,
+    /// Only those with this outcome.
+    pub outcome: Option<SignalOutcome>,
+    /// At most so many.
+    pub limit: u64,
+}
 
 impl Store {
     /// The cursors of these resources; a resource never read has none.

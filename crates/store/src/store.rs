@@ -9,7 +9,16 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::{MigrationState, PlanError, Result, StoreError, TicketError, dialect, migration::Migrator};
+use crate::{PlanError, Result, StoreError, TicketError, dialect, migration::Migrator};
+
+/// One schema change, and whether the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationState {
+    /// Its name; names sort in the order of application.
+    pub name: String,
+    /// Whether it is applied.
+    pub applied: bool,
+}
 
 /// How often a transaction that met another one is tried in all.
 const COLLISION_ATTEMPTS_MAX: u32 = 5;

@@ -6,10 +6,12 @@ use sea_orm::{
     sea_query::{Expr, LockType},
 };
 
-use chimera_domain::{HitlTicket, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId};
+use chimera_domain::{
+    HitlTicket, JudgeDecision, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId,
+};
 
 use crate::{
-    Decided, Result, RowKind, Store, StoreError, TicketAnswer, TicketError, batch,
+    Decided, Result, RowKind, Store, StoreError, TicketError, batch,
     codec::{Mapped, text, text_opt, time},
     entity::{
         decisions, publications,
@@ -21,6 +23,25 @@ use crate::{
     },
     versioned,
 };
+
+/// A person's answer to a ticket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketAnswer {
+    /// The ticket.
+    pub ticket_id: TicketId,
+    /// Its version when it was read.
+    pub version: StateVersion,
+    /// The hash of what the person looked at.
+    pub artifact_hash: String,
+    /// The answer.
+    pub resolution: Resolution,
+    /// Who answers.
+    pub by: String,
+    /// What they say.
+    pub note: Option<String>,
+    /// The record of it.
+    pub decision: JudgeDecision,
+}
 
 impl Store {
     /// The ticket with this id, if there is one.

@@ -5,14 +5,53 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use chimera_domain::{HitlTicket, JudgeDecision, Publication, TaskId, TaskType, TicketId, TraceId};
+use chimera_domain::{
+    AgentTask, Artifact, HitlTicket, JudgeDecision, Publication, TaskId, TaskType, TicketId, ToolCall, TraceId,
+    TrendSignal,
+};
 
 use crate::{
-    PostRow, Result, Store, TraceView, batch,
+    Result, Store, batch,
     codec::Mapped,
     entity::{artifacts, decisions, publications, signals, tasks, tickets, tool_calls},
     tasks::{artifacts_by_id, with_dependencies},
 };
+
+/// The whole life of one post, each list oldest first.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TraceView {
+    /// What caused it.
+    pub signal: Option<TrendSignal>,
+    /// Its DAG.
+    pub tasks: Vec<AgentTask>,
+    /// What the tasks made.
+    pub artifacts: Vec<Artifact>,
+    /// What judges and people decided.
+    pub decisions: Vec<JudgeDecision>,
+    /// What people were asked.
+    pub tickets: Vec<HitlTicket>,
+    /// What went out.
+    pub publications: Vec<Publication>,
+    /// What was called.
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// One post, for lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PostRow {
+    /// The task that is published.
+    pub task: AgentTask,
+    /// What it made.
+    pub artifact: Option<Artifact>,
+    /// The latest decision on it.
+    pub decision: Option<JudgeDecision>,
+    /// Its latest question.
+    pub ticket: Option<HitlTicket>,
+    /// Its latest entry in the publish ledger.
+    pub publication: Option<Publication>,
+    /// The signal's headline. Untrusted text.
+    pub headline: String,
+}
 
 impl Store {
     /// The whole life of one post, or `None` when nothing carries this trace id. Each list is oldest first.

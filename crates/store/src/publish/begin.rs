@@ -13,12 +13,12 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, Artifact, ArtifactId, CampaignStatus, Publication, PublicationId, PublicationState, StateVersion,
-    TaskEvent, TaskId, TaskState,
+    Agent, AgentTask, Artifact, ArtifactId, Campaign, CampaignStatus, Publication, PublicationId, PublicationState,
+    StateVersion, TaskEvent, TaskId, TaskState,
 };
 
 use crate::{
-    BadValue, PublishCase, Result, RowKind, Store, StoreError, batch,
+    BadValue, Result, RowKind, Store, StoreError, batch,
     codec::{Reader, text, time},
     entity::{campaigns, publications, tasks},
     tasks::{
@@ -28,6 +28,24 @@ use crate::{
     },
     versioned::{self, Seen},
 };
+
+/// Everything a publisher needs for one post.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishCase {
+    /// The task, in PUBLISHING; its version is the fencing token.
+    pub task: AgentTask,
+    /// What goes out.
+    pub artifact: Artifact,
+    /// The ledger's entry, ATTEMPTING.
+    pub publication: Publication,
+    /// Who speaks.
+    pub agent: Agent,
+    /// For what.
+    pub campaign: Campaign,
+    /// Whether an earlier attempt may have reached the platform: look the post up before calling. Not when it is known,
+    /// from the platform or a person, that the post is not there.
+    pub previously_attempted: bool,
+}
 
 impl Store {
     /// Begins to publish those of these tasks that are APPROVED and whose campaign is ACTIVE: PUBLISHING under a lease,

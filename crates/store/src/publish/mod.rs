@@ -3,6 +3,9 @@
 mod begin;
 mod settle;
 
+pub use begin::PublishCase;
+pub use settle::{PublishOutcome, Settled, Settlement};
+
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
 use chimera_domain::{PublicationState, TenantId};

@@ -9,10 +9,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{PublicationState, StateVersion, TaskEvent, TaskState};
+use chimera_domain::{
+    Alert, HitlTicket, PublicationId, PublicationState, StateVersion, TaskEvent, TaskId, TaskState, ToolCall,
+};
 
 use crate::{
-    PublishOutcome, Result, Settled, Settlement, Store, StoreError,
+    Result, Store, StoreError,
     alerts::{raise, record_calls},
     batch,
     codec::{text, time},
@@ -23,6 +25,69 @@ use crate::{
     },
     versioned::{self, Seen},
 };
+
+/// How a publish call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// The platform has the post.
+    Confirmed {
+        /// The platform's name for it.
+        external_id: String,
+        /// Where it can be seen.
+        url: Option<String>,
+    },
+    /// The platform certainly does not have it; it may be tried again.
+    Absent {
+        /// What went wrong, in one line.
+        error: String,
+    },
+    /// Nobody can tell; a person must look. Needs a ticket.
+    Unknown {
+        /// What went wrong, in one line.
+        error: String,
+    },
+    /// The platform refused it for good.
+    Refused {
+        /// What went wrong, in one line.
+        error: String,
+    },
+}
+
+/// The end of one publish call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its version when publishing began: the fencing token.
+    pub task_version: StateVersion,
+    /// The ledger's entry.
+    pub publication_id: PublicationId,
+    /// Its version when publishing began.
+    pub publication_version: StateVersion,
+    /// How it ended.
+    pub outcome: PublishOutcome,
+    /// What was called. Recorded even when the settlement comes too late.
+    pub tool_calls: Vec<ToolCall>,
+    /// The question, when the outcome is unknown.
+    pub ticket: Option<HitlTicket>,
+    /// What an operator should know.
+    pub alert: Option<Alert>,
+}
+
+/// What became of settlements.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Out in the world.
+    pub published: Vec<TaskId>,
+    /// To be tried again.
+    pub approved_again: Vec<TaskId>,
+    /// Refused for good.
+    pub failed: Vec<TaskId>,
+    /// Waiting for a person.
+    pub waiting: Vec<TaskId>,
+    /// Came too late: the task is someone else's.
+    pub fenced: Vec<TaskId>,
+}
 
 impl Store {
     /// Settles publish calls: PUBLISHING at the version it was begun at moves to PUBLISHED, back to APPROVED (certainly

@@ -10,19 +10,50 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent, TaskId, TaskState, TenantId,
-    Verdict,
+    AgentTask, HitlTicket, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent, TaskId, TaskState,
+    TenantId, Verdict,
 };
 
 use super::{graph, moves};
 use crate::{
-    Decided, Result, Ruling, Store, StoreError, batch,
+    Result, Store, StoreError, batch,
     codec::{text, time},
     entity::{decisions, publications, tasks::Model, tickets},
     publish,
     tasks::moves::Move,
     versioned::{self, Seen},
 };
+
+/// A judge's decision with what follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ruling {
+    /// The decision; it names the task.
+    pub decision: JudgeDecision,
+    /// The task's version when it was read.
+    pub task_version: StateVersion,
+    /// The move: Approve, AskHuman, Reject or Cancel. It must go with the verdict.
+    pub event: TaskEvent,
+    /// The question, when a person must decide.
+    pub ticket: Option<HitlTicket>,
+    /// New tasks that replace a rejected one. They may depend on each other and on tasks already stored; one that
+    /// depends on a dead end is stored CANCELLED.
+    pub replan: Vec<AgentTask>,
+}
+
+/// What became of rulings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// Moved, and the decision recorded.
+    pub applied: Vec<TaskId>,
+    /// Changed by someone else; nothing was recorded.
+    pub conflicts: Vec<TaskId>,
+    /// Tasks that may now be claimed: unlocked children and replacements.
+    pub ready: Vec<TaskId>,
+    /// Tasks that may now be published.
+    pub approved: Vec<TaskId>,
+    /// Tasks that waited for a rejected one.
+    pub cancelled: Vec<TaskId>,
+}
 
 impl Store {
     /// Commits rulings. A task that was changed since it was judged is a conflict and nothing of its ruling is recorded;

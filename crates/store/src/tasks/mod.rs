@@ -10,6 +10,11 @@ mod results;
 mod sweep;
 mod unreadable;
 
+pub use decide::{Decided, Ruling};
+pub use orders::{ReviewCase, WorkOrder};
+pub use results::{Release, Released, Submission, Submitted};
+pub use sweep::{SweepLimits, Swept};
+
 pub(crate) use decide::{aftermath, check_verdict};
 pub(crate) use orders::{Surroundings, artifacts_by_id};
 
@@ -24,13 +29,16 @@ use uuid::Uuid;
 use chimera_domain::{AgentTask, TaskId, TaskState, TenantId, TraceId};
 
 use crate::{
-    Result, RowKind, Store, TaskCounts, batch,
+    Result, RowKind, Store, batch,
     codec::{Mapped, Reader},
     entity::{
         dependencies,
         tasks::{Column, Entity, Model},
     },
 };
+
+/// Tasks counted by state; states without tasks are absent.
+pub type TaskCounts = HashMap<TaskState, u64>;
 
 impl Store {
     /// The tasks with these ids, oldest first; unknown ids are left out.

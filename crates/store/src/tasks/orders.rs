@@ -11,10 +11,42 @@ use chimera_domain::{
 
 use super::with_dependencies;
 use crate::{
-    BadValue, Result, ReviewCase, RowKind, Store, StoreError, WorkOrder, batch,
+    BadValue, Result, RowKind, Store, StoreError, batch,
     codec::Reader,
     entity::{agents, artifacts, campaigns, signals, tasks},
 };
+
+/// Everything a worker needs for one claimed task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkOrder {
+    /// The task.
+    pub task: AgentTask,
+    /// What the tasks made that it depends on, in the order of `depends_on`.
+    pub inputs: Vec<Artifact>,
+    /// The signal behind it.
+    pub signal: TrendSignal,
+    /// Who acts.
+    pub agent: Agent,
+    /// For what.
+    pub campaign: Campaign,
+}
+
+/// Everything a judge needs for one result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReviewCase {
+    /// The task, in JUDGE_REVIEW.
+    pub task: AgentTask,
+    /// What it made.
+    pub artifact: Artifact,
+    /// What the tasks made that it depends on, in the order of `depends_on`.
+    pub inputs: Vec<Artifact>,
+    /// The signal behind it.
+    pub signal: TrendSignal,
+    /// Who acts.
+    pub agent: Agent,
+    /// For what.
+    pub campaign: Campaign,
+}
 
 impl Store {
     /// The given tasks with everything that a worker needs, in the order given, all or none.

@@ -4,17 +4,67 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use chimera_domain::{Alert, StateVersion, TaskEvent, TaskId, TaskState};
+use chimera_domain::{Alert, Artifact, StateVersion, TaskEvent, TaskId, TaskState, ToolCall};
 use uuid::Uuid;
 
 use super::{graph, moves};
 use crate::{
-    Release, Released, Result, Store, Submission, Submitted,
+    Result, Store,
     alerts::{raise, record_calls},
     batch,
     entity::{artifacts, tasks::Model},
     tasks::moves::Move,
 };
+
+/// What a worker hands in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its version when it was claimed: the fencing token.
+    pub version: StateVersion,
+    /// What it made.
+    pub artifact: Artifact,
+    /// What it called. Recorded even when the submission comes too late: the money was spent.
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// What became of submissions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submitted {
+    /// Now in review.
+    pub accepted: Vec<TaskId>,
+    /// Came too late: the task is someone else's.
+    pub fenced: Vec<TaskId>,
+}
+
+/// A task given back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its version when it was claimed: the fencing token.
+    pub version: StateVersion,
+    /// Why, in one line.
+    pub error: String,
+    /// Whether trying again is pointless: attempts are used up, or the error can't be mended.
+    pub exhausted: bool,
+    /// What it called.
+    pub tool_calls: Vec<ToolCall>,
+}
+
+/// What became of tasks given back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Released {
+    /// May be claimed again.
+    pub ready: Vec<TaskId>,
+    /// Gave up.
+    pub failed: Vec<TaskId>,
+    /// Waited for one that gave up.
+    pub cancelled: Vec<TaskId>,
+    /// Came too late: the task is someone else's.
+    pub fenced: Vec<TaskId>,
+}
 
 impl Store {
     /// Takes results: EXECUTING at the claimed version moves to JUDGE_REVIEW with its artifact. A stale one is fenced and

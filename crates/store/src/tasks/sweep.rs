@@ -1,5 +1,7 @@
 //! The sweeper: whatever a dead process or a lossy queue left lying is put back or delivered again.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -11,7 +13,7 @@ use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType, err
 
 use super::{decide::withdraw_tickets, graph, moves};
 use crate::{
-    Result, Store, SweepLimits, Swept, batch,
+    Result, Store, batch,
     entity::{
         campaigns,
         tasks::{Column, Entity, Model},
@@ -19,6 +21,36 @@ use crate::{
     publish,
     tasks::moves::Move,
 };
+
+/// How far one sweep goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SweepLimits {
+    /// A task whose lease lapsed for the so-manieth time gives up.
+    pub attempts_max: u32,
+    /// READY and APPROVED tasks untouched for so long are delivered again.
+    pub ready_older_than: Duration,
+    /// JUDGE_REVIEW tasks untouched for so long are delivered again.
+    pub review_older_than: Duration,
+    /// At most so many of each kind.
+    pub batch: u64,
+}
+
+/// What a sweep found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// To be delivered to workers: old READY ones, and EXECUTING ones whose lease lapsed (put back).
+    pub ready: Vec<TaskId>,
+    /// Lapsed and out of attempts: gave up. The caller raises the alerts.
+    pub failed: Vec<TaskId>,
+    /// Waited for one that gave up, or belonged to a campaign that ended.
+    pub cancelled: Vec<TaskId>,
+    /// To be delivered to judges.
+    pub review: Vec<TaskId>,
+    /// To be delivered to publishers.
+    pub approved: Vec<TaskId>,
+    /// How many PUBLISHING tasks are past their lease; [`crate::Store::publish_stale`] hands them out.
+    pub stale_publishing: u64,
+}
 
 /// Who withdraws the questions on tasks of an ended campaign.
 const SWEEPER: &str = "sweeper";
