@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{AlertId, TenantId, TraceId, wire::wire_enum};
+use crate::{AlertId, Ambient, TenantId, TraceId, wire::wire_enum};
 
 wire_enum! {
     /// How bad it is.
@@ -56,4 +56,66 @@ pub struct Alert {
     pub acknowledged_by: Option<String>,
     /// When it was raised.
     pub created_at: DateTime<Utc>,
+}
+
+impl Alert {
+    /// An alert that nobody has seen yet, about no post in particular.
+    #[must_use]
+    pub fn new(
+        tenant_id: TenantId,
+        kind: AlertKind,
+        severity: Severity,
+        subject: impl Into<String>,
+        reason_code: impl Into<String>,
+        message: impl Into<String>,
+        ambient: &dyn Ambient,
+    ) -> Self {
+        Self {
+            id: AlertId::generate(ambient),
+            tenant_id,
+            trace_id: None,
+            kind,
+            severity,
+            subject: subject.into(),
+            reason_code: reason_code.into(),
+            message: message.into(),
+            acknowledged_by: None,
+            created_at: ambient.now(),
+        }
+    }
+
+    /// The same about this post.
+    #[must_use]
+    pub const fn in_trace(mut self, trace_id: TraceId) -> Self {
+        self.trace_id = Some(trace_id);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::tests::{Fixed, task};
+
+    #[test]
+    fn a_new_alert_is_unseen_and_says_what_it_was_told() {
+        let (kind, severity) = (AlertKind::FeedDown, Severity::Warning);
+        let alert =
+            Alert::new(TenantId::DEFAULT, kind, severity, "https://example.org/feed", "http_500", "down", &Fixed);
+        let wanted = Alert {
+            id: alert.id,
+            tenant_id: TenantId::DEFAULT,
+            trace_id: None,
+            kind,
+            severity,
+            subject: "https://example.org/feed".to_owned(),
+            reason_code: "http_500".to_owned(),
+            message: "down".to_owned(),
+            acknowledged_by: None,
+            created_at: Fixed.now(),
+        };
+        assert_eq!(alert, wanted);
+        let trace = task().trace_id;
+        assert_eq!(alert.in_trace(trace), Alert { trace_id: Some(trace), ..wanted });
+    }
 }

@@ -4,7 +4,10 @@ use chrono::{DateTime, Duration, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ArtifactId, DecisionId, Score, StateVersion, TaskId, TenantId, TicketId, TraceId, wire::wire_enum};
+use crate::{
+    AgentTask, Ambient, Artifact, ArtifactId, DecisionId, Score, StateVersion, TaskId, TenantId, TicketId, TraceId,
+    wire::wire_enum,
+};
 
 wire_enum! {
     /// A verdict.
@@ -161,4 +164,41 @@ pub struct HitlTicket {
 impl HitlTicket {
     /// How long a person has to answer.
     pub const SLA: Duration = Duration::hours(2);
+
+    /// An open question to whoever comes first, about what `task` made; overdue after [`Self::SLA`].
+    #[must_use]
+    pub fn ask(
+        question: Question,
+        task: &AgentTask,
+        artifact: &Artifact,
+        confidence: Score,
+        sensitive_topics: Vec<SensitiveTopic>,
+        reasoning_trace: impl Into<String>,
+        ambient: &dyn Ambient,
+    ) -> Self {
+        let now = ambient.now();
+        Self {
+            id: TicketId::generate(ambient),
+            tenant_id: task.tenant_id,
+            trace_id: task.trace_id,
+            task_id: task.id,
+            artifact_id: artifact.id,
+            artifact_hash: artifact.content_hash.clone(),
+            question,
+            confidence,
+            sensitive_topics,
+            reasoning_trace: reasoning_trace.into(),
+            assigned_to: None,
+            sla_expires_at: now + Self::SLA,
+            resolution: None,
+            resolved_by: None,
+            resolution_note: None,
+            resolved_at: None,
+            state_version: StateVersion::FIRST,
+            created_at: now,
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

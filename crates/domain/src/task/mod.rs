@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub use state::{IllegalTransition, TaskEvent, TaskState};
 
 use crate::{
-    AgentId, ArtifactId, CampaignId, Channel, Modality, SignalId, StateVersion, TaskId, TenantId, TicketId, TraceId,
-    Usd, wire::wire_enum,
+    AgentId, Ambient, ArtifactId, CampaignId, Channel, Modality, SignalId, StateVersion, TaskId, TenantId, TicketId,
+    TraceId, Usd, wire::wire_enum,
 };
 
 wire_enum! {
@@ -150,6 +150,47 @@ impl AgentTask {
     pub fn is_tainted(&self) -> bool {
         !self.payload.taint.is_empty()
     }
+
+    /// A fresh task in place of this rejected one, told why by `correction`; it counts one replan more. What it is bound
+    /// to, and what it may spend, stay as they were.
+    #[must_use]
+    pub fn renewed(
+        &self,
+        task_type: TaskType,
+        depends_on: Vec<TaskId>,
+        correction: impl Into<String>,
+        ambient: &dyn Ambient,
+    ) -> Self {
+        let now = ambient.now();
+        let mut payload = self.payload.clone();
+        payload.correction = Some(correction.into());
+        payload.replans = payload.replans.saturating_add(1);
+        Self {
+            id: TaskId::generate(ambient),
+            tenant_id: self.tenant_id,
+            trace_id: self.trace_id,
+            agent_id: self.agent_id,
+            campaign_id: self.campaign_id,
+            campaign_version: self.campaign_version,
+            signal_id: self.signal_id,
+            task_type,
+            channel: self.channel,
+            priority: self.priority,
+            state: if depends_on.is_empty() { TaskState::Ready } else { TaskState::Pending },
+            depends_on,
+            persona_lock: self.persona_lock.clone(),
+            budget_cap_usd: self.budget_cap_usd,
+            payload,
+            state_version: StateVersion::FIRST,
+            attempts: 0,
+            lease_owner: None,
+            last_error: None,
+            result_artifact: None,
+            hitl_ticket_id: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// What a worker spent on one task.
@@ -177,3 +218,6 @@ impl Costs {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
