@@ -7,14 +7,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
     Agent, AgentTask, Artifact, ArtifactId, Campaign, CampaignStatus, Publication, PublicationId, PublicationState,
-    StateVersion, TaskEvent, TaskId, TaskState,
+    StateVersion, TaskEvent, TaskId, TaskState, error_chain,
 };
 
 use crate::{
@@ -98,15 +98,43 @@ impl Store {
 
     /// Takes over up to `limit` publications whose publisher let its lease lapse: it may have died before, during or
     /// after the call, so each must be looked up on the platform first. Paused campaigns too: a look-up harms nobody.
+    /// One of which something can't be read is logged and left as it is, for its post may be out.
     ///
     /// # Errors
-    /// [`StoreError`] when the database fails; then nothing was written.
+    /// [`StoreError`] when the database fails; then nothing was written, unless something can't be read: then the
+    /// publications taken over before stay so until their new lease lapses.
     pub async fn publish_stale(&self, publisher: &str, lease: Duration, limit: u64) -> Result<Vec<PublishCase>> {
-        self.retrying(|| self.stale_once(publisher, lease, limit)).await
+        let stale = self.lapsed(TaskState::Publishing).order_by_asc(tasks::Column::LeaseExpiresMs);
+        match self.retrying(|| self.stale_once(stale.clone().limit(limit), publisher, lease)).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            taken => return taken,
+        }
+        // Something is damaged, which is rare: only now does each cost a transaction of its own.
+        let ids: Vec<Uuid> = stale.clone().select_only().column(tasks::Column::Id).into_tuple().all(&self.db).await?;
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut cases = Vec::new();
+        for id in ids {
+            if cases.len() >= wanted {
+                break;
+            }
+            let one = stale.clone().filter(tasks::Column::Id.eq(id));
+            match self.retrying(|| self.stale_once(one.clone(), publisher, lease)).await {
+                Ok(case) => cases.extend(case),
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(task_id = %id, error = %error_chain(&error), "a post that may be out can't be read");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(cases)
     }
 
-    async fn stale_once(&self, publisher: &str, lease: Duration, limit: u64) -> Result<Vec<PublishCase>> {
-        let stale = self.lapsed(TaskState::Publishing).order_by_asc(tasks::Column::LeaseExpiresMs).limit(limit);
+    async fn stale_once(
+        &self,
+        stale: Select<tasks::Entity>,
+        publisher: &str,
+        lease: Duration,
+    ) -> Result<Vec<PublishCase>> {
         // Mostly there are none; a reading is cheaper than a writing transaction.
         if stale.clone().one(&self.db).await?.is_none() {
             return Ok(vec![]);

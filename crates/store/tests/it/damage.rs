@@ -74,3 +74,20 @@ pub(crate) async fn a_task_that_can_not_be_read_holds_no_other_back(world: World
     assert!(!swept.ready.contains(&stuck.id) && !swept.failed.contains(&stuck.id), "{swept:?}");
     assert_eq!(world.store.task_claim(&[other.id], "worker", LEASE).await.unwrap().len(), 1);
 }
+
+pub(crate) async fn a_publication_that_can_not_be_read_holds_no_look_up_back(world: World) {
+    let ((hurt, artifact), (whole, _)) = (world.approved().await, world.approved().await);
+    for id in [hurt.id, whole.id] {
+        world.begin(&[id], "dead", MOMENT).await;
+    }
+    damage(&world, format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE text = '{}'", artifact.text)).await;
+    let before = world.stored(hurt.id).await;
+    // Only one is asked for, and the damaged one is the first in line.
+    let taken = eventually("both leases' end", || async {
+        let cases = world.store.publish_stale("next", LEASE, 1).await.unwrap();
+        (!cases.is_empty()).then_some(cases)
+    })
+    .await;
+    assert_eq!(taken.iter().map(|case| case.task.id).collect::<Vec<_>>(), [whole.id]);
+    assert_eq!(world.stored(hurt.id).await, before, "it may be out: nothing is decided about it");
+}

@@ -59,7 +59,8 @@ conformance! {
         the_governor_sees_spent_and_reserved_money_and_the_last_hour;
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
-        a_task_that_can_not_be_read_holds_no_other_back;
+        a_task_that_can_not_be_read_holds_no_other_back
+        a_publication_that_can_not_be_read_holds_no_look_up_back;
     decisions:
         a_ruling_moves_the_task_and_is_recorded_once
         children_start_when_their_last_parent_is_done
