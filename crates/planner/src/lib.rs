@@ -4,9 +4,12 @@
 //! asks the governor, and commits signals and tasks in one transaction per campaign and resource.
 //! The decisions are pure and live in `triage.rs` and `dag.rs`; the effects are in `planner.rs` and `service.rs`.
 
+mod backoff;
 mod config;
 mod dag;
 mod planner;
+mod reading;
+mod scoring;
 mod service;
 mod triage;
 

@@ -1,22 +1,23 @@
 //! One round of planning, with its effects.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Alert, AlertId, AlertKind, Ambient, Campaign, Severity, SignalOutcome, TenantId, TraceId,
-    contracts::FeedDocument, error_chain, policy::Governor, sha256_hex,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, contracts::FeedDocument, error_chain, policy::Governor,
 };
-use chimera_llm::{Asked, ItemText, Mind, MindError, PersonaBrief, Relevance, RelevanceAsk, injection_markers};
-use chimera_mcp::{CallContext, Host};
-use chimera_store::{Plan, PlanError, ResourceCursor, Store, StoreError};
-use futures::{StreamExt as _, stream};
+use chimera_llm::{Mind, injection_markers};
+use chimera_mcp::Host;
+use chimera_store::{Plan, PlanError, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     PlannerConfig,
+    backoff::Backoff,
+    reading::Read,
     triage::{Planned, Seen, Sighting, triage},
 };
 
@@ -44,19 +45,13 @@ pub struct PlannerReport {
 /// Reads, scores and plans.
 #[derive(Debug, Clone)]
 pub struct Planner {
-    store: Store,
+    pub(crate) store: Store,
     bus: Arc<dyn Bus>,
-    host: Arc<Host>,
-    mind: Arc<dyn Mind>,
-    ambient: Arc<dyn Ambient>,
-    config: PlannerConfig,
-}
-
-/// One read of one resource.
-struct Read {
-    cursor: ResourceCursor,
-    document: Option<FeedDocument>,
-    failed: bool,
+    pub(crate) host: Arc<Host>,
+    pub(crate) mind: Arc<dyn Mind>,
+    pub(crate) ambient: Arc<dyn Ambient>,
+    pub(crate) config: PlannerConfig,
+    pub(crate) backoff: Backoff,
 }
 
 impl Planner {
@@ -70,7 +65,7 @@ impl Planner {
         ambient: Arc<dyn Ambient>,
         config: PlannerConfig,
     ) -> Self {
-        Self { store, bus, host, mind, ambient, config }
+        Self { store, bus, host, mind, ambient, config, backoff: Backoff::default() }
     }
 
     /// The settings.
@@ -79,33 +74,54 @@ impl Planner {
         &self.config
     }
 
-    /// Reads every watched resource once and plans what is worth it.
+    /// Reads every watched resource once and plans what is worth it. A resource that keeps failing is left alone for a
+    /// while.
     ///
     /// # Errors
-    /// [`PlannerError`] when the store fails. A resource or a mind that fails is logged, alerted and tried next round.
+    /// [`PlannerError`] when the store fails; campaigns that it did not fail for have planned. A resource or a mind that
+    /// fails is logged, alerted and tried next round.
     pub async fn tick(&self) -> Result<PlannerReport, PlannerError> {
+        self.tick_until(&CancellationToken::new()).await
+    }
+
+    /// The same, ended early between two campaigns, or in the middle of a read.
+    pub(crate) async fn tick_until(&self, cancel: &CancellationToken) -> Result<PlannerReport, PlannerError> {
         let campaigns = self.store.campaigns_active().await?;
         let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
         let agents: HashMap<AgentId, Agent> =
             self.store.agents_by_ids(&agent_ids).await?.into_iter().map(|a| (a.id, a)).collect();
         let mut watchers: BTreeMap<String, Vec<&Campaign>> = BTreeMap::new();
         for campaign in &campaigns {
-            for uri in &campaign.resources {
+            for uri in campaign.resources.iter().collect::<HashSet<_>>() {
                 watchers.entry(uri.clone()).or_default().push(campaign);
             }
         }
-        let uris: Vec<String> = watchers.keys().cloned().collect();
-        let reads = self.read_all(&uris).await?;
+        let watched: Vec<_> = watchers.iter().collect();
+        let reads = self.read_all(&watched, cancel).await?;
 
         let mut report = PlannerReport::default();
+        let mut trouble = None;
         let mut seen_to_the_end = Vec::with_capacity(reads.len());
-        for Read { cursor, document, failed } in reads {
+        for Read { cursor, document, failed, .. } in reads {
             report.resources_failed += usize::from(failed);
             let mut complete = true;
             if let Some(document) = document {
                 report.resources_changed += 1;
                 for campaign in watchers.get(&cursor.resource_uri).into_iter().flatten() {
-                    complete &= self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await?;
+                    if cancel.is_cancelled() {
+                        complete = false;
+                        break;
+                    }
+                    match self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await {
+                        Ok(seen) => complete &= seen,
+                        Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
+                        // What the database refuses of one campaign's holds back no other campaign.
+                        Err(error) => {
+                            tracing::error!(campaign = %campaign.slug, error = %error_chain(&error), "planning failed");
+                            trouble = Some(error);
+                            complete = false;
+                        }
+                    }
                 }
             }
             // A cursor moves on only when every campaign has seen the content, so a crash re-reads instead of skipping.
@@ -114,60 +130,7 @@ impl Planner {
             }
         }
         self.store.cursors_save(&seen_to_the_end).await?;
-        Ok(report)
-    }
-
-    async fn read_all(&self, uris: &[String]) -> Result<Vec<Read>, PlannerError> {
-        let mut cursors: HashMap<String, ResourceCursor> =
-            self.store.cursors(uris).await?.into_iter().map(|c| (c.resource_uri.clone(), c)).collect();
-        let cursors: Vec<ResourceCursor> =
-            uris.iter().map(|uri| cursors.remove(uri).unwrap_or_else(|| first_cursor(uri))).collect();
-        let reads = stream::iter(cursors)
-            .map(|cursor| self.read(cursor))
-            .buffered(self.config.reads_at_once.max(1))
-            .collect::<Vec<_>>()
-            .await;
-        let alerts: Vec<Alert> = reads
-            .iter()
-            .filter(|r| r.failed && r.cursor.failures >= self.config.feed_down_after)
-            .map(|r| self.feed_alert(&r.cursor))
-            .collect();
-        if !alerts.is_empty() {
-            self.store.alerts_raise(&alerts).await?;
-        }
-        Ok(reads)
-    }
-
-    async fn read(&self, mut cursor: ResourceCursor) -> Read {
-        match self.fetch(&cursor.resource_uri).await {
-            Ok((hash, document)) => {
-                let changed = cursor.content_hash.as_deref() != Some(hash.as_str());
-                cursor.content_hash = Some(hash);
-                cursor.read_at = Some(self.ambient.now());
-                cursor.failures = 0;
-                cursor.last_error = None;
-                Read { cursor, document: changed.then_some(document), failed: false }
-            }
-            Err(message) => {
-                tracing::warn!(resource = %cursor.resource_uri, error = %message, "a resource can't be read");
-                cursor.failures = cursor.failures.saturating_add(1);
-                cursor.last_error = Some(message);
-                Read { cursor, document: None, failed: true }
-            }
-        }
-    }
-
-    /// The resource's items, with a hash of them. Errors are one line for the operator.
-    async fn fetch(&self, uri: &str) -> Result<(String, FeedDocument), String> {
-        let (server, inner) = split_uri(uri).ok_or_else(|| {
-            format!("{uri}: not a watched resource (want mcp://SERVER/RESOURCE-URI, such as mcp://feeds/feed://news)")
-        })?;
-        let context = CallContext::new(TraceId::generate(&*self.ambient));
-        let read = self.host.read_resource(&context, server, inner).await.map_err(|e| error_chain(&e))?;
-        let document: FeedDocument =
-            serde_json::from_str(&read.text).map_err(|e| format!("{uri}: not a feed document: {e}"))?;
-        let items = serde_json::to_vec(&document.items).map_err(|e| e.to_string())?;
-        Ok((sha256_hex(&items), document))
+        trouble.map_or(Ok(report), Err)
     }
 
     /// Whether the campaign has seen the whole document.
@@ -192,59 +155,32 @@ impl Planner {
         if sorted.fresh.is_empty() && sorted.duplicates.is_empty() {
             return Ok(true);
         }
-        let scores = match self.score(campaign, agent, &sorted.fresh).await? {
-            Ok(scores) => scores,
-            Err(error) => {
-                tracing::warn!(campaign = %campaign.slug, error = %error_chain(&error), "the mind could not score; next round");
-                return Ok(false);
-            }
-        };
+        let fresh = sorted.fresh.len();
+        let scores = self.score(campaign, agent, sorted.fresh).await;
+        // What was paid is written down, whatever came of it.
+        if !scores.calls.is_empty() {
+            self.store.tool_calls_record(&scores.calls).await?;
+        }
+        let complete = scores.left.is_empty();
+        if !complete {
+            tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh, "left for the next round");
+        }
         let used = self.store.governor_use(&[agent.id], self.ambient.now()).await?;
         let mut governor = Governor::new(agent.governor_limits, used.get(&agent.id).copied().unwrap_or_default());
         let mut planned = Planned::default();
-        for (sighting, relevance) in sorted.fresh.into_iter().zip(scores) {
+        for (sighting, relevance) in scores.scored {
             let taint = taint(&sighting);
             planned.scored(seen, sighting, relevance, taint, &mut governor, &*self.ambient);
         }
-        for sighting in sorted.duplicates {
+        // A copy of a story that is yet to be scored must not make the story known.
+        let open: HashSet<String> = scores.left.into_iter().map(|s| s.content_hash).collect();
+        for sighting in sorted.duplicates.into_iter().filter(|s| !open.contains(&s.content_hash)) {
             planned.duplicate(seen, sighting, &*self.ambient);
         }
-        self.commit(campaign, planned, report).await
-    }
-
-    /// Scores in batches. What was paid is written down, whether or not the last batch came through.
-    async fn score(
-        &self,
-        campaign: &Campaign,
-        agent: &Agent,
-        fresh: &[Sighting],
-    ) -> Result<Result<Vec<Relevance>, MindError>, StoreError> {
-        let (mut scores, mut calls) = (Vec::with_capacity(fresh.len()), Vec::new());
-        let mut failure = None;
-        for batch in fresh.chunks(self.config.score_batch.max(1)) {
-            let ask = RelevanceAsk {
-                goal: campaign.goal.clone(),
-                persona: Some(PersonaBrief::from(&agent.soul)),
-                items: batch
-                    .iter()
-                    .map(|s| ItemText { title: s.item.title.clone(), summary: s.item.summary.clone() })
-                    .collect(),
-                budget: None,
-            };
-            let trace_id = TraceId::generate(&*self.ambient);
-            let asked = Asked { mind: &*self.mind, question: "relevance", trace_id, task_id: None };
-            let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.relevance(&ask)).await;
-            calls.push(call);
-            match answer {
-                Ok(answer) => scores.extend(answer.value),
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
+        if planned.signals.is_empty() {
+            return Ok(complete);
         }
-        self.store.tool_calls_record(&calls).await?;
-        Ok(failure.map_or(Ok(scores), Err))
+        Ok(self.commit(campaign, planned, report).await? && complete)
     }
 
     async fn commit(
@@ -278,31 +214,6 @@ impl Planner {
             }
         }
     }
-
-    fn feed_alert(&self, cursor: &ResourceCursor) -> Alert {
-        Alert {
-            id: AlertId::generate(&*self.ambient),
-            tenant_id: TenantId::DEFAULT,
-            trace_id: None,
-            kind: AlertKind::FeedDown,
-            severity: Severity::Warning,
-            subject: cursor.resource_uri.clone(),
-            reason_code: "feed_down".to_owned(),
-            message: format!(
-                "{} failed {} times in a row: {}",
-                cursor.resource_uri,
-                cursor.failures,
-                cursor.last_error.as_deref().unwrap_or("no reason given")
-            ),
-            acknowledged_by: None,
-            created_at: self.ambient.now(),
-        }
-    }
-}
-
-/// `mcp://SERVER/REST` as server and the resource's own URI.
-fn split_uri(uri: &str) -> Option<(&str, &str)> {
-    uri.strip_prefix("mcp://")?.split_once('/').filter(|(server, inner)| !server.is_empty() && !inner.is_empty())
 }
 
 /// Names of the injection markers in an item.
@@ -312,9 +223,4 @@ fn taint(sighting: &Sighting) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// The cursor of a resource never read before.
-fn first_cursor(uri: &str) -> ResourceCursor {
-    ResourceCursor { resource_uri: uri.to_owned(), content_hash: None, read_at: None, failures: 0, last_error: None }
 }

@@ -14,10 +14,11 @@ pub async fn serve(planner: Planner, cancel: CancellationToken) {
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = cancel.cancelled() => return,
             _ = rounds.tick() => {}
         }
-        if let Err(error) = planner.tick().await {
+        if let Err(error) = planner.tick_until(&cancel).await {
             tracing::error!(error = %error_chain(&error), "a round of planning failed; the next one goes on from there");
         }
     }

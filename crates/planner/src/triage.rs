@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use chimera_domain::{
-    Agent, AgentTask, Alert, AlertId, AlertKind, Ambient, Campaign, Severity, SignalId, SignalOutcome, TraceId,
-    TrendSignal, Usd,
+    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, Severity, SignalId, SignalOutcome, TraceId, TrendSignal,
+    Usd,
     contracts::FeedItem,
     policy::{Governor, GovernorVerdict},
 };
@@ -141,19 +141,11 @@ fn posts_budget(campaign: &Campaign) -> Usd {
 }
 
 fn cap_alert(agent: &Agent, signal: &TrendSignal, refused: GovernorVerdict, ambient: &dyn Ambient) -> Alert {
-    Alert {
-        id: AlertId::generate(ambient),
-        tenant_id: agent.tenant_id,
-        trace_id: Some(signal.trace_id),
-        kind: AlertKind::GovernorCap,
-        severity: Severity::Warning,
-        subject: agent.persona_slug.clone(),
-        reason_code: refused.reason_code().to_owned(),
-        message: format!(
-            "relevant signals for {} are held back: at most {} posts an hour and ${} a day",
-            agent.persona_slug, agent.governor_limits.max_tasks_per_hour, agent.governor_limits.max_daily_spend
-        ),
-        acknowledged_by: None,
-        created_at: ambient.now(),
-    }
+    let message = format!(
+        "relevant signals for {} are held back: at most {} posts an hour and ${} a day",
+        agent.persona_slug, agent.governor_limits.max_tasks_per_hour, agent.governor_limits.max_daily_spend
+    );
+    let (kind, subject) = (AlertKind::GovernorCap, agent.persona_slug.as_str());
+    Alert::new(agent.tenant_id, kind, Severity::Warning, subject, refused.reason_code(), message, ambient)
+        .in_trace(signal.trace_id)
 }

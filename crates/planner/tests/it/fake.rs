@@ -1,0 +1,173 @@
+//! An MCP server of feeds that are set by hand, and a mind that answers as it is told.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use chimera_domain::{Score, Usd, contracts::FeedItem};
+use chimera_llm::{
+    Answer, BlockedStage, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, TokenUsage,
+    Trouble, WriteAsk,
+};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities,
+        ServerConfig,
+    },
+    service::RequestContext,
+};
+use serde_json::json;
+use tokio::sync::watch;
+
+/// The server. Clones share everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Feeds {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    texts: Mutex<HashMap<String, String>>,
+    reads: Mutex<HashMap<String, usize>>,
+    hangs: Mutex<bool>,
+    hanging: watch::Sender<bool>,
+}
+
+impl Feeds {
+    pub(crate) fn set(&self, uri: &str, items: &[FeedItem]) {
+        let document = json!({"source": uri, "title": "News", "fetched_at": "2026-11-22T10:00:00Z", "items": items});
+        self.set_text(uri, &document.to_string());
+    }
+
+    pub(crate) fn set_text(&self, uri: &str, text: &str) {
+        self.inner.texts.lock().unwrap().insert(uri.to_owned(), text.to_owned());
+    }
+
+    pub(crate) fn remove(&self, uri: &str) {
+        self.inner.texts.lock().unwrap().remove(uri);
+    }
+
+    /// From now on no read is answered.
+    pub(crate) fn hang(&self) {
+        *self.inner.hangs.lock().unwrap() = true;
+    }
+
+    pub(crate) async fn until_hanging(&self) {
+        self.inner.hanging.subscribe().wait_for(|hanging| *hanging).await.unwrap();
+    }
+
+    pub(crate) fn reads(&self, uri: &str) -> usize {
+        self.inner.reads.lock().unwrap().get(uri).copied().unwrap_or_default()
+    }
+}
+
+impl ServerHandler for Feeds {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_resources().build())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        *self.inner.reads.lock().unwrap().entry(request.uri.clone()).or_default() += 1;
+        if *self.inner.hangs.lock().unwrap() {
+            self.inner.hanging.send_replace(true);
+            context.ct.cancelled().await;
+        }
+        let text = self.inner.texts.lock().unwrap().get(&request.uri).cloned();
+        let text = text.ok_or_else(|| ErrorData::resource_not_found("no such feed", None))?;
+        Ok(ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]).into())
+    }
+}
+
+/// How the mind answers one question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Scores,
+    RateLimited,
+    Unavailable,
+    Malformed,
+    /// One score too few.
+    Short,
+}
+
+/// A mind that reads an item's score off its summary, such as `0.82`. It refuses to look at a title that holds
+/// `UNSPEAKABLE`.
+#[derive(Debug, Default)]
+pub(crate) struct ScriptedMind {
+    fates: Mutex<VecDeque<Fate>>,
+    asked: Mutex<Vec<Vec<String>>>,
+}
+
+impl ScriptedMind {
+    /// The next questions meet these; later ones are answered.
+    pub(crate) fn script(&self, fates: &[Fate]) {
+        self.fates.lock().unwrap().extend(fates);
+    }
+
+    /// The titles of each question.
+    pub(crate) fn asked(&self) -> Vec<Vec<String>> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// What every question costs.
+pub(crate) const PRICE: Usd = Usd::from_micros(7);
+
+#[async_trait]
+impl Mind for ScriptedMind {
+    fn about(&self) -> MindInfo {
+        MindInfo {
+            name: "scripted".to_owned(),
+            fast_model: "scripted-1".to_owned(),
+            strong_model: "scripted-1".to_owned(),
+            offline: true,
+            note: "answers as it is told".to_owned(),
+        }
+    }
+
+    async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
+        self.asked.lock().unwrap().push(ask.items.iter().map(|i| i.title.clone()).collect());
+        let mut value: Vec<Relevance> = ask
+            .items
+            .iter()
+            .map(|item| Relevance {
+                score: Score::new(item.summary.parse().unwrap_or_default()).unwrap(),
+                why: format!("its summary says {}", item.summary),
+            })
+            .collect();
+        match self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Scores) {
+            Fate::Scores => {}
+            Fate::Short => drop(value.pop()),
+            Fate::RateLimited => return Err(MindError::RateLimited { retry_after: None, spent: Usd::ZERO }),
+            Fate::Unavailable => {
+                return Err(MindError::Unavailable { trouble: Trouble::Connect, spent: Usd::ZERO, source: None });
+            }
+            Fate::Malformed => {
+                return Err(MindError::Malformed {
+                    model: "m".to_owned(),
+                    problem: "no JSON".to_owned(),
+                    spent: PRICE,
+                });
+            }
+        }
+        if ask.items.iter().any(|i| i.title.contains("UNSPEAKABLE")) {
+            let reason = "SAFETY".to_owned();
+            return Err(MindError::Blocked { reason, stage: BlockedStage::Prompt, spent: PRICE });
+        }
+        Ok(Answer { value, usage: TokenUsage::default(), cost: PRICE, model: "scripted-1".to_owned() })
+    }
+
+    async fn write(&self, _: &WriteAsk) -> Result<Answer<Draft>, MindError> {
+        panic!("a planner does not write")
+    }
+
+    async fn opine(&self, _: &OpinionAsk) -> Result<Answer<Opinion>, MindError> {
+        panic!("a planner does not judge")
+    }
+}

@@ -1,0 +1,68 @@
+//! Resources that can't be read.
+
+use chimera_domain::{AlertKind, Campaign};
+use chrono::Duration;
+
+use crate::world::{FEED, RESOURCE, World, item};
+
+pub(crate) async fn failures_are_counted_alerted_and_forgotten(world: World) {
+    for failures in 1..=4 {
+        assert_eq!(world.tick().await.resources_failed, 1);
+        let cursor = world.cursor().await.unwrap();
+        assert_eq!((cursor.failures, cursor.content_hash), (failures, None));
+        assert!(cursor.last_error.unwrap().contains("no such feed"));
+        let alerts = world.store.alerts_open(99).await.unwrap();
+        assert_eq!(alerts.len(), usize::from(failures >= 3), "an alert after the third failure, and only one");
+        if let Some(alert) = alerts.first() {
+            assert_eq!((alert.kind, alert.subject.as_str()), (AlertKind::FeedDown, RESOURCE));
+            assert!(alert.message.contains("3 times in a row"), "{}", alert.message);
+        }
+        world.ambient.advance(Duration::hours(1));
+    }
+    world.feeds.set(FEED, &[item("1", "Silk again", "0.9")]);
+    let report = world.tick().await;
+    assert_eq!((report.resources_failed, report.signals), (0, 1));
+    let cursor = world.cursor().await.unwrap();
+    assert_eq!((cursor.failures, cursor.last_error), (0, None));
+}
+
+pub(crate) async fn a_resource_that_keeps_failing_is_left_alone_for_a_while(world: World) {
+    // The host itself tries a read that fails in passing more than once; a refusal it takes as it is.
+    for _ in 0..10 {
+        world.tick().await;
+    }
+    assert_eq!(world.feeds.reads(FEED), 2, "the second failure earns a pause");
+    world.ambient.advance(Duration::seconds(61));
+    world.tick().await;
+    assert_eq!(world.feeds.reads(FEED), 3);
+    // Now it is two minutes.
+    world.ambient.advance(Duration::seconds(61));
+    world.tick().await;
+    assert_eq!(world.feeds.reads(FEED), 3);
+    world.ambient.advance(Duration::seconds(61));
+    world.feeds.set(FEED, &[item("1", "Silk again", "0.9")]);
+    assert_eq!(world.tick().await.signals, 1);
+    world.feeds.remove(FEED);
+    for _ in 0..2 {
+        assert_eq!(world.tick().await.resources_failed, 1, "after a recovery it begins anew");
+    }
+}
+
+pub(crate) async fn what_is_no_feed_or_no_resource_is_said_so(world: World) {
+    let odd =
+        ["news.xml", "mcp://feeds", "mcp:///feed://news", "mcp://nowhere/feed://news", "mcp://feeds/feed://prose"];
+    let resources = odd.iter().map(|r| (*r).to_owned()).collect();
+    world.store.campaign_save(&Campaign { resources, ..world.campaign.clone() }).await.unwrap();
+    world.feeds.set_text("feed://prose", "Once upon a time");
+    assert_eq!(world.tick().await.resources_failed, odd.len());
+    let said = |uri: &str| {
+        let uris = [uri.to_owned()];
+        let store = world.store.clone();
+        async move { store.cursors(&uris).await.unwrap().pop().unwrap().last_error.unwrap() }
+    };
+    for uri in &odd[..3] {
+        assert!(said(uri).await.contains("want mcp://SERVER/RESOURCE-URI"), "{}", said(uri).await);
+    }
+    assert!(said(odd[3]).await.contains("no MCP server \"nowhere\""), "{}", said(odd[3]).await);
+    assert!(said(odd[4]).await.contains("no feed document"), "{}", said(odd[4]).await);
+}
