@@ -154,3 +154,6 @@ fn reasoning(
     let _ = write!(text, "{}: {why}", route.verdict);
     text
 }
+
+#[cfg(test)]
+mod tests;

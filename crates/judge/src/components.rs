@@ -101,24 +101,4 @@ pub(crate) fn tool_evidence(case: &ReviewCase) -> Component {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(scores: &[u8]) -> Vec<Component> {
-        scores.iter().map(|s| Component { weight: 1.0, ..component("x", Score::percent(*s), "") }).collect()
-    }
-
-    #[test]
-    fn one_fatal_flaw_is_not_averaged_away() {
-        assert_eq!(combine(&parts(&[100, 100])), Score::ONE);
-        assert!(combine(&parts(&[100, 100, 100, 100, 0])) < Score::percent(10));
-        assert_eq!(combine(&[]), Score::ZERO);
-    }
-
-    #[test]
-    fn every_part_has_a_weight() {
-        for name in ["task_fit", "persona", "support", "safety", "platform_rules", "media", "tool_evidence"] {
-            assert!(WEIGHTS.iter().any(|(n, _)| *n == name), "{name}");
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ mod assess;
 mod components;
 mod config;
 mod desk;
+mod patience;
 mod persona;
 mod rule;
 mod service;

@@ -1,20 +1,22 @@
 //! The judge's loop.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient, SensitiveTopic, TaskId, ToolCall, error_chain};
-use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, Retry, TopicScanner, injection_markers};
+use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Findings, JudgeConfig, assess, rule};
+use crate::{Findings, JudgeConfig, assess, patience::Patience, rule};
 
 /// Results judged and committed together at the most.
 const BATCH_MAX: usize = 64;
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 const TROUBLE_REST: Duration = Duration::from_millis(500);
+/// How often verdicts are written while the database is away: the mind was paid for them.
+const WRITE_ATTEMPTS_MAX: u32 = 5;
 
 /// Judges results and commits the verdicts.
 #[derive(Debug, Clone)]
@@ -25,7 +27,11 @@ pub struct Judge {
     scanner: Arc<TopicScanner>,
     ambient: Arc<dyn Ambient>,
     config: JudgeConfig,
+    patience: Patience,
 }
+
+/// A case as far as it came: a ruling, unless it is left for later, and what asking the mind took.
+type Judged = (Option<Ruling>, Option<ToolCall>);
 
 impl Judge {
     /// A judge over its dependencies.
@@ -38,13 +44,14 @@ impl Judge {
         ambient: Arc<dyn Ambient>,
         config: JudgeConfig,
     ) -> Self {
-        Self { store, bus, mind, scanner, ambient, config }
+        Self { store, bus, mind, scanner, ambient, config, patience: Patience::default() }
     }
 
     /// Judges until cancelled; a batch under way is finished first.
     pub async fn serve(self, cancel: CancellationToken) {
         loop {
             let batch = tokio::select! {
+                biased;
                 () = cancel.cancelled() => return,
                 batch = self.bus.take(Queue::Review, BATCH_MAX, IDLE_WAIT) => batch,
             };
@@ -62,33 +69,72 @@ impl Judge {
             };
             if let Err(error) = done {
                 tracing::warn!(error, "judging stopped; trying again");
-                tokio::time::sleep(TROUBLE_REST).await;
+                tokio::select! {
+                    () = cancel.cancelled() => return,
+                    () = tokio::time::sleep(TROUBLE_REST) => {}
+                }
             }
         }
     }
 
-    /// Judges these results.
+    /// Judges these results. Verdicts are committed as they come, so that a slow answer of the mind holds back no other
+    /// post.
     ///
     /// # Errors
-    /// [`StoreError`] when the database can't be reached; the results then wait for the sweeper.
+    /// [`StoreError`] when the database can't be reached; the results concerned then wait for the sweeper.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let cases = self.store.review_cases(ids).await?;
-        let judged: Vec<(Option<Ruling>, Option<ToolCall>)> = stream::iter(cases)
+        let judging = stream::iter(cases)
             .map(|case| async move { self.judge(&case).await })
             .buffer_unordered(self.config.opinions_at_once.max(1))
-            .collect()
-            .await;
+            .ready_chunks(BATCH_MAX);
+        let mut judging = pin!(judging);
+        let mut trouble = None;
+        while let Some(judged) = judging.next().await {
+            if let Err(error) = self.write(judged).await {
+                trouble = Some(error);
+            }
+        }
+        trouble.map_or(Ok(()), Err)
+    }
+
+    /// Commits verdicts; while the database is away, again; and one by one when one of them is what it refuses.
+    async fn write(&self, judged: Vec<Judged>) -> Result<(), StoreError> {
         let (rulings, calls): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
         let rulings: Vec<Ruling> = rulings.into_iter().flatten().collect();
         let calls: Vec<ToolCall> = calls.into_iter().flatten().collect();
+        let Err(mut error) = self.write_once(&rulings, &calls).await else { return Ok(()) };
+        for _ in 1..WRITE_ATTEMPTS_MAX {
+            if !error.is_retryable() {
+                break;
+            }
+            tokio::time::sleep(TROUBLE_REST).await;
+            let Err(again) = self.write_once(&rulings, &calls).await else { return Ok(()) };
+            error = again;
+        }
+        if !error.is_retryable() && rulings.len() > 1 {
+            for ruling in &rulings {
+                if let Err(error) = self.write_once(std::slice::from_ref(ruling), &[]).await {
+                    tracing::error!(task_id = %ruling.decision.task_id, error = %error_chain(&error), "a verdict can't be written");
+                }
+            }
+        }
+        Err(error)
+    }
+
+    async fn write_once(&self, rulings: &[Ruling], calls: &[ToolCall]) -> Result<(), StoreError> {
         // What was paid is written down first: it is spent, whatever becomes of the verdicts.
-        self.store.tool_calls_record(&calls).await?;
+        if !calls.is_empty() {
+            self.store.tool_calls_record(calls).await?;
+        }
         if rulings.is_empty() {
             return Ok(());
         }
-        let decided = self.store.task_decide(rulings, self.ambient.now()).await?;
+        let decided = self.store.task_decide(rulings.to_vec(), self.ambient.now()).await?;
+        self.patience.forget(&decided.applied);
         if !decided.conflicts.is_empty() {
             tracing::info!(conflicts = decided.conflicts.len(), "verdicts were dropped: the tasks had moved on");
+            self.patience.forget(&decided.conflicts);
         }
         self.offer(Queue::Task, &decided.ready).await;
         self.offer(Queue::Publish, &decided.approved).await;
@@ -97,10 +143,9 @@ impl Judge {
 
     /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
     /// sweeper should bring the case again.
-    async fn judge(&self, case: &ReviewCase) -> (Option<Ruling>, Option<ToolCall>) {
+    async fn judge(&self, case: &ReviewCase) -> Judged {
         let (findings, call) = if case.task.task_type.is_publishable() {
-            let (findings, call) = self.look_at_post(case).await;
-            (findings, Some(call))
+            self.look_at_post(case).await
         } else {
             (Some(Findings::default()), None)
         };
@@ -113,8 +158,12 @@ impl Judge {
         (Some(rule(case, assessment, self.config.replans_max, &*self.ambient)), call)
     }
 
-    async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, ToolCall) {
+    async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, Option<ToolCall>) {
         let (task, artifact) = (&case.task, &case.artifact);
+        if self.patience.is_resting(self.ambient.now()) {
+            tracing::debug!(task_id = %task.id, "the mind asked for a rest; judged later");
+            return (None, None);
+        }
         let ask = OpinionAsk {
             persona: PersonaBrief::from(&case.agent.soul),
             goal: case.campaign.goal.clone(),
@@ -125,25 +174,32 @@ impl Judge {
             hashtags: artifact.hashtags.clone(),
             budget: None,
         };
-        let asked = Asked { mind: &*self.mind, question: "opine", trace_id: task.trace_id, task_id: Some(task.id) };
+        let (task_id, agent_id) = (Some(task.id), Some(task.agent_id));
+        let asked = Asked { mind: &*self.mind, question: "opine", trace_id: task.trace_id, task_id, agent_id };
         let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.opine(&ask)).await;
         let opinion = match answer {
             Ok(answer) => Some(answer.value),
-            Err(error) if error.retry() == Retry::Never => {
-                tracing::warn!(task_id = %task.id, error = %error_chain(&error), "judged without the mind: a person decides");
-                None
-            }
             Err(error) => {
-                tracing::warn!(task_id = %task.id, error = %error_chain(&error), "the mind is not to be had; judged later");
-                return (None, call);
+                let error_text = error_chain(&error);
+                if self.patience.ends(task.id, error.retry(), self.ambient.now()) {
+                    tracing::warn!(task_id = %task.id, error = %error_text, "judged without the mind: a person decides");
+                    None
+                } else {
+                    tracing::warn!(task_id = %task.id, error = %error_text, "the mind is not to be had; judged later");
+                    return (None, Some(call));
+                }
             }
         };
-        let about = format!("{}\n{}\n{}", task.payload.headline, task.payload.summary, artifact.text);
+        // Everything that a reader would meet: the picture shows the headline, and alt texts are read aloud.
+        let hashtags = artifact.hashtags.join(" ");
+        let shown: Vec<&str> = artifact.media.iter().map(|m| m.alt_text.as_str()).collect();
+        let own = format!("{}\n{hashtags}\n{}", artifact.text, shown.join("\n"));
+        let about = format!("{}\n{}\n{own}", task.payload.headline, task.payload.summary);
         let mut markers: Vec<String> =
-            injection_markers(&artifact.text).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
+            injection_markers(&own).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
         markers.sort();
         markers.dedup();
-        (Some(Findings { opinion, topics: self.topics(&about), markers }), call)
+        (Some(Findings { opinion, topics: self.topics(&about), markers }), Some(call))
     }
 
     fn topics(&self, text: &str) -> Vec<SensitiveTopic> {

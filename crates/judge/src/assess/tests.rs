@@ -1,0 +1,130 @@
+//! What a case is worth, and why.
+
+use chimera_domain::{AgentTask, Artifact, Disclosure, TaskType, ToolStatus, Verdict};
+use chimera_llm::Finding;
+use chimera_testkit::{SeededAmbient, fixtures};
+use proptest::prelude::*;
+
+use super::*;
+
+/// A spotless post.
+fn case() -> ReviewCase {
+    let ambient = SeededAmbient::new(7);
+    let agent = fixtures::agent(&ambient);
+    let campaign = fixtures::campaign(&ambient, &agent);
+    let signal = fixtures::signal(&ambient, &campaign, &agent);
+    let mut task = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![]);
+    task.payload.taint.clear();
+    let artifact = fixtures::artifact(&ambient, &task);
+    let mut case = ReviewCase { task, artifact, inputs: vec![], signal, agent, campaign };
+    case.artifact.tool_log.iter_mut().for_each(|call| (call.status, call.attempts) = (ToolStatus::Success, 1));
+    change(&mut case, |artifact| {
+        artifact.text = "Silk, again.\n\nMade by an AI.".to_owned();
+        artifact.hashtags = vec!["silk".to_owned()];
+    });
+    case
+}
+
+/// Changes what was made, and its hash with it.
+fn change(case: &mut ReviewCase, change: impl FnOnce(&mut Artifact)) {
+    let a = &mut case.artifact;
+    change(a);
+    a.content_hash = Artifact::content_hash(a.channel, &a.text, &a.hashtags, &a.media, &a.disclosure);
+}
+
+fn opinion(task_fit: f64, persona: f64, support: f64) -> Opinion {
+    let finding = |score| Finding { score: Score::clamped(score), reason: "so it is".to_owned() };
+    Opinion { task_fit: finding(task_fit), persona: finding(persona), support: finding(support), notes: vec![] }
+}
+
+fn judged(case: &ReviewCase, opinion: Option<Opinion>) -> Assessment {
+    assess(case, Findings { opinion, ..Findings::default() }, &RoutingThresholds::default())
+}
+
+#[test]
+fn a_spotless_post_is_approved_with_reasons_from_top_to_bottom() {
+    let assessment = judged(&case(), Some(opinion(1.0, 1.0, 1.0)));
+    assert_eq!((assessment.confidence, assessment.route.verdict), (Score::ONE, Verdict::Approve));
+    assert!(assessment.safety_flags.is_empty());
+    let lines: Vec<&str> = assessment.reasoning.lines().collect();
+    assert_eq!(lines.len(), assessment.breakdown.len() + 2);
+    assert_eq!(lines[0], "task_fit 1.00: so it is");
+    assert_eq!(lines.last(), Some(&"APPROVE: nothing holds it back"));
+}
+
+#[test]
+fn every_rule_trips_on_its_own_fault_alone() {
+    let face = |case: &mut ReviewCase| case.artifact.character_reference_id = "another".to_owned();
+    let hash = |case: &mut ReviewCase| case.artifact.content_hash = "another".to_owned();
+    let topic = |case: &mut ReviewCase| change(case, |a| a.text = "Silk election.\n\nMade by an AI.".to_owned());
+    let in_headline = |case: &mut ReviewCase| case.task.payload.headline = "Elections in silk".to_owned();
+    let in_hashtags = |case: &mut ReviewCase| change(case, |a| a.hashtags = vec!["elections".to_owned()]);
+    let label = |case: &mut ReviewCase| change(case, |a| a.text = "Silk, again.".to_owned());
+    let no_label = |case: &mut ReviewCase| {
+        change(case, |a| a.disclosure = Disclosure { ai_generated: true, label: " ".to_owned(), models: vec![] });
+    };
+    let cost = |case: &mut ReviewCase| case.artifact.costs.inference_usd = Usd::dollars(2);
+    let taint = |case: &mut ReviewCase| case.task.payload.taint = vec!["role_tag".to_owned()];
+    type Fault = fn(&mut ReviewCase);
+    let faults: [(Fault, &str, Verdict); 9] = [
+        (face, "character_lock_broken", Verdict::Reject),
+        (hash, "artifact_changed", Verdict::Reject),
+        (topic, "banned_topic", Verdict::Reject),
+        (in_headline, "banned_topic", Verdict::Reject),
+        (in_hashtags, "banned_topic", Verdict::Reject),
+        (label, "disclosure_missing", Verdict::Reject),
+        (no_label, "disclosure_missing", Verdict::Reject),
+        (cost, "over_budget", Verdict::HitlQueue),
+        (taint, "tainted_source", Verdict::HitlQueue),
+    ];
+    for (fault, flag, verdict) in faults {
+        let mut case = case();
+        fault(&mut case);
+        let assessment = judged(&case, Some(opinion(1.0, 1.0, 1.0)));
+        assert_eq!((assessment.safety_flags, assessment.route.verdict), (vec![flag.to_owned()], verdict));
+    }
+    let unjudged = judged(&case(), None);
+    assert_eq!((unjudged.safety_flags, unjudged.route.verdict), (vec!["unjudged".to_owned()], Verdict::HitlQueue));
+}
+
+#[test]
+fn what_the_parts_cost_counts_for_the_post() {
+    let mut case = case();
+    let mut part = case.artifact.clone();
+    part.costs.media_generation_usd = case.campaign.post_budget_usd;
+    case.inputs = vec![part];
+    assert_eq!(judged(&case, Some(opinion(1.0, 1.0, 1.0))).safety_flags, ["over_budget"]);
+}
+
+#[test]
+fn a_part_of_a_post_needs_no_opinion_and_no_label() {
+    let mut case = case();
+    case.task = AgentTask { task_type: TaskType::GenerateText, ..case.task };
+    change(&mut case, |artifact| {
+        artifact.text = "Silk, again.".to_owned();
+        artifact.media.clear();
+    });
+    let assessment = judged(&case, None);
+    assert_eq!((assessment.route.verdict, assessment.safety_flags.len()), (Verdict::Approve, 0));
+    assert!(assessment.breakdown.iter().all(|part| part.name != "persona" && part.name != "media"));
+}
+
+proptest! {
+    /// A better opinion never makes a worse confidence, and never a stricter verdict.
+    #[test]
+    fn a_better_opinion_is_never_held_against_the_post(
+        scores in prop::array::uniform3(0.0..=1.0_f64), which in 0..3_usize, better in 0.0..=1.0_f64,
+    ) {
+        let case = case();
+        let mut improved = scores;
+        improved[which] = scores[which].max(better);
+        let [before, after] = [scores, improved].map(|[t, p, s]| judged(&case, Some(opinion(t, p, s))));
+        prop_assert!(after.confidence >= before.confidence);
+        let strictness = |verdict| match verdict {
+            Verdict::Approve => 0,
+            Verdict::HitlQueue => 1,
+            Verdict::Reject => 2,
+        };
+        prop_assert!(strictness(after.route.verdict) <= strictness(before.route.verdict));
+    }
+}

@@ -1,0 +1,74 @@
+//! The judge and the review desk against real databases and a scripted mind. Every case runs on SQLite and on
+//! PostgreSQL.
+//!
+//! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in what only tests call, a panic is the report"
+)]
+
+mod desk;
+mod fake;
+mod mind;
+mod replanning;
+mod routes;
+mod together;
+mod world;
+
+macro_rules! on_both {
+    ($($area:ident: $($case:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::postgres().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+on_both! {
+    routes:
+        the_thresholds_decide_what_nothing_else_does
+        a_sensitive_topic_goes_to_a_person_whatever_the_confidence
+        a_topic_in_a_hashtag_or_an_alt_text_counts
+        a_tainted_source_goes_to_a_person
+        orders_in_the_words_go_to_a_person
+        a_post_that_cost_too_much_goes_to_a_person
+        what_breaks_a_hard_rule_is_rejected_for_good
+        a_part_is_accepted_without_the_mind_and_unlocks_the_post
+        a_part_that_does_not_fit_takes_its_post_along;
+    replanning:
+        a_weak_post_is_written_again_once_with_the_reason;
+    mind:
+        without_an_opinion_a_person_decides
+        a_mind_that_asks_for_a_rest_gets_it
+        a_mind_that_garbles_is_asked_so_often_and_no_more
+        a_slow_opinion_holds_back_no_other_post
+        every_opinion_is_paid_for_once;
+    together:
+        of_two_judges_one_verdict_counts
+        a_verdict_on_what_has_moved_on_is_dropped
+        one_result_that_cannot_be_read_spoils_no_other
+        a_judge_at_work_takes_results_from_the_queue;
+    desk:
+        an_approved_post_may_be_published_and_a_rejected_one_ends
+        of_two_answers_at_once_one_counts_and_the_other_is_told
+        an_answer_that_does_not_fit_the_question_is_refused
+        an_answer_about_something_else_is_refused
+        a_person_who_found_the_post_out_says_so;
+}

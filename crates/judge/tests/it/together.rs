@@ -1,0 +1,77 @@
+//! Judges side by side, and in a loop.
+
+use chimera_bus::{Bus as _, Queue};
+use chimera_domain::{Ambient as _, TaskEvent, TaskState, Verdict};
+use chimera_store::Ruling;
+use chimera_testkit::fixtures;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{fake::Fate, world::World};
+
+pub(crate) async fn of_two_judges_one_verdict_counts(world: World) {
+    let mut posts = vec![];
+    for _ in 0..4 {
+        posts.push(world.post("Silk").await);
+    }
+    let ids: Vec<_> = posts.iter().map(|t| t.id).collect();
+    let other = world.another_judge();
+    let (first, second) = tokio::join!(world.judge.round(&ids), other.round(&ids));
+    first.unwrap();
+    second.unwrap();
+    for post in &posts {
+        assert_eq!(world.stored(post.id).await.state, TaskState::Approved);
+        assert_eq!(world.trace(post).await.decisions.len(), 1);
+    }
+}
+
+pub(crate) async fn a_verdict_on_what_has_moved_on_is_dropped(world: World) {
+    let task = world.post("Silk").await;
+    world.mind.script(&[Fate::Slow]);
+    let ids = [task.id];
+    let meanwhile = async {
+        world.mind.until_thinking(1).await;
+        let artifact = world.trace(&task).await.artifacts.remove(0);
+        let ruling = Ruling {
+            decision: fixtures::decision(&*world.ambient, &task, &artifact, Verdict::Reject),
+            task_version: task.state_version,
+            event: TaskEvent::Reject,
+            ticket: None,
+            replan: vec![],
+        };
+        world.store.task_decide(vec![ruling], world.ambient.now()).await.unwrap();
+        world.mind.let_go(1);
+    };
+    let (done, ()) = tokio::join!(world.judge.round(&ids), meanwhile);
+    done.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Rejected);
+    assert_eq!(world.trace(&task).await.decisions.len(), 1);
+    assert!(world.queued(Queue::Publish).await.is_empty());
+}
+
+pub(crate) async fn one_result_that_cannot_be_read_spoils_no_other(world: World) {
+    let first = world.post("Silk").await;
+    let (signal, broken) = world.post_with("Linen", |_| {}, |_| {}).await;
+    let last = world.post("Wool").await;
+    world.damage(&signal).await;
+    world.judge.round(&[first.id, broken.id, last.id]).await.unwrap();
+    assert_eq!(world.stored(first.id).await.state, TaskState::Approved);
+    assert_eq!(world.stored(broken.id).await.state, TaskState::Failed);
+    assert_eq!(world.stored(last.id).await.state, TaskState::Approved);
+    assert_eq!(world.mind.asked().len(), 2);
+}
+
+pub(crate) async fn a_judge_at_work_takes_results_from_the_queue(world: World) {
+    let task = world.post("Silk").await;
+    let cancel = CancellationToken::new();
+    let running = TaskTracker::new().spawn(world.judge.clone().serve(cancel.clone()));
+    world.bus.push(Queue::Review, &[task.id]).await.unwrap();
+    let patience = std::time::Duration::from_secs(20);
+    let judged = async {
+        while world.stored(task.id).await.state != TaskState::Approved {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(patience, judged).await.expect("it was never judged");
+    cancel.cancel();
+    tokio::time::timeout(patience, running).await.expect("it does not stop").unwrap();
+}

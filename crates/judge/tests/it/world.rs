@@ -1,0 +1,191 @@
+//! A migrated database, a campaign, a scripted mind and a judge, and short ways to bring posts before it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use chimera_bus::{Bus as _, InProcessBus, Queue};
+use chimera_domain::{
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, JudgeDecision, TaskId, TaskType, TenantId, ToolStatus,
+    TrendSignal,
+};
+use chimera_judge::{Desk, Judge, JudgeConfig};
+use chimera_llm::TopicScanner;
+use chimera_store::{Plan, Store, StoreConfig, Submission, TraceView};
+use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use sea_orm::{ConnectionTrait as _, Database};
+use tempfile::TempDir;
+
+use crate::fake::ScriptedMind;
+
+/// See the file's opening.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) bus: Arc<InProcessBus>,
+    pub(crate) ambient: Arc<SeededAmbient>,
+    pub(crate) agent: Agent,
+    pub(crate) campaign: Campaign,
+    pub(crate) mind: Arc<ScriptedMind>,
+    pub(crate) judge: Judge,
+    pub(crate) desk: Desk,
+    url: String,
+    _folder: Option<TempDir>,
+}
+
+/// The built-in topics and one of the operator's own: a product that may not be spoken of without a person.
+fn scanner() -> Arc<TopicScanner> {
+    static SCANNER: OnceLock<Arc<TopicScanner>> = OnceLock::new();
+    let own = || BTreeMap::from([("recall".to_owned(), vec!["acme gown".to_owned()])]);
+    SCANNER.get_or_init(|| Arc::new(TopicScanner::with_topics(&own()).unwrap())).clone()
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
+        Self::over(url, Some(folder)).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
+        Self::over(database.url, None).await
+    }
+
+    async fn over(url: String, folder: Option<TempDir>) -> Self {
+        let config = StoreConfig {
+            url: url.clone(),
+            connections_max: 5,
+            statement_timeout_ms: 20_000,
+            tenant: TenantId::DEFAULT,
+        };
+        let store = Store::connect(&config).await.unwrap();
+        store.migrate().await.unwrap();
+        let ambient = Arc::new(SeededAmbient::new(42));
+        let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
+        let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
+        let (mind, bus) = (Arc::new(ScriptedMind::new()), Arc::new(InProcessBus::new()));
+        let judge =
+            Judge::new(store.clone(), bus.clone(), mind.clone(), scanner(), ambient.clone(), JudgeConfig::default());
+        let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
+        Self { store, bus, ambient, agent, campaign, mind, judge, desk, url, _folder: folder }
+    }
+
+    /// Another judge over the same things.
+    pub(crate) fn another_judge(&self) -> Judge {
+        let (bus, mind, ambient) = (self.bus.clone(), self.mind.clone(), self.ambient.clone());
+        Judge::new(self.store.clone(), bus, mind, scanner(), ambient, JudgeConfig::default())
+    }
+
+    /// A spotless post with this headline, in JUDGE_REVIEW.
+    pub(crate) async fn post(&self, headline: &str) -> AgentTask {
+        self.post_with(headline, |_| {}, |_| {}).await.1
+    }
+
+    /// The same with changes to its task and to what it made, and its signal.
+    pub(crate) async fn post_with(
+        &self,
+        headline: &str,
+        change_task: impl Fn(&mut AgentTask),
+        change_artifact: impl Fn(&mut Artifact),
+    ) -> (TrendSignal, AgentTask) {
+        let (signal, mut task) = self.bare(headline, TaskType::AssemblePost, vec![]);
+        change_task(&mut task);
+        self.plan(vec![signal.clone()], vec![task.clone()]).await;
+        self.hand_in(&task, change_artifact).await;
+        (signal, self.stored(task.id).await)
+    }
+
+    /// A signal with a task of its own, neither stored.
+    pub(crate) fn bare(
+        &self,
+        headline: &str,
+        task_type: TaskType,
+        depends_on: Vec<TaskId>,
+    ) -> (TrendSignal, AgentTask) {
+        let mut signal = fixtures::signal(&*self.ambient, &self.campaign, &self.agent);
+        signal.taint.clear();
+        signal.item.title = headline.to_owned();
+        signal.item.summary = "Weavers show their new silk in Como.".to_owned();
+        let mut task = fixtures::task(&*self.ambient, &self.campaign, &self.agent, &signal, task_type, depends_on);
+        task.payload.correction = None;
+        task.payload.replans = 0;
+        (signal, task)
+    }
+
+    pub(crate) async fn plan(&self, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) {
+        let plan = Plan {
+            campaign_id: self.campaign.id,
+            campaign_version: self.campaign.state_version,
+            signals,
+            tasks,
+            alerts: vec![],
+        };
+        self.store.plan_commit(&plan).await.unwrap();
+    }
+
+    /// Has a worker hand in something spotless, but for the changes.
+    pub(crate) async fn hand_in(&self, task: &AgentTask, change: impl Fn(&mut Artifact)) -> Artifact {
+        let claimed = self.store.task_claim(&[task.id], "worker", Duration::from_secs(600)).await.unwrap().remove(0);
+        let mut artifact = fixtures::artifact(&*self.ambient, &claimed);
+        artifact.text = "Silk that outlives the season.\n\nMade by an AI.".to_owned();
+        artifact.hashtags = vec!["silk".to_owned()];
+        for call in &mut artifact.tool_log {
+            (call.status, call.attempts, call.error) = (ToolStatus::Success, 1, None);
+        }
+        artifact.content_hash = String::new();
+        change(&mut artifact);
+        // Unless a case has written a hash of its own, it is the right one.
+        if artifact.content_hash.is_empty() {
+            artifact.content_hash = Artifact::content_hash(
+                artifact.channel,
+                &artifact.text,
+                &artifact.hashtags,
+                &artifact.media,
+                &artifact.disclosure,
+            );
+        }
+        let submission = Submission {
+            task_id: claimed.id,
+            version: claimed.state_version,
+            artifact: artifact.clone(),
+            tool_calls: vec![],
+        };
+        let done = self.store.task_submit(vec![submission], self.ambient.now()).await.unwrap();
+        assert_eq!(done.accepted, [task.id]);
+        artifact
+    }
+
+    pub(crate) async fn round(&self, task: &AgentTask) {
+        self.judge.round(&[task.id]).await.unwrap();
+    }
+
+    pub(crate) async fn stored(&self, id: TaskId) -> AgentTask {
+        self.store.tasks_by_ids(&[id]).await.unwrap().remove(0)
+    }
+
+    pub(crate) async fn trace(&self, task: &AgentTask) -> TraceView {
+        self.store.trace(task.trace_id).await.unwrap().unwrap()
+    }
+
+    /// The latest decision on a task.
+    pub(crate) async fn decision(&self, task: &AgentTask) -> JudgeDecision {
+        let mut decisions = self.trace(task).await.decisions;
+        decisions.retain(|d| d.task_id == task.id);
+        decisions.pop().unwrap()
+    }
+
+    /// What waits in a queue.
+    pub(crate) async fn queued(&self, queue: Queue) -> Vec<TaskId> {
+        self.bus.take(queue, 99, Duration::ZERO).await.unwrap().into_iter().map(|d| d.task_id).collect()
+    }
+
+    /// Damages the signal's row, so that nobody can read it.
+    pub(crate) async fn damage(&self, signal: &TrendSignal) {
+        let db = Database::connect(&self.url).await.unwrap();
+        let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
+        assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
+        db.close().await.unwrap();
+    }
+}
