@@ -57,8 +57,6 @@ impl Pool {
             bus: self.bus.clone(),
             ambient: self.ambient.clone(),
             retry: self.config.retry,
-            tracker: tracker.clone(),
-            cancel: cancel.clone(),
         };
         let beats = CancellationToken::new();
         let intake = async {

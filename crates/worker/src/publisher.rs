@@ -100,14 +100,11 @@ impl Publisher {
     /// the next publisher where to go on.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let lease = Duration::from_millis(self.config.lease_ms);
-        let mut trouble = None;
-        let mut cases: Vec<(PublishCase, Origin)> = Vec::new();
         let at_once = u64::try_from(self.config.concurrency.max(1)).unwrap_or(u64::MAX);
-        match self.store.publish_stale(&self.name, lease, at_once).await {
-            Ok(stale) => cases.extend(stale.into_iter().map(|case| (case, Origin::LeftBehind))),
-            Err(error) => trouble = Some(error),
-        }
+        let stale = self.store.publish_stale(&self.name, lease, at_once).await?;
+        let mut cases: Vec<_> = stale.into_iter().map(|case| (case, Origin::LeftBehind)).collect();
         let awake = self.rests.awake(ids, self.ambient.now());
+        let mut trouble = None;
         cases.extend(self.begin(&awake, lease, &mut trouble).await.into_iter().map(|case| (case, Origin::Begun)));
         let held = Held::default();
         let cases: Vec<_> = cases.into_iter().map(|(case, origin)| (held.hold(&case.task), case, origin)).collect();
@@ -150,7 +147,7 @@ impl Publisher {
         }
     }
 
-    /// Commits the intent to publish; one by one when one of them is what the database refuses.
+    /// Commits the intent to publish; one by one when something of one of them can't be read.
     async fn begin(&self, ids: &[TaskId], lease: Duration, trouble: &mut Option<StoreError>) -> Vec<PublishCase> {
         if ids.is_empty() {
             return vec![];

@@ -4,11 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Alert, AlertId, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
+    Alert, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
 };
 use chimera_store::{Release, Store, StoreError, Submission};
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{Finished, held::Hold};
 
@@ -28,8 +27,6 @@ pub(crate) struct Submitter {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) retry: RetryPolicy,
-    pub(crate) tracker: TaskTracker,
-    pub(crate) cancel: CancellationToken,
 }
 
 impl Submitter {
@@ -111,7 +108,7 @@ impl Submitter {
         }
         if !releases.is_empty() {
             let released = self.store.task_release(releases, alerts, now).await?;
-            self.offer_later(released.ready, failed_attempts);
+            self.offer_later(&released.ready, failed_attempts).await;
         }
         Ok(())
     }
@@ -125,21 +122,16 @@ impl Submitter {
         }
     }
 
-    /// Offers failed tasks again after a delay, so that a failing tool is not hammered. At shutdown nobody waits for
-    /// that: the next process's sweeper brings them.
-    fn offer_later(&self, ids: Vec<TaskId>, failed_attempts: u32) {
-        let [roll, ..] = self.ambient.random();
-        let delay = self.retry.delay(failed_attempts.max(1), f64::from(roll) / 255.0).unwrap_or_default();
+    /// Offers failed tasks again after a delay, so that a failing tool is not hammered.
+    async fn offer_later(&self, ids: &[TaskId], failed_attempts: u32) {
         if ids.is_empty() {
             return;
         }
-        let again = self.clone();
-        self.tracker.spawn(async move {
-            tokio::select! {
-                () = again.cancel.cancelled() => {}
-                () = tokio::time::sleep(delay) => again.offer(Queue::Task, &ids).await,
-            }
-        });
+        let [roll, ..] = self.ambient.random();
+        let delay = self.retry.delay(failed_attempts.max(1), f64::from(roll) / 255.0).unwrap_or_default();
+        if let Err(error) = self.bus.push_after(Queue::Task, ids, delay).await {
+            tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
+        }
     }
 }
 
@@ -157,16 +149,6 @@ pub(crate) fn dead_letter(
     message: &str,
     ambient: &dyn Ambient,
 ) -> Alert {
-    Alert {
-        id: AlertId::generate(ambient),
-        tenant_id,
-        trace_id: Some(trace_id),
-        kind: AlertKind::DeadLetter,
-        severity: Severity::Warning,
-        subject: task_id.to_string(),
-        reason_code: reason.to_owned(),
-        message: message.to_owned(),
-        acknowledged_by: None,
-        created_at: ambient.now(),
-    }
+    let (kind, severity) = (AlertKind::DeadLetter, Severity::Warning);
+    Alert::new(tenant_id, kind, severity, task_id.to_string(), reason, message, ambient).in_trace(trace_id)
 }
