@@ -4,6 +4,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use chimera_domain::shown;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -39,24 +40,9 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
     }
     table.set_header(headings);
     for row in rows {
-        table.add_row(row.map(|cell| printable(&cell)));
+        table.add_row(row.map(|cell| shown(&cell)));
     }
     line(&table.to_string());
-}
-
-/// Text of unknown origin without the control characters that could drive a terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
-}
-
-/// The first `chars` characters of a text, on one line.
-pub(crate) fn short(text: &str, chars: usize) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if flat.chars().count() <= chars {
-        return printable(&flat);
-    }
-    let cut: String = flat.chars().take(chars.saturating_sub(1)).collect();
-    printable(&format!("{}…", cut.trim_end()))
 }
 
 /// Prints an error with its causes, for people.

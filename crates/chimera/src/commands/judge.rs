@@ -2,8 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use chimera_bus::InProcessBus;
-use chimera_domain::{Resolution, TicketId};
+use chimera_domain::{Resolution, TicketId, one_line, shown};
 use chimera_judge::{Answer, Desk};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -104,8 +103,9 @@ impl Options {
 
 async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
     let store = compose::open_store(config).await?;
-    // The queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
-    let desk = Desk::new(store, Arc::new(InProcessBus::new()), Arc::new(SystemAmbient));
+    // Without Redis the queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
+    let bus = compose::bus(config, &SystemAmbient).await?;
+    let desk = Desk::new(store, bus, Arc::new(SystemAmbient));
     let Reviewer { ticket, by, note } = reviewer;
     desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;
     output::note(match resolution {
@@ -131,7 +131,7 @@ fn scan(config: &crate::config::Config, input: &std::path::Path, json: bool) -> 
         } else {
             let found: Vec<_> = hits.iter().map(|h| format!("{} {} ({})", h.topic, h.score, h.evidence)).collect();
             let found = if found.is_empty() { "-".to_owned() } else { found.join("; ") };
-            output::line(&format!("{}  {}", output::short(&item.title, 90), output::printable(&found)));
+            output::line(&format!("{}  {}", one_line(&item.title, 90), shown(&found)));
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chimera_domain::SignalOutcome;
+use chimera_domain::{SignalOutcome, one_line};
 use chimera_llm::RelevanceAsk;
 use chimera_store::SignalFilter;
 use clap::{Args, Subcommand};
@@ -64,8 +64,8 @@ impl Options {
                         [
                             s.relevance.to_string(),
                             s.outcome.to_string(),
-                            output::short(&s.item.title, 60),
-                            output::short(&why, 80),
+                            one_line(&s.item.title, 60),
+                            one_line(&why, 80),
                             s.trace_id.to_string(),
                         ]
                     });
@@ -89,8 +89,8 @@ impl Options {
                             output::line(&format!(
                                 "{}  {}  ({})",
                                 relevance.score,
-                                output::short(&item.title, 90),
-                                output::short(&relevance.why, 90)
+                                one_line(&item.title, 90),
+                                one_line(&relevance.why, 90)
                             ));
                         }
                     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use chimera_console::{FleetStatus, fleet_status, post_summaries};
+use chimera_domain::one_line;
 use clap::Args;
 
 use crate::{cli::Global, compose, output};
@@ -36,8 +37,8 @@ impl Options {
                         crate::output::name(&p.outcome),
                         p.confidence.map(|c| format!("{c:.2}")).unwrap_or_default(),
                         p.channel,
-                        output::short(&p.headline, 60),
-                        output::short(&p.why, 60),
+                        one_line(&p.headline, 60),
+                        one_line(&p.why, 60),
                         p.trace_id.to_string(),
                     ]
                 }),

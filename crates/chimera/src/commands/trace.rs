@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chimera_domain::TraceId;
+use chimera_domain::{TraceId, shown};
 use chimera_store::TraceView;
 use clap::Args;
 
@@ -41,7 +41,7 @@ impl Options {
 fn print(view: &TraceView) {
     let mut events: Vec<(chrono::DateTime<chrono::Utc>, String, String)> = Vec::new();
     if let Some(signal) = &view.signal {
-        output::line(&output::printable(&signal.item.title));
+        output::line(&shown(&signal.item.title));
         events.push((
             signal.ingested_at,
             format!("signal {} {}", signal.relevance, signal.outcome),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chimera_domain::TaskState;
+use chimera_domain::{TaskState, one_line};
 use clap::{Args, Subcommand};
 
 use crate::{cli::Global, compose, output};
@@ -52,7 +52,7 @@ impl Options {
                         t.state.to_string(),
                         t.attempts.to_string(),
                         t.lease_owner.unwrap_or_default(),
-                        output::short(&t.last_error.unwrap_or_default(), 60),
+                        one_line(&t.last_error.unwrap_or_default(), 60),
                     ]
                 }),
             );

@@ -153,7 +153,7 @@ pub(super) async fn host(
     let host = Host::builder(built_in(config), ambient)
         .in_process("feeds", move || feeds.clone())
         .in_process("studio", move || studio.clone())
-        .in_process("sandbox", move || sandbox.clone())
+        .in_process_with_line("sandbox", move |line| sandbox.with_line(line))
         .build()?;
     Ok(host)
 }

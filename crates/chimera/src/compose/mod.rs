@@ -5,7 +5,7 @@ mod edge;
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use chimera_bus::{Bus, InProcessBus};
+use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
 use chimera_domain::{Ambient, TraceId, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::{Mind, TopicScanner};
@@ -40,6 +40,15 @@ pub(crate) struct House {
 pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
     let environment = |name: &str| std::env::var(name).ok();
     Ok(chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?)
+}
+
+/// The queues, in process or in Redis.
+pub(crate) async fn bus(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Arc<dyn Bus>> {
+    let Some(url) = &config.queue.url else { return Ok(Arc::new(InProcessBus::new())) };
+    let redis = RedisConfig { prefix: config.queue.prefix.clone(), ..RedisConfig::new(url) };
+    let link = RedisLink::open(&redis).await.context("the queues' Redis, at `queue.url`")?;
+    link.ping().await.context("the queues' Redis, at `queue.url`, does not answer; is it running?")?;
+    Ok(Arc::new(RedisBus::new(link, DeliveryPolicy::default(), ambient)))
 }
 
 /// The store, for a command that needs one that is there already.
@@ -78,7 +87,8 @@ impl House {
         let (mind, mind_choice) = choose_mind(&config).await?;
         let host = Arc::new(edge::host(&config, mind.clone(), ambient.clone(), lifecycle).await?);
         let blobs = Blobs::new(config.media_dir());
-        Ok(Self { config, store, bus: Arc::new(InProcessBus::new()), host, mind, mind_choice, blobs, ambient })
+        let bus = bus(&config, &*ambient).await?;
+        Ok(Self { config, store, bus, host, mind, mind_choice, blobs, ambient })
     }
 
     /// The planner.

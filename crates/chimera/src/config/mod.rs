@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// The database.
     pub(crate) database: DatabaseConfig,
+    /// The queues between the roles.
+    pub(crate) queue: QueueConfig,
     /// Where the console listens.
     pub(crate) console: ConsoleConfig,
     /// Which mind thinks.
@@ -120,6 +122,29 @@ impl Default for DatabaseConfig {
     }
 }
 
+/// The queues between the roles.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QueueConfig {
+    /// `redis://...`, of a server of version 7.0 or newer; in process where nothing is said.
+    pub(crate) url: Option<String>,
+    /// What every key there starts with.
+    pub(crate) prefix: String,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { url: None, prefix: chimera_bus::DEFAULT_PREFIX.to_owned() }
+    }
+}
+
+impl std::fmt::Debug for QueueConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = self.url.as_deref().map(redacted_url);
+        f.debug_struct("QueueConfig").field("url", &url).field("prefix", &self.prefix).finish()
+    }
+}
+
 /// An agent to keep in the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -206,11 +231,12 @@ impl Config {
     /// A copy that can be shown: what is secret by nature is hidden. Secret references stay; they are only names.
     pub(crate) fn redacted(mut self) -> Self {
         self.database.url = self.database.url.as_deref().map(redacted_url);
+        self.queue.url = self.queue.url.as_deref().map(redacted_url);
         self
     }
 }
 
-/// A database's address without its secrets.
+/// A server's address without its secrets.
 pub(crate) fn redacted_url(address: &str) -> String {
     const HIDDEN: &str = "redacted";
     let Ok(mut url) = url::Url::parse(address) else { return HIDDEN.to_owned() };

@@ -1,9 +1,7 @@
 //! Keys that no part of the configuration knows, each with the nearest that one does.
 
+use chimera_mcp::nearest_of;
 use serde_json::{Map, Value};
-
-/// A known key at most this unlike the given one is worth suggesting (Jaro-Winkler, 0..=1).
-const LIKENESS_MIN: f64 = 0.7;
 
 /// The unknown keys of a configuration, as `planner.pol_interval (did you mean poll_interval?)`.
 pub(super) fn unknown_keys(given: &Value, schema: &Value) -> Vec<String> {
@@ -71,13 +69,8 @@ fn walk_object(object: &Map<String, Value>, node: &Node<'_>, path: &str, found: 
         } else if !open.is_empty() {
             walk(value, &node.at(open.clone()), &here, found);
         } else {
-            let nearest = properties
-                .iter()
-                .flat_map(|p| p.keys())
-                .map(|known| (strsim::jaro_winkler(key, known), known))
-                .max_by(|a, b| a.0.total_cmp(&b.0))
-                .filter(|(likeness, _)| *likeness >= LIKENESS_MIN);
-            let hint = nearest.map(|(_, known)| format!(" (did you mean `{known}`?)")).unwrap_or_default();
+            let nearest = nearest_of(key, properties.iter().flat_map(|p| p.keys()).map(String::as_str));
+            let hint = nearest.map(|known| format!(" (did you mean `{known}`?)")).unwrap_or_default();
             found.push(format!("`{here}`{hint}"));
         }
     }

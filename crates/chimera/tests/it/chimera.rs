@@ -11,7 +11,8 @@ use tempfile::TempDir;
 /// A folder with a data folder in it, and the binary.
 pub(crate) struct Chimera {
     folder: TempDir,
-    database: Option<String>,
+    /// Database and queue, unless embedded.
+    backends: Option<(String, String)>,
 }
 
 /// How a command ended.
@@ -23,12 +24,12 @@ pub(crate) struct Ended {
 
 impl Chimera {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), database: None }
+        Self { folder: tempfile::tempdir().unwrap(), backends: None }
     }
 
-    /// The same, on another database than SQLite in the data folder.
-    pub(crate) fn on(self, url: &str) -> Self {
-        Self { database: Some(url.to_owned()), ..self }
+    /// The same, on PostgreSQL and Redis.
+    pub(crate) fn on(self, database: &str, queue: &str) -> Self {
+        Self { backends: Some((database.to_owned(), queue.to_owned())), ..self }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -52,8 +53,8 @@ impl Chimera {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chimera"));
         command.current_dir(self.folder()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.folder()).env("CHIMERA_DATA_DIR", self.data()).args(args);
-        if let Some(url) = &self.database {
-            command.env("CHIMERA_DATABASE__URL", url);
+        if let Some((database, queue)) = &self.backends {
+            command.env("CHIMERA_DATABASE__URL", database).env("CHIMERA_QUEUE__URL", queue);
         }
         command
     }

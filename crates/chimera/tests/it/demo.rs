@@ -1,6 +1,6 @@
 //! The demo: from nothing to posts, and the same each time for one seed.
 
-use chimera_testkit::TestPostgres;
+use chimera_testkit::{TestPostgres, TestRedis};
 use serde_json::{Value, json};
 
 use crate::chimera::Chimera;
@@ -62,10 +62,11 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
 }
 
 #[test]
-fn postgresql_comes_to_the_same() {
-    let (embedded, production) = (Chimera::new(), Chimera::new().on(&TestPostgres::shared().database().unwrap().url));
+fn postgresql_and_redis_come_to_the_same() {
+    let database = TestPostgres::shared().database().unwrap().url;
+    let (embedded, production) = (Chimera::new(), Chimera::new().on(&database, &TestRedis::shared().url()));
     let (embedded, production) = (outcome(&embedded, "11").1, outcome(&production, "11").1);
-    assert_eq!(embedded, production, "one seed, one outcome, whatever the database");
+    assert_eq!(embedded, production, "one seed, one outcome, whatever the backends");
 }
 
 /// The hostile item never goes out, the banned one is rejected, and what a person must decide waits for one.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use chimera_console::{PostOutcome, fleet_status, post_summaries};
-use chimera_domain::TaskId;
+use chimera_domain::{TaskId, one_line};
 use chimera_store::Store;
 
 use crate::output;
@@ -46,8 +46,8 @@ impl Progress {
                 PostOutcome::InProgress => continue,
             };
             let confidence = post.confidence.map(|c| format!("{c:.2}")).unwrap_or_else(|| "    ".to_owned());
-            let headline = output::short(&post.headline, 60);
-            output::note(&format!("{sign} {confidence}  {headline}  ({})", output::short(&post.why, 70)));
+            let headline = one_line(&post.headline, 60);
+            output::note(&format!("{sign} {confidence}  {headline}  ({})", one_line(&post.why, 70)));
         }
         Ok(())
     }

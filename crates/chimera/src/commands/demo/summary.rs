@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use chimera_console::{PostCounts, PostOutcome, PostSummary, SignalCounts, fleet_status, post_summaries};
-use chimera_domain::{TraceId, Usd};
+use chimera_domain::{TraceId, Usd, one_line};
 use serde::Serialize;
 
 use crate::{compose::House, output};
@@ -88,8 +88,8 @@ impl Summary {
         output::line(&format!("posts      {title}"));
         for post in self.lines.iter().filter(|p| p.outcome == outcome) {
             let confidence = post.confidence.map(|c| format!("{c:.2}")).unwrap_or_default();
-            output::line(&format!("           {confidence}  {}", output::short(&post.headline, 70)));
-            output::line(&format!("                 {}", output::short(&post.why, 90)));
+            output::line(&format!("           {confidence}  {}", one_line(&post.headline, 70)));
+            output::line(&format!("                 {}", one_line(&post.why, 90)));
         }
     }
 }
