@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chimera_domain::{SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd, Verdict};
+use chimera_domain::{NextAction, SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd, Verdict};
 use chimera_store::{PostRow, Store, StoreError};
 use serde::Serialize;
 
@@ -32,6 +32,23 @@ pub struct PostCounts {
     pub failed: u64,
     /// Still on the way.
     pub in_progress: u64,
+}
+
+impl PostCounts {
+    fn of(posts: &[PostRow]) -> Self {
+        let mut counts = Self::default();
+        for post in posts {
+            match PostOutcome::of(post) {
+                PostOutcome::Published => counts.published += 1,
+                PostOutcome::AwaitingReview => counts.awaiting_review += 1,
+                PostOutcome::Rejected => counts.rejected += 1,
+                PostOutcome::Failed => counts.failed += 1,
+                PostOutcome::InProgress => counts.in_progress += 1,
+                PostOutcome::Replaced | PostOutcome::Cancelled => {}
+            }
+        }
+        counts
+    }
 }
 
 /// The state of the fleet.
@@ -72,6 +89,21 @@ pub enum PostOutcome {
     Cancelled,
 }
 
+impl PostOutcome {
+    fn of(row: &PostRow) -> Self {
+        let replanned = row.decision.as_ref().is_some_and(|d| d.next_action == NextAction::Replan);
+        match row.task.state {
+            TaskState::Published => Self::Published,
+            TaskState::HitlQueue => Self::AwaitingReview,
+            TaskState::Rejected if replanned => Self::Replaced,
+            TaskState::Rejected => Self::Rejected,
+            TaskState::Failed => Self::Failed,
+            TaskState::Cancelled => Self::Cancelled,
+            _ => Self::InProgress,
+        }
+    }
+}
+
 /// One post, in a line.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PostSummary {
@@ -99,21 +131,11 @@ impl PostSummary {
     /// The line for a row.
     #[must_use]
     pub fn of(row: &PostRow) -> Self {
-        let replanned = row.decision.as_ref().is_some_and(|d| d.next_action == chimera_domain::NextAction::Replan);
-        let outcome = match row.task.state {
-            TaskState::Published => PostOutcome::Published,
-            TaskState::HitlQueue => PostOutcome::AwaitingReview,
-            TaskState::Rejected if replanned => PostOutcome::Replaced,
-            TaskState::Rejected => PostOutcome::Rejected,
-            TaskState::Failed => PostOutcome::Failed,
-            TaskState::Cancelled => PostOutcome::Cancelled,
-            _ => PostOutcome::InProgress,
-        };
         Self {
             task_id: row.task.id,
             trace_id: row.task.trace_id,
             channel: row.task.channel.to_string(),
-            outcome,
+            outcome: PostOutcome::of(row),
             headline: row.headline.clone(),
             confidence: row.decision.as_ref().map(|d| d.confidence.get()),
             why: why(row),
@@ -159,20 +181,14 @@ pub async fn post_summaries(store: &Store, limit: u64) -> Result<Vec<PostSummary
 /// # Errors
 /// [`StoreError`] when the store can't be read.
 pub async fn fleet_status(store: &Store) -> Result<FleetStatus, StoreError> {
+    status_with(store, &store.posts(POSTS_SHOWN).await?).await
+}
+
+/// The state of the fleet, whose newest posts were read already.
+pub(crate) async fn status_with(store: &Store, posts: &[PostRow]) -> Result<FleetStatus, StoreError> {
     let outcomes = store.signal_counts(None).await?;
     let signal = |outcome| outcomes.get(&outcome).copied().unwrap_or_default();
     let (planned, deferred) = (signal(SignalOutcome::Planned), signal(SignalOutcome::Deferred));
-    let mut posts = PostCounts::default();
-    for post in post_summaries(store, POSTS_SHOWN).await? {
-        match post.outcome {
-            PostOutcome::Published => posts.published += 1,
-            PostOutcome::AwaitingReview => posts.awaiting_review += 1,
-            PostOutcome::Rejected => posts.rejected += 1,
-            PostOutcome::Failed => posts.failed += 1,
-            PostOutcome::InProgress => posts.in_progress += 1,
-            PostOutcome::Replaced | PostOutcome::Cancelled => {}
-        }
-    }
     Ok(FleetStatus {
         signals: SignalCounts {
             read: outcomes.values().sum(),
@@ -181,7 +197,7 @@ pub async fn fleet_status(store: &Store) -> Result<FleetStatus, StoreError> {
             planned,
         },
         tasks: store.task_counts().await?.into_iter().collect(),
-        posts,
+        posts: PostCounts::of(posts),
         tickets_open: store.tickets_open_count().await?,
         spend_usd: store.spend_total(None).await?,
     })

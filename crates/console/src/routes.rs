@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::{
     pages::{OverviewPage, TracePage},
-    read_model::{POSTS_SHOWN, fleet_status, post_summaries},
+    read_model::{POSTS_SHOWN, fleet_status, post_summaries, status_with},
 };
 
 #[derive(Debug, Clone)]
@@ -42,21 +42,33 @@ pub fn router(store: Store, blobs: Blobs) -> Router {
         .with_state(Shared { store, blobs })
 }
 
-/// Refuses requests that came by another name than loopback's (DNS rebinding), and keeps every page to itself.
+/// What a page may load and who may show it: nothing but its own style, pictures and videos, and nobody.
+const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Refuses requests that came by another name than loopback's (DNS rebinding), and keeps every answer to itself.
 async fn guard(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
-    if !matches!(name, "localhost" | "127.0.0.1" | "[::1]") {
-        return Problem::new(StatusCode::MISDIRECTED_REQUEST, "open the console by its loopback address")
-            .into_response();
-    }
-    let mut response = next.run(request).await;
+    let mut response = if is_loopback(host) {
+        next.run(request).await
+    } else {
+        Problem::new(StatusCode::MISDIRECTED_REQUEST, "open the console by its loopback address").into_response()
+    };
     let headers = response.headers_mut();
-    const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // What the fleet does is nobody else's to keep; media, named by their content, say otherwise themselves.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Whether a Host header, `name` or `name:port`, names this machine's loopback.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// An error as RFC 9457 has it.
@@ -122,8 +134,8 @@ async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Result<R
 }
 
 async fn overview(State(shared): State<Shared>) -> Result<Html<String>, Problem> {
-    let status = fleet_status(&shared.store).await?;
     let rows = shared.store.posts(POSTS_SHOWN).await?;
+    let status = status_with(&shared.store, &rows).await?;
     Ok(Html(OverviewPage::new(status, &rows).render()?))
 }
 

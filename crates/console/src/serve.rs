@@ -1,6 +1,6 @@
 //! Listening, on loopback only.
 
-use std::{io, net::SocketAddr};
+use std::{future::IntoFuture as _, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use schemars::JsonSchema;
@@ -54,10 +54,24 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
 }
 
-/// Serves until cancelled, then lets open requests end.
+/// How long open requests may take to end. A client that sends half a request and waits must not hold the process.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves until cancelled, then lets open requests end, for five seconds.
 ///
 /// # Errors
 /// [`ServeError::Serve`] when the listener breaks.
 pub async fn serve(listener: TcpListener, router: Router, cancel: CancellationToken) -> Result<(), ServeError> {
-    axum::serve(listener, router).with_graceful_shutdown(cancel.cancelled_owned()).await.map_err(ServeError::Serve)
+    let serving = axum::serve(listener, router).with_graceful_shutdown(cancel.clone().cancelled_owned());
+    let out_of_patience = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served.map_err(ServeError::Serve),
+        () = out_of_patience => {
+            tracing::info!("open connections are cut: they did not end in time");
+            Ok(())
+        }
+    }
 }

@@ -1,0 +1,68 @@
+//! The console over real databases and a real socket. Every case runs on SQLite and on PostgreSQL.
+//!
+//! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "in what only tests call, a panic is the report"
+)]
+
+mod client;
+mod door;
+mod pages;
+mod world;
+
+macro_rules! on_both {
+    ($($area:ident: $($case:ident)*;)*) => {
+        mod sqlite {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::sqlite().await).await;
+                }
+            )*)*
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    crate::$area::$case(crate::world::World::postgres().await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+on_both! {
+    pages:
+        every_route_answers_in_its_own_type
+        an_empty_fleet_says_how_to_begin
+        hostile_headlines_are_text_and_nothing_else
+        counts_and_lines_say_what_became_of_posts
+        a_trace_tells_the_whole_life_of_a_post
+        media_come_by_the_hash_of_their_content;
+    door:
+        every_answer_keeps_to_itself
+        only_loopback_names_are_answered
+        what_is_not_there_is_said_so
+        nothing_is_read_beyond_the_media
+        nothing_can_be_written
+        a_database_that_is_gone_is_no_page_of_errors
+        a_client_that_says_half_a_request_does_not_hold_up_the_end;
+}
+
+#[tokio::test]
+async fn no_address_but_loopback_is_taken() {
+    for address in ["0.0.0.0:0", "192.0.2.7:80", "[::]:0"] {
+        let told = chimera_console::bind(address.parse().unwrap()).await.unwrap_err();
+        assert!(told.to_string().contains("use 127.0.0.1 or [::1]"), "{told}");
+    }
+    let listener = chimera_console::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let taken = listener.local_addr().unwrap();
+    let told = chimera_console::bind(taken).await.unwrap_err();
+    assert!(told.to_string().contains("--bind 127.0.0.1:PORT"), "{told}");
+}

@@ -1,0 +1,117 @@
+//! A migrated database behind a served console, and short ways to fill it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use chimera_console::{bind, router, serve};
+use chimera_domain::{
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TenantId,
+    TrendSignal, Verdict,
+};
+use chimera_store::{Blobs, Plan, Ruling, Store, StoreConfig, Submission};
+use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::client::{Answer, send};
+
+/// See the file's opening.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) ambient: Arc<SeededAmbient>,
+    pub(crate) agent: Agent,
+    pub(crate) campaign: Campaign,
+    pub(crate) blobs: Blobs,
+    pub(crate) address: SocketAddr,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) serving: JoinHandle<()>,
+    pub(crate) folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
+        Self::over(url, folder).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
+        Self::over(database.url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn over(url: String, folder: TempDir) -> Self {
+        let config = StoreConfig { url, connections_max: 5, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
+        let store = Store::connect(&config).await.unwrap();
+        store.migrate().await.unwrap();
+        let ambient = Arc::new(SeededAmbient::new(42));
+        let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
+        let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
+        let blobs = Blobs::new(folder.path().join("media"));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (routes, cancel) = (router(store.clone(), blobs.clone()), CancellationToken::new());
+        let stop = cancel.clone();
+        let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
+        Self { store, ambient, agent, campaign, blobs, address, cancel, serving, folder }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        send(self.address, "GET", path, "localhost").await
+    }
+
+    /// Stores a signal with this headline and a post for it, READY.
+    pub(crate) async fn planned(&self, headline: &str) -> (TrendSignal, AgentTask) {
+        let mut signal = fixtures::signal(&*self.ambient, &self.campaign, &self.agent);
+        signal.item.title = headline.to_owned();
+        let kind = TaskType::AssemblePost;
+        let task = fixtures::task(&*self.ambient, &self.campaign, &self.agent, &signal, kind, vec![]);
+        let plan = Plan {
+            campaign_id: self.campaign.id,
+            campaign_version: self.campaign.state_version,
+            signals: vec![signal.clone()],
+            tasks: vec![task.clone()],
+            alerts: vec![],
+        };
+        self.store.plan_commit(&plan).await.unwrap();
+        (signal, task)
+    }
+
+    /// Has a worker hand in a post, changed as wanted.
+    pub(crate) async fn made(&self, task: &AgentTask, change: impl Fn(&mut Artifact)) -> Artifact {
+        let claimed = self.store.task_claim(&[task.id], "worker", Duration::from_secs(600)).await.unwrap().remove(0);
+        let mut artifact = fixtures::artifact(&*self.ambient, &claimed);
+        change(&mut artifact);
+        let submission = Submission {
+            task_id: claimed.id,
+            version: claimed.state_version,
+            artifact: artifact.clone(),
+            tool_calls: vec![],
+        };
+        self.store.task_submit(vec![submission], self.ambient.now()).await.unwrap();
+        artifact
+    }
+
+    /// Has a judge decide, with this as what follows.
+    pub(crate) async fn decided(&self, id: TaskId, artifact: &Artifact, event: TaskEvent, next: NextAction) {
+        let task = self.store.tasks_by_ids(&[id]).await.unwrap().remove(0);
+        let verdict = match event {
+            TaskEvent::Approve => Verdict::Approve,
+            TaskEvent::AskHuman => Verdict::HitlQueue,
+            _ => Verdict::Reject,
+        };
+        let mut decision = fixtures::decision(&*self.ambient, &task, artifact, verdict);
+        decision.next_action = next;
+        let ticket = (event == TaskEvent::AskHuman).then(|| fixtures::ticket(&*self.ambient, &task, artifact));
+        let ruling = Ruling { decision, task_version: task.state_version, event, ticket, replan: vec![] };
+        let decided = self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
+        assert_eq!(decided.applied, [id]);
+    }
+
+    /// Bytes kept as a picture of a post.
+    pub(crate) async fn picture(&self, artifact: &mut Artifact, bytes: &[u8]) {
+        let medium = &mut artifact.media[0];
+        medium.sha256 = self.blobs.put(bytes, "image/png").await.unwrap();
+        (medium.modality, medium.mime) = (Modality::Image, "image/png".to_owned());
+    }
+}
