@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, DbErr, RuntimeErr, SqliteTransactionMode, TransactionOptions, sea_query::Expr};
+use sea_orm::{
+    ConnectOptions, DbErr, RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions,
+    sea_query::Expr,
+    sqlx::{Connection as _, SqliteConnection},
+};
 
 use crate::{Backend, Result, StoreConfig, StoreError};
 
@@ -37,6 +41,9 @@ impl Backend {
                         .foreign_keys(true)
                         .pragma("journal_mode", "WAL")
                         .pragma("synchronous", "FULL")
+                });
+                options.map_sqlx_sqlite_pool_opts(|pool| {
+                    pool.after_release(|connection, _| Box::pin(is_outside_transactions(connection)))
                 });
             }
             Self::Postgres => {
@@ -83,6 +90,21 @@ impl Backend {
     }
 }
 
+/// Whether a connection that comes back may be lent again; the pool closes it otherwise, which ends its transaction.
+///
+/// A full disk makes SQLite roll back by itself (<https://www.sqlite.org/lang_transaction.html>, section 3). The
+/// driver's own rollback then fails and it goes on counting one open transaction: its next "begin" would be a
+/// savepoint, whose rollback keeps the write lock for good.
+async fn is_outside_transactions(connection: &mut SqliteConnection) -> Result<bool, SqlxError> {
+    // A dropped transaction only asks for its rollback; the answer to a ping comes after that.
+    connection.ping().await?;
+    let outside = !connection.is_in_transaction();
+    if !outside {
+        tracing::debug!("a transaction could not be rolled back; closing its connection");
+    }
+    Ok(outside)
+}
+
 /// A whole-number sum, 0 over no rows. PostgreSQL would widen it to NUMERIC.
 pub(crate) fn sum(of: impl Into<Expr>) -> Expr {
     use sea_orm::sea_query::{ExprTrait, Func};
@@ -97,3 +119,6 @@ pub(crate) fn is_collision(error: &DbErr) -> bool {
     };
     e.as_database_error().and_then(|e| e.code()).is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,6 +177,13 @@ pub enum StoreError {
         #[source]
         source: DbErr,
     },
+    /// The SQLite file is no database, or broken inside.
+    #[error("the database file is damaged: restore a copy of it, or use another --data-dir")]
+    DamagedFile {
+        /// What the driver says.
+        #[source]
+        source: DbErr,
+    },
     /// The disk is full.
     #[error("the database's disk is full: free some space, then try again; nothing was written")]
     DiskFull {
@@ -226,6 +233,7 @@ impl From<DbErr> for StoreError {
     fn from(source: DbErr) -> Self {
         match weigh(&source) {
             Trouble::Away => Self::Unavailable { source },
+            Trouble::Damaged => Self::DamagedFile { source },
             Trouble::Full => Self::DiskFull { source },
             Trouble::ReadOnly => Self::ReadOnly { source },
             Trouble::Busy => Self::Busy { source },
@@ -236,6 +244,7 @@ impl From<DbErr> for StoreError {
 
 enum Trouble {
     Away,
+    Damaged,
     Full,
     ReadOnly,
     Busy,
@@ -274,8 +283,9 @@ fn weigh_code(code: &str) -> Trouble {
         return match number & 0xff {
             5 | 6 => Trouble::Busy,
             8 => Trouble::ReadOnly,
+            11 | 26 => Trouble::Damaged,
             13 => Trouble::Full,
-            14 | 26 => Trouble::Away,
+            14 => Trouble::Away,
             _ => Trouble::Other,
         };
     }
@@ -409,6 +419,9 @@ mod tests {
         {
             assert!(text(code).contains(wanted), "{code}: {}", text(code));
         }
+        for code in ["11", "26", "267", "779"] {
+            assert!(text(code).contains("--data-dir"), "{code}: {}", text(code));
+        }
         for (code, wanted) in [("53100", "full"), ("25006", "written"), ("40P01", "busy"), ("57P03", "opened")] {
             assert!(text(code).contains(wanted), "{code}: {}", text(code));
         }
@@ -418,6 +431,7 @@ mod tests {
         let source = DbErr::Custom(code.to_owned());
         match weigh_code(code) {
             Trouble::Away => StoreError::Unavailable { source },
+            Trouble::Damaged => StoreError::DamagedFile { source },
             Trouble::Full => StoreError::DiskFull { source },
             Trouble::ReadOnly => StoreError::ReadOnly { source },
             Trouble::Busy => StoreError::Busy { source },

@@ -26,12 +26,9 @@ async fn a_url_of_no_known_database_is_refused() {
 #[tokio::test]
 async fn what_can_not_be_opened_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
-    let junk = folder.path().join("junk.db");
-    std::fs::write(&junk, "this is no database, and long enough to be told from one: ".repeat(40)).unwrap();
     let missing = folder.path().join("no/such/folder/chimera.db");
     // Nobody listens on the discard port of the loopback interface.
     let urls = [
-        format!("sqlite://{}", junk.display()),
         format!("sqlite://{}?mode=rwc", missing.display()),
         format!("sqlite://{}", folder.path().join("missing.db").display()),
         "postgres://postgres@127.0.0.1:9/none".to_owned(),
@@ -42,6 +39,35 @@ async fn what_can_not_be_opened_is_unavailable() {
         assert!(refused.source().is_some(), "the driver's reason is kept");
         assert!(refused.is_retryable());
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let junk = folder.path().join("junk.db");
+    std::fs::write(&junk, "this is no database, and long enough to be told from one: ".repeat(40)).unwrap();
+    assert_damaged(&Store::connect(&config(format!("sqlite://{}", junk.display()))).await.unwrap_err());
+}
+
+#[tokio::test]
+async fn a_file_broken_inside_is_damaged() {
+    let world = World::sqlite().await;
+    world.store.close().await;
+    let path = world.config.url.strip_prefix("sqlite://").unwrap().strip_suffix("?mode=rwc").unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    // The first page, 4 KiB long, tells that this is a database; what it points to is gone.
+    assert!(bytes.len() > 8_192, "closing has moved the log into the file");
+    bytes.iter_mut().skip(4_096).for_each(|byte| *byte = 0xff);
+    std::fs::write(path, bytes).unwrap();
+    let read = async { Store::connect(&config(world.config.url.as_str())).await?.agents().await };
+    assert_damaged(&read.await.unwrap_err());
+}
+
+fn assert_damaged(refused: &StoreError) {
+    assert!(matches!(refused, StoreError::DamagedFile { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("restore a copy"), "{refused}");
+    assert!(refused.source().is_some(), "the driver's reason is kept");
+    assert!(!refused.is_retryable());
 }
 
 #[tokio::test]
