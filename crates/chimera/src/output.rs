@@ -10,8 +10,13 @@ use serde::Serialize;
 
 /// Prints one line of data.
 pub(crate) fn line(text: &str) {
-    // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("error: the answer can't be written to standard output: {error}");
+            std::process::exit(1);
+        }
+    }
 }
 
 /// Prints a value as indented JSON.
@@ -48,8 +53,13 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
 /// Prints an error with its causes, for people.
 pub(crate) fn error(error: &anyhow::Error) {
     eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  because: {cause}");
+    let mut told = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some libraries print their cause in their own line too.
+        if !told.contains(&cause) {
+            eprintln!("  because: {cause}");
+            told = cause;
+        }
     }
 }
 

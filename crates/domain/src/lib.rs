@@ -14,6 +14,7 @@ mod campaign;
 mod chain;
 mod channel;
 pub mod contracts;
+mod disclosure;
 mod hash;
 mod ids;
 mod money;
@@ -36,6 +37,7 @@ pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
 pub use campaign::{Campaign, CampaignStatus};
 pub use chain::error_chain;
 pub use channel::{Channel, ChannelRules, Modality};
+pub use disclosure::says_ai;
 pub use hash::{is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
     AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, PublicationId, SignalId, TaskId, TenantId,

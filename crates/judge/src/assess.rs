@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use chimera_domain::{
     Component, Score, SensitiveTopic, Usd,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
+    says_ai,
 };
 use chimera_llm::Opinion;
 use chimera_store::ReviewCase;
@@ -100,7 +101,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
             tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
         }
         let label = artifact.disclosure.label.trim();
-        if !artifact.disclosure.ai_generated || label.is_empty() || !artifact.text.contains(label) {
+        if !artifact.disclosure.ai_generated || !says_ai(label) || !artifact.text.contains(label) {
             tripped.push(("disclosure_missing", "It does not say that it is made by AI.".to_owned()));
         }
         let spent: Usd =

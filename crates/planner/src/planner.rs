@@ -30,7 +30,7 @@ pub enum PlannerError {
 }
 
 /// What one round brought.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlannerReport {
     /// Resources that had changed.
     pub resources_changed: usize,
@@ -40,6 +40,8 @@ pub struct PlannerReport {
     pub signals: usize,
     /// Tasks planned.
     pub tasks: usize,
+    /// Why the mind left items unscored, if it did; they are asked about again in the next round.
+    pub mind_trouble: Option<String>,
 }
 
 /// Reads, scores and plans.
@@ -85,7 +87,10 @@ impl Planner {
     }
 
     /// The same, ended early between two campaigns, or in the middle of a read.
-    pub(crate) async fn tick_until(&self, cancel: &CancellationToken) -> Result<PlannerReport, PlannerError> {
+    ///
+    /// # Errors
+    /// As for [`Self::tick`].
+    pub async fn tick_until(&self, cancel: &CancellationToken) -> Result<PlannerReport, PlannerError> {
         let campaigns = self.store.campaigns_active().await?;
         let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
         let agents: HashMap<AgentId, Agent> =
@@ -162,6 +167,7 @@ impl Planner {
             self.store.tool_calls_record(&scores.calls).await?;
         }
         let complete = scores.left.is_empty();
+        report.mind_trouble = report.mind_trouble.take().or(scores.trouble);
         if !complete {
             tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh, "left for the next round");
         }
@@ -220,6 +226,14 @@ impl Planner {
 fn taint(sighting: &Sighting) -> Vec<String> {
     let text = format!("{}\n{}", sighting.item.title, sighting.item.summary);
     let mut names: Vec<String> = injection_markers(&text).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
+    // What no honest headline needs, and what a picture of it would carry to readers.
+    let title = &sighting.item.title;
+    if title.contains("://") || title.to_lowercase().contains("www.") {
+        names.push("link_in_headline".to_owned());
+    }
+    if title.chars().any(|c| c == char::REPLACEMENT_CHARACTER || (c.is_control() && !c.is_whitespace())) {
+        names.push("control_characters".to_owned());
+    }
     names.sort();
     names.dedup();
     names

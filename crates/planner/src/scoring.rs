@@ -17,6 +17,8 @@ pub(crate) struct Scores {
     pub(crate) scored: Vec<(Sighting, Relevance)>,
     /// Items to ask about again in the next round.
     pub(crate) left: Vec<Sighting>,
+    /// Why there are any left.
+    pub(crate) trouble: Option<String>,
     /// What asking took, whatever came of it.
     pub(crate) calls: Vec<ToolCall>,
 }
@@ -52,6 +54,7 @@ impl Planner {
                 }
                 Err(error) => {
                     tracing::warn!(campaign = %campaign.slug, error = %error_chain(&error), "the mind could not score; next round");
+                    scores.trouble = Some(error_chain(&error));
                     scores.left.extend(batch);
                     scores.left.extend(batches.drain(..).flatten());
                 }
@@ -64,6 +67,7 @@ impl Planner {
                 let why = format!("the mind would not score it: {}", error_chain(&error));
                 scores.scored.push((item, Relevance { score: Score::ZERO, why }));
             } else {
+                scores.trouble = Some(error_chain(&error));
                 scores.left.push(item);
             }
         }

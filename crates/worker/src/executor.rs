@@ -184,12 +184,14 @@ impl Executor {
 
     async fn picture(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let mut variables = common(order);
+        variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
         variables.insert("aspect".into(), json!(order.task.channel.rules().aspect));
         self.media(order, "generate_image", Modality::Image, &variables, calls).await
     }
 
     async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let mut variables = common(order);
+        variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
         variables.insert("duration_seconds".into(), json!(order.task.payload.video_seconds));
         self.media(order, "generate_video", Modality::Video, &variables, calls).await
     }
@@ -287,6 +289,15 @@ impl Executor {
             created_at: self.ambient.now(),
         }
     }
+}
+
+/// A headline as it may be drawn: without addresses, and without signs that call people or name topics. A stranger's
+/// headline must not put a link or a mention into the agent's picture.
+fn drawable(headline: &str) -> String {
+    let is_address = |word: &&str| word.contains("://") || word.to_lowercase().starts_with("www.");
+    let words = headline.split_whitespace().filter(|word| !is_address(word));
+    let plain: Vec<&str> = words.map(|word| word.trim_start_matches(['@', '#'])).filter(|w| !w.is_empty()).collect();
+    if plain.is_empty() { headline.to_owned() } else { plain.join(" ") }
 }
 
 /// What every generating role may use in its argument template.

@@ -238,28 +238,38 @@ impl Publisher {
         }
         match self.platform.publish(case, calls).await {
             Call::Out(post) => confirmed(post),
+            // Nobody gives a post up while an earlier call may yet arrive.
+            Call::Refused(error) if case.previously_attempted => PublishOutcome::Unknown { error },
             Call::Refused(error) => PublishOutcome::Refused { error },
-            Call::NoEffect(error, asked) => self.again_or_give_up(case, error, asked),
+            Call::NoEffect(error, asked) => self.again_or_give_up(case, error, asked, case.previously_attempted),
             Call::Unclear(error) => {
                 let seen = self.platform.look_up(case, calls).await;
                 match weigh(seen, error, &self.platform) {
-                    PublishOutcome::Absent { error } => self.again_or_give_up(case, error, None),
+                    PublishOutcome::Absent { error, .. } => self.again_or_give_up(case, error, None, true),
                     outcome => outcome,
                 }
             }
         }
     }
 
-    /// A post that is certainly absent rests and is tried again, as often as attempts allow.
-    fn again_or_give_up(&self, case: &PublishCase, error: String, asked: Option<Duration>) -> PublishOutcome {
+    /// A post that is absent rests and is tried again, as often as attempts allow. While a call is in doubt, it may yet
+    /// arrive: then the ledger doesn't say absent, and at the end a person is asked instead of giving up.
+    fn again_or_give_up(
+        &self,
+        case: &PublishCase,
+        error: String,
+        asked: Option<Duration>,
+        in_doubt: bool,
+    ) -> PublishOutcome {
         let attempts = case.publication.attempts;
         if attempts >= self.config.attempts_max {
-            return PublishOutcome::Refused { error: format!("given up after {attempts} attempts: {error}") };
+            let error = format!("given up after {attempts} attempts: {error}");
+            return if in_doubt { PublishOutcome::Unknown { error } } else { PublishOutcome::Refused { error } };
         }
         let base = Duration::from_millis(self.config.rest_base_ms);
         let max = Duration::from_millis(self.config.rest_max_ms);
         self.rests.rest(case.task.id, self.ambient.now() + rest_after(attempts, base, max, asked));
-        PublishOutcome::Absent { error }
+        PublishOutcome::Absent { error, sure: !in_doubt }
     }
 }
 
@@ -272,7 +282,7 @@ fn confirmed(Post { external_id, url }: Post) -> PublishOutcome {
 fn weigh(seen: Sight, unclear: String, platform: &Platform) -> PublishOutcome {
     match seen {
         Sight::Out(post) => confirmed(post),
-        Sight::NotThere if platform.forgives_repeats() => PublishOutcome::Absent { error: unclear },
+        Sight::NotThere if platform.forgives_repeats() => PublishOutcome::Absent { error: unclear, sure: false },
         Sight::NotThere => PublishOutcome::Unknown {
             error: format!("{unclear}; the platform does not show the post, but may yet, and would take it twice"),
         },

@@ -22,6 +22,9 @@ enum Command {
         /// How many
         #[arg(long, default_value_t = 1)]
         steps: u32,
+        /// Yes, drop the data
+        #[arg(long)]
+        yes: bool,
     },
     /// List the migrations
     Status {
@@ -41,13 +44,17 @@ impl Options {
                 let applied = store.migrate().await?;
                 output::note(&format!("{applied} migrations applied; the schema is up to date"));
             }
-            Command::Rollback { steps } => {
-                let store = compose::open_store(&config).await?;
+            Command::Rollback { steps, yes } => {
+                anyhow::ensure!(
+                    yes,
+                    "a rollback drops the tables of the undone migrations with all that is in them; add --yes if that is meant"
+                );
+                let store = compose::open_unchecked(&config).await?;
                 let undone = store.rollback(steps).await?;
                 output::note(&format!("{undone} migrations undone"));
             }
             Command::Status { json } => {
-                let store = compose::open_store(&config).await?;
+                let store = compose::open_unchecked(&config).await?;
                 let states = store.migrations().await?;
                 if json {
                     let rows: Vec<_> =

@@ -38,6 +38,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
         cost: Cost::Field("/cost_usd".to_owned()),
         ..RoleConfig::new("studio", tool, arguments)
     };
+    let write = |arguments: Value| RoleConfig { idempotent: false, ..generate("generate_text", arguments) };
     let platform = |tool: &str, idempotent: bool, arguments: Value| RoleConfig {
         idempotent,
         ..RoleConfig::new("sandbox", tool, arguments)
@@ -45,15 +46,13 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
     [
         (
             "generate_text",
-            generate(
-                "generate_text",
-                json!({
-                    "character_reference_id": "{{character_reference_id}}", "persona": "{{persona}}", "goal": "{{goal}}",
-                    "headline": "{{headline}}", "summary": "{{summary}}", "channel": "{{channel}}",
-                    "text_chars_max": "{{text_chars_max}}", "hashtags_max": "{{hashtags_max}}",
-                    "correction": "{{correction?}}", "seed": "{{seed}}",
-                }),
-            ),
+            // The mind has its own retries; the host's on top would multiply what a failing API costs.
+            write(json!({
+                "character_reference_id": "{{character_reference_id}}", "persona": "{{persona}}", "goal": "{{goal}}",
+                "headline": "{{headline}}", "summary": "{{summary}}", "channel": "{{channel}}",
+                "text_chars_max": "{{text_chars_max}}", "hashtags_max": "{{hashtags_max}}",
+                "correction": "{{correction?}}", "seed": "{{seed}}", "budget_usd": "{{budget_usd?}}",
+            })),
         ),
         (
             "generate_image",

@@ -51,8 +51,19 @@ pub(crate) async fn bus(config: &Config, ambient: &dyn Ambient) -> anyhow::Resul
     Ok(Arc::new(RedisBus::new(link, DeliveryPolicy::default(), ambient)))
 }
 
-/// The store, for a command that needs one that is there already.
+/// The store, for a command that needs one that is there already, with the schema of this binary.
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let store = open_unchecked(config).await?;
+    let pending = store.migrations().await?.into_iter().filter(|m| !m.applied).count();
+    anyhow::ensure!(
+        pending == 0,
+        "the database lacks {pending} migrations; bring it up to date with `chimera db migrate`"
+    );
+    Ok(store)
+}
+
+/// The store as it stands, whatever its schema.
+pub(crate) async fn open_unchecked(config: &Config) -> anyhow::Result<Store> {
     if config.database.url.is_none() && !config.database_file().is_file() {
         anyhow::bail!(
             "there is no database in {}; start with `chimera demo`, or `chimera seed trends --scenario fashion_drop`, or name another folder with --data-dir",

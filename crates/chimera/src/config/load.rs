@@ -129,6 +129,21 @@ impl Config {
                 "a lease under a second expires while work is under way",
             );
         }
+        if self.planner.poll_interval_ms == 0 || self.planner.score_batch == 0 || self.planner.reads_at_once == 0 {
+            return refuse(
+                "planner.poll_interval_ms, planner.score_batch, planner.reads_at_once",
+                "each must be at least 1",
+            );
+        }
+        if self.sweeper.interval_ms == 0 || self.sweeper.batch == 0 {
+            return refuse("sweeper.interval_ms, sweeper.batch", "each must be at least 1");
+        }
+        if !self.console.bind.ip().is_loopback() {
+            return refuse(
+                "console.bind",
+                "others could reach it, and there is no sign-in yet; use 127.0.0.1 or [::1]",
+            );
+        }
         if self.database.connections_max == 0 {
             return refuse("database.connections_max", "at least 1 connection is needed");
         }

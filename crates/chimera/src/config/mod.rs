@@ -232,6 +232,11 @@ impl Config {
     pub(crate) fn redacted(mut self) -> Self {
         self.database.url = self.database.url.as_deref().map(redacted_url);
         self.queue.url = self.queue.url.as_deref().map(redacted_url);
+        for feed in &mut self.feeds.feeds {
+            if feed.source.contains("://") {
+                feed.source = redacted_url(&feed.source);
+            }
+        }
         self
     }
 }

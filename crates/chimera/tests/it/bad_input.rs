@@ -85,7 +85,7 @@ fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&chimera.run(&["up", "--bind", &address]), &[&address, "--bind"]);
-    refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["0.0.0.0", "sign-in"]);
+    refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["console.bind", "sign-in"]);
 }
 
 #[test]

@@ -109,8 +109,12 @@ fn the_schema_goes_up_and_down() {
     let chimera = Chimera::new();
     assert!(chimera.run(&["db", "migrate"]).ok);
     let count = chimera.json(&["db", "status", "--json"]).as_array().unwrap().len();
-    assert!(chimera.run(&["db", "rollback", "--steps", &count.to_string()]).ok);
+    let unmeant = chimera.run(&["db", "rollback"]);
+    assert!(!unmeant.ok && unmeant.stderr.contains("--yes"), "{}", unmeant.stderr);
+    assert!(chimera.run(&["db", "rollback", "--yes", "--steps", &count.to_string()]).ok);
     let states = chimera.json(&["db", "status", "--json"]);
     assert!(states.as_array().unwrap().iter().all(|m| m["applied"] == false), "{states}");
+    let old = chimera.run(&["status"]);
+    assert!(!old.ok && old.stderr.contains("chimera db migrate"), "{}", old.stderr);
     assert!(chimera.run(&["db", "migrate"]).ok);
 }

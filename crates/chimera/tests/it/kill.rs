@@ -27,9 +27,10 @@ impl Dice {
     }
 }
 
+/// Every kill costs the tasks in hand an attempt, so there are more attempts than kills.
 const CONFIG: &str = "
-worker: {lease_ms: 1000, concurrency: 2}
-publisher: {lease_ms: 1000, concurrency: 1}
+worker: {lease_ms: 1000, concurrency: 2, retry: {attempts_max: 20}}
+publisher: {lease_ms: 1000, concurrency: 1, attempts_max: 20}
 sweeper: {interval_ms: 200, waiting_ms: 400}
 planner: {poll_interval_ms: 500}
 sandbox:

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_saphyr::{Options, Spanned};
 
 use super::Soul;
+use crate::says_ai;
 
 const FENCE: &str = "---";
 const BYTES_MAX: usize = 256 * 1024;
@@ -55,6 +56,9 @@ pub enum SoulProblem {
         /// What was there.
         found: usize,
     },
+    /// A disclosure that does not disclose.
+    #[error("this must say that an AI is speaking, such as \"I'm Fae, an AI.\"")]
+    HidesAi,
     /// A slug with other characters.
     #[error("a slug is made of a-z, 0-9 and `-`, found {0:?}")]
     SlugCharacter(char),
@@ -116,6 +120,9 @@ pub(super) fn parse(text: &str) -> Result<Soul, SoulError> {
     not_blank(&character)?;
     let disclosure = required("disclosure", matter.disclosure)?;
     not_blank(&disclosure)?;
+    if !says_ai(&disclosure.value) {
+        return Err(disclosure.refuse(SoulProblem::HidesAi));
+    }
     Ok(Soul {
         name: name.value,
         slug: slug.value,

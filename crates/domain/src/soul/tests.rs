@@ -55,6 +55,8 @@ fn each_mistake_names_its_line_and_key() {
         refused(&GOOD.replace("chr-fae-001", "''")),
         "line 10, key `character_reference_id`: this may not be empty"
     );
+    let human = refused(&GOOD.replace("I'm an AI.", "I'm a human woman."));
+    assert!(human.starts_with("line 11, key `disclosure`: this must say that an AI"), "{human}");
     let unknown = refused(&GOOD.replace("core_beliefs", "core_belief"));
     assert!(unknown.starts_with("line 5, key `core_belief`:") && unknown.contains("core_beliefs"), "{unknown}");
     let wrong_type = refused(&GOOD.replace("[warm, wry]", "7"));

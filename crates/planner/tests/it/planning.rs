@@ -27,7 +27,10 @@ pub(crate) async fn exactly_what_reaches_the_threshold_becomes_a_dag_with_a_trac
         ],
     );
     let report = world.tick().await;
-    assert_eq!(report, PlannerReport { resources_changed: 1, resources_failed: 0, signals: 4, tasks: 8 });
+    assert_eq!(
+        report,
+        PlannerReport { resources_changed: 1, resources_failed: 0, signals: 4, tasks: 8, mind_trouble: None }
+    );
     let wanted = [
         ("Silk again", Planned),
         ("Silk at the threshold", Planned),

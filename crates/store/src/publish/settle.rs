@@ -36,10 +36,13 @@ pub enum PublishOutcome {
         /// Where it can be seen.
         url: Option<String>,
     },
-    /// The platform certainly does not have it; it may be tried again.
+    /// The platform does not have it; it may be tried again.
     Absent {
         /// What went wrong, in one line.
         error: String,
+        /// Whether no call can still arrive. Otherwise the ledger keeps saying UNKNOWN, so that nobody gives the post up
+        /// while it may yet appear.
+        sure: bool,
     },
     /// Nobody can tell; a person must look. Needs a ticket.
     Unknown {
@@ -208,7 +211,8 @@ impl Outcome {
                 url: url.as_deref().map(text),
                 error: None,
             },
-            PublishOutcome::Absent { error } => failed(PublicationState::Absent, error),
+            PublishOutcome::Absent { error, sure: true } => failed(PublicationState::Absent, error),
+            PublishOutcome::Absent { error, sure: false } => failed(PublicationState::Unknown, error),
             PublishOutcome::Unknown { error } => failed(PublicationState::Unknown, error),
             PublishOutcome::Refused { error } => failed(PublicationState::Refused, error),
         }
@@ -232,7 +236,7 @@ fn held<'a>(
 fn step(row: &tasks::Model, settlement: &Settlement) -> Result<Move> {
     Ok(match &settlement.outcome {
         PublishOutcome::Confirmed { .. } => Move::of(row, TaskEvent::ConfirmPublish)?,
-        PublishOutcome::Absent { error } => Move::of(row, TaskEvent::PublishAbsent)?.because(error),
+        PublishOutcome::Absent { error, .. } => Move::of(row, TaskEvent::PublishAbsent)?.because(error),
         PublishOutcome::Refused { error } => Move::of(row, TaskEvent::PublishRefused)?.because(error),
         PublishOutcome::Unknown { error } => {
             let step = Move::of(row, TaskEvent::PublishUnknown)?.because(error);

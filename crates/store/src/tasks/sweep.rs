@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
+use sea_orm::{Condition, 
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
@@ -109,13 +109,18 @@ impl Store {
         Ok(swept)
     }
 
-    /// Cancels what can be cancelled. A post that may be out already can't be: it stays until someone has looked.
+    /// Cancels what can be cancelled. A question whether a post is out stays until someone has looked; a post that nobody
+    /// saw out, and that would have been tried again, is cancelled, and the ledger keeps saying that nobody knows.
     async fn sweep_ended(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Vec<TaskId>> {
         let ended = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .filter(Column::State.is_in(cancellable().map(TaskState::as_str)))
             .filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Ended)))
-            .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
+            .filter(
+                Condition::any()
+                    .add(Column::State.ne(TaskState::HitlQueue.as_str()))
+                    .add(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant))),
+            )
             .limit(limits.batch);
         // Mostly there are none; a reading is cheaper than a writing transaction.
         if ended.clone().select_only().column(Column::Id).into_tuple::<Uuid>().one(&self.db).await?.is_none() {

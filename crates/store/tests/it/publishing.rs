@@ -122,7 +122,7 @@ pub(crate) async fn a_paused_campaign_publishes_nothing(world: World) {
 pub(crate) async fn an_absent_post_is_tried_again_with_the_same_key(world: World) {
     let (task, _) = world.approved().await;
     let first = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
-    let absent = settlement(&first, PublishOutcome::Absent { error: "503".to_owned() }, None);
+    let absent = settlement(&first, PublishOutcome::Absent { error: "503".to_owned(), sure: true }, None);
     let settled = world.store.publish_settle(vec![absent], world.ambient.now()).await.unwrap();
     assert_eq!(settled, Settled { approved_again: vec![task.id], ..Settled::default() });
     let entry = ledger(&world, &first).await;
@@ -279,7 +279,7 @@ pub(crate) async fn a_dead_publishers_posts_are_looked_up_by_the_next(world: Wor
     assert_eq!(world.store.publish_stale("third", LEASE, 9).await.unwrap(), []);
 
     // It was not dead but slow: whatever it says now, the next one decides.
-    let late = settlement(&dead, PublishOutcome::Absent { error: "timed out".to_owned() }, None);
+    let late = settlement(&dead, PublishOutcome::Absent { error: "timed out".to_owned(), sure: true }, None);
     let settled = world.store.publish_settle(vec![late], world.ambient.now()).await.unwrap();
     assert_eq!(settled.fenced, [task.id]);
     let settled = world.store.publish_settle(vec![settlement(case, confirmed(), None)], world.ambient.now()).await;

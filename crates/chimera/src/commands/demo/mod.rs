@@ -27,6 +27,8 @@ use crate::{
 use progress::Progress;
 use summary::Summary;
 
+/// A demo in which nothing moves for so long won't end by itself.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// The campaign of a demo on feeds of the operator's.
 const CAMPAIGN: &str = "demo";
 
@@ -144,8 +146,16 @@ impl Options {
     /// Plans one round and waits until nothing moves any more. Says how long the planning took; `None` when interrupted.
     async fn settle(&self, house: &House, lifecycle: &Lifecycle) -> anyhow::Result<Option<Duration>> {
         let planning = Instant::now();
-        let report = house.planner().tick().await?;
+        let report = house.planner().tick_until(&lifecycle.cancel).await?;
         let planning = planning.elapsed();
+        if lifecycle.cancel.is_cancelled() {
+            return Ok(None);
+        }
+        if let Some(trouble) = report.mind_trouble {
+            anyhow::bail!(
+                "the mind could not score the headlines: {trouble}; check its key, or run offline with CHIMERA_MIND__PROVIDER=offline"
+            );
+        }
         if report.resources_failed > 0 {
             let uris: Vec<String> =
                 house.store.campaigns_active().await?.into_iter().flat_map(|c| c.resources).collect();
@@ -154,8 +164,18 @@ impl Options {
         }
         let mut progress = Progress::default();
         progress.signals(&house.store).await?;
+        let (mut counts, mut moved) = (house.store.task_counts().await?, Instant::now());
         loop {
             let busy = house.store.fleet_busy().await?;
+            let now = house.store.task_counts().await?;
+            if now != counts {
+                (counts, moved) = (now, Instant::now());
+            }
+            anyhow::ensure!(
+                moved.elapsed() < STUCK_AFTER,
+                "nothing has moved for {} s; run again with --log info to see why. What was done is kept",
+                STUCK_AFTER.as_secs()
+            );
             progress.posts(&house.store).await?;
             if busy == 0 {
                 return Ok(Some(planning));
