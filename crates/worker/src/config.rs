@@ -80,10 +80,13 @@ pub struct SweeperConfig {
     pub waiting_ms: u64,
     /// The most it delivers at once.
     pub batch: u64,
+    /// How often a task's worker may vanish before the task is given up, as one that kills whoever takes it. Claims
+    /// count, so it is never less than the attempts that a failing task has: a killed process is no failure of the task.
+    pub vanished_max: u32,
 }
 
 impl Default for SweeperConfig {
     fn default() -> Self {
-        Self { interval_ms: 2_000, waiting_ms: 5_000, batch: 500 }
+        Self { interval_ms: 2_000, waiting_ms: 5_000, batch: 500, vanished_max: 10 }
     }
 }

@@ -24,7 +24,7 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// A sweeper; tasks claimed `attempts_max` times and never finished become dead letters.
+    /// A sweeper; `attempts_max` is how often a failing task is tried.
     #[must_use]
     pub fn new(
         store: Store,
@@ -58,7 +58,7 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let waiting = Duration::from_millis(self.config.waiting_ms);
         let limits = SweepLimits {
-            attempts_max: self.attempts_max,
+            attempts_max: self.config.vanished_max.max(self.attempts_max),
             ready_older_than: waiting,
             review_older_than: waiting,
             batch: self.config.batch,

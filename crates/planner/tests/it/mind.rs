@@ -17,8 +17,10 @@ fn in_twos() -> PlannerConfig {
 pub(crate) async fn what_could_not_be_scored_is_planned_in_the_next_round(world: World) {
     world.feeds.set(FEED, &[item("1", "Silk again", "0.9")]);
     world.mind.script(&[Fate::RateLimited, Fate::Unavailable]);
-    for _ in 0..2 {
-        assert_eq!(world.tick().await.signals, 0);
+    for why in ["quota", "can't be reached"] {
+        let report = world.tick().await;
+        assert_eq!(report.signals, 0);
+        assert!(report.mind_trouble.is_some_and(|trouble| trouble.contains(why)));
         assert_eq!(world.cursor().await, None);
     }
     assert_eq!(world.tick().await.signals, 1);

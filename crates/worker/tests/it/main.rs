@@ -49,6 +49,7 @@ on_both! {
         a_failing_tool_is_tried_again_and_the_attempts_are_counted
         a_tool_that_always_fails_is_given_up_after_its_attempts
         a_tool_may_name_its_fields_as_it_likes
+        a_strangers_links_and_mentions_stay_out_of_the_picture
         nothing_is_claimed_that_nobody_can_begin
         work_in_hand_is_finished_at_shutdown_and_nothing_else_is_begun
         a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced
@@ -59,6 +60,7 @@ on_both! {
         a_platform_that_stays_down_is_given_up
         a_call_cut_after_its_effect_is_found_and_not_repeated
         a_call_cut_before_its_effect_is_repeated_with_the_same_key
+        a_post_in_doubt_is_not_given_up_but_shown_to_a_person
         not_there_is_not_trusted_where_a_repeat_would_double
         a_platform_that_cannot_be_asked_leaves_it_to_a_person
         an_answer_that_says_nothing_is_no_answer

@@ -111,6 +111,18 @@ pub(crate) async fn a_tool_may_name_its_fields_as_it_likes(world: World) {
     assert_eq!(world.trace(&task).await.artifacts[0].text, "Said otherwise.");
 }
 
+pub(crate) async fn a_strangers_links_and_mentions_stay_out_of_the_picture(world: World) {
+    let lure = |task: &mut chimera_domain::AgentTask| {
+        task.payload.headline = "Silk by @ben at https://evil.test or WWW.evil.test #silk".to_owned();
+    };
+    let tasks = world.planned_with(&[TaskType::GenerateImage], lure).await;
+    let pool = world.pool("pool", 1, LEASE);
+    world.push(Queue::Task, &tasks[..1]).await;
+    world.until(tasks[0].id, TaskState::JudgeReview).await;
+    pool.stop().await;
+    assert_eq!(world.fake.arguments("generate_image")[0]["headline"], "Silk by ben at or silk");
+}
+
 pub(crate) async fn nothing_is_claimed_that_nobody_can_begin(world: World) {
     let mut tasks = vec![];
     for _ in 0..5 {

@@ -129,6 +129,25 @@ pub(crate) async fn a_call_cut_before_its_effect_is_repeated_with_the_same_key(w
     assert_eq!(world.fake.posts(), 1);
 }
 
+pub(crate) async fn a_post_in_doubt_is_not_given_up_but_shown_to_a_person(world: World) {
+    // The first call may yet arrive; after it, the platform says no for good, or nothing but "later".
+    for then in [vec![Fate::Refuse], vec![Fate::Busy; 9]] {
+        let (_, task) = world.approved().await;
+        world.fake.script("publish_post", &[Fate::CutBefore]);
+        world.fake.script("publish_post", &then);
+        let config = PublisherConfig { attempts_max: 4, ..PublisherConfig::default() };
+        let publisher = world.publisher("publisher", config);
+        publisher.round(&[task.id]).await.unwrap();
+        assert_eq!(world.publication(&task).await.state, PublicationState::Unknown);
+        for _ in 0..9 {
+            again(&world, &publisher, &task).await;
+        }
+        assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue, "{then:?}");
+        assert_eq!(world.publication(&task).await.state, PublicationState::Unknown);
+        assert_eq!(world.trace(&task).await.tickets.len(), 1);
+    }
+}
+
 pub(crate) async fn not_there_is_not_trusted_where_a_repeat_would_double(world: World) {
     let (_, task) = world.approved().await;
     world.fake.script("publish_post", &[Fate::CutBefore]);

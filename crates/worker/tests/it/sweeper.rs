@@ -27,7 +27,8 @@ pub(crate) async fn what_a_lossy_queue_dropped_is_delivered_again(world: World) 
 pub(crate) async fn a_worker_that_keeps_vanishing_leaves_a_dead_letter(world: World) {
     let tasks = world.planned(&[TaskType::GenerateText]).await;
     let sweeper = world.sweeper(world.bus.clone());
-    for attempt in 1..=3 {
+    // More often than a failing task is tried: a killed process is no failure of the task.
+    for attempt in 1..=10 {
         assert_eq!(world.claim(tasks[0].id, "mayfly", MOMENT).await.attempts, attempt);
         eventually("its lease lapses", || async {
             sweeper.sweep().await.unwrap();
@@ -38,5 +39,5 @@ pub(crate) async fn a_worker_that_keeps_vanishing_leaves_a_dead_letter(world: Wo
     assert_eq!(world.states(&tasks).await, [TaskState::Failed, TaskState::Cancelled]);
     let alerts = world.alerts().await;
     assert_eq!((alerts.len(), alerts[0].kind, alerts[0].trace_id), (1, AlertKind::DeadLetter, Some(tasks[0].trace_id)));
-    assert!(alerts[0].message.contains("vanished 3 times") && alerts[0].message.contains("mayfly"), "{alerts:?}");
+    assert!(alerts[0].message.contains("vanished 10 times") && alerts[0].message.contains("mayfly"), "{alerts:?}");
 }
