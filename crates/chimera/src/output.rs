@@ -1,7 +1,5 @@
 //! What people and programs see: data on standard output, everything else on standard error.
 
-#![expect(clippy::print_stderr, reason = "this is the one module that prints")]
-
 use std::io::{IsTerminal as _, Write as _};
 
 use chimera_domain::shown;
@@ -13,7 +11,7 @@ pub(crate) fn line(text: &str) {
     if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
         // A reader that has seen enough (`| head`) closes the pipe; that is no error of ours.
         if error.kind() != std::io::ErrorKind::BrokenPipe {
-            eprintln!("error: the answer can't be written to standard output: {error}");
+            note(&format!("error: the answer can't be written to standard output: {error}"));
             std::process::exit(1);
         }
     }
@@ -33,7 +31,8 @@ pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Tells the person at the terminal something that is not data.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    // Nobody listening is no reason to stop working.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints rows under headings, fitted to the terminal.
@@ -52,12 +51,12 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
 
 /// Prints an error with its causes, for people.
 pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("error: {error}");
+    note(&format!("error: {error}"));
     let mut told = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Some libraries print their cause in their own line too.
         if !told.contains(&cause) {
-            eprintln!("  because: {cause}");
+            note(&format!("  because: {cause}"));
             told = cause;
         }
     }

@@ -19,6 +19,17 @@ pub struct SignalCounts {
     pub planned: u64,
 }
 
+impl std::fmt::Display for SignalCounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { read, duplicate, relevant, planned } = self;
+        write!(f, "{read} read, {duplicate} duplicates, {relevant} relevant, {planned} planned")?;
+        match relevant.saturating_sub(*planned) {
+            0 => Ok(()),
+            held => write!(f, " ({held} held back by the governor)"),
+        }
+    }
+}
+
 /// What became of the posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct PostCounts {

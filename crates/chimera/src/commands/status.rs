@@ -9,6 +9,7 @@ use clap::Args;
 use crate::{cli::Global, compose, output};
 
 const POSTS_LISTED: u64 = 20;
+const ALERTS_LISTED: u64 = 10;
 
 /// What the fleet has done so far.
 #[derive(Debug, Args)]
@@ -24,10 +25,18 @@ impl Options {
         let store = compose::open_store(&config).await?;
         let status = fleet_status(&store).await?;
         if self.json {
-            output::json(&status)?;
+            let mut answer = serde_json::to_value(&status)?;
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("alerts".to_owned(), serde_json::to_value(store.alerts_open(ALERTS_LISTED).await?)?);
+            }
+            output::json(&answer)?;
             return Ok(ExitCode::SUCCESS);
         }
         print(&status);
+        for alert in store.alerts_open(ALERTS_LISTED).await? {
+            let about = one_line(&format!("{}: {}", alert.subject, alert.message), 140);
+            output::line(&format!("alert     {} {} {about}", alert.severity, alert.kind));
+        }
         let posts = post_summaries(&store, POSTS_LISTED).await?;
         if !posts.is_empty() {
             output::table(
@@ -51,10 +60,7 @@ impl Options {
 /// The counts, for people.
 pub(crate) fn print(status: &FleetStatus) {
     let (s, p) = (status.signals, status.posts);
-    output::line(&format!(
-        "signals   {} read, {} duplicates, {} relevant, {} planned",
-        s.read, s.duplicate, s.relevant, s.planned
-    ));
+    output::line(&format!("signals   {s}"));
     output::line(&format!(
         "posts     {} published, {} awaiting review, {} rejected, {} failed, {} in progress",
         p.published, p.awaiting_review, p.rejected, p.failed, p.in_progress

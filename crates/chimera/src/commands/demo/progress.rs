@@ -22,10 +22,7 @@ impl Progress {
     /// Tells what was read.
     pub(super) async fn signals(&self, store: &Store) -> anyhow::Result<()> {
         let s = fleet_status(store).await?.signals;
-        output::note(&format!(
-            "read      {} headlines: {} duplicates, {} relevant, {} planned",
-            s.read, s.duplicate, s.relevant, s.planned
-        ));
+        output::note(&format!("signals   {s}"));
         Ok(())
     }
 

@@ -62,10 +62,7 @@ impl Summary {
     pub(super) fn print(&self) {
         let (s, p) = (self.signals, self.posts);
         output::line("");
-        output::line(&format!(
-            "signals    {} read, {} duplicates, {} relevant, {} planned",
-            s.read, s.duplicate, s.relevant, s.planned
-        ));
+        output::line(&format!("signals    {s}"));
         self.group(PostOutcome::Published, &format!("{} published", p.published));
         self.group(PostOutcome::AwaitingReview, &format!("{} awaiting review", p.awaiting_review));
         self.group(PostOutcome::Rejected, &format!("{} rejected", p.rejected));
