@@ -1,6 +1,9 @@
 //! Pictures and videos on disk, named by their content.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use chimera_domain::sha256_hex;
 use tokio::{fs, io::AsyncWriteExt as _};
@@ -88,7 +91,10 @@ impl Blobs {
         }
         fs::create_dir_all(&self.folder).await.map_err(refuse)?;
         // Written aside, flushed and renamed: a reader never sees half a picture, whenever the process dies.
-        let aside = self.folder.join(format!(".{name}.{}", std::process::id()));
+        // Two that keep the same bytes at once must not write into one file.
+        static WRITES: AtomicU64 = AtomicU64::new(0);
+        let write = WRITES.fetch_add(1, Ordering::Relaxed);
+        let aside = self.folder.join(format!(".{name}.{}.{write}", std::process::id()));
         let mut file = fs::File::create(&aside).await.map_err(refuse)?;
         file.write_all(bytes).await.map_err(refuse)?;
         file.sync_all().await.map_err(refuse)?;
@@ -110,6 +116,16 @@ impl Blobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_same_bytes_kept_twice_at_once_are_kept_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().join("media"));
+        let bytes = vec![7; 1 << 20];
+        let (a, b, c) = tokio::join!(blobs.put(&bytes, "x"), blobs.put(&bytes, "x"), blobs.put(&bytes, "x"));
+        assert_eq!((a.unwrap(), b.unwrap()), (c.as_ref().unwrap().clone(), c.as_ref().unwrap().clone()));
+        assert_eq!(blobs.get(&c.unwrap(), "x").await.unwrap(), bytes);
+    }
 
     #[tokio::test]
     async fn bytes_round_trip_and_a_changed_file_is_noticed() {
