@@ -37,18 +37,10 @@
 //!   no protocol helps against a call that arrives after a person saw nothing.)
 //! - A platform that honours keys honours them for ever.
 //!
-//! # Where the code differs
-//!
-//! `worker::Publisher` makes the mistake of `Flaw::GiveUpInDoubt`: after a call that nobody heard the end of, a look that
-//! does not show the post settles the ledger as ABSENT, and when attempts are used up, or the platform refuses the next
-//! call, as REFUSED with the task FAILED. The first call may yet arrive; and when an operator retries the task, its new
-//! result has a new key, and the post goes out twice. The model here does what the proofs need: such an entry stays
-//! UNKNOWN, and in the end a person is asked. `counterexamples` shows the rest.
-//!
 //! # Bounds
 //!
-//! See [`Bounds`], and `proofs` for those that are explored: the number of processes, two attempts at each thing, one retry by an operator. Mishaps are not
-//! counted: any number of crashes, lapses, losses, repeats, pauses.
+//! See [`Bounds`], and `proofs` for those that are explored: the number of processes, two attempts at each thing, one retry
+//! by an operator. Mishaps are not counted: any number of crashes, lapses, losses, repeats, pauses.
 
 mod convergence;
 mod counterexamples;
