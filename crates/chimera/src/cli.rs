@@ -64,7 +64,7 @@ enum Command {
     Worker(commands::worker::Options),
     /// Posts that wait for a person
     Judge(commands::judge::Options),
-    /// The database's schema
+    /// The database
     Db(commands::db::Options),
     /// The configuration in force
     Config(commands::config::Options),

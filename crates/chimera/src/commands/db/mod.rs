@@ -1,0 +1,37 @@
+//! `chimera db`: one file for each thing done to the database.
+
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::Global;
+
+/// The database.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the schema up to date
+    Migrate(schema::Migrate),
+    /// Undo the newest migrations, with the data they added
+    Rollback(schema::Rollback),
+    /// List the migrations
+    Status(schema::Status),
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        match self.command {
+            Command::Migrate(options) => options.run(&config).await,
+            Command::Rollback(options) => options.run(&config).await,
+            Command::Status(options) => options.run(&config).await,
+        }
+    }
+}
