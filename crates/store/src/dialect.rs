@@ -1,5 +1,7 @@
 //! Everything in which SQLite and PostgreSQL differ.
 
+pub(crate) mod catalogue;
+
 use std::time::Duration;
 
 use sea_orm::{

@@ -205,7 +205,17 @@ pub enum StoreError {
         #[source]
         source: DbErr,
     },
-    /// A migration that this program does not know, or one that failed.
+    /// The database has migrations that this program does not know.
+    #[error(
+        "the database was made by a newer version of the program (it has {}, which this one does not know): use that \
+         version, or restore a backup from before into another database",
+        unknown.join(", ")
+    )]
+    NewerSchema {
+        /// Those that it does not know.
+        unknown: Vec<String>,
+    },
+    /// A migration failed.
     #[error("the database's schema can't be brought to this version of the program")]
     Schema {
         /// What the driver says.

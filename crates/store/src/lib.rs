@@ -27,6 +27,7 @@ mod migration;
 mod money;
 mod plan;
 mod publish;
+mod schema;
 mod signals;
 mod store;
 mod tasks;
@@ -38,8 +39,9 @@ pub use blobs::{BlobError, Blobs};
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
 pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
+pub use schema::{MigrationState, Rollback};
 pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
-pub use store::{Backend, MigrationState, Store, StoreConfig};
+pub use store::{Backend, Store, StoreConfig};
 pub use tasks::{
     Decided, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };

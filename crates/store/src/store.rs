@@ -3,22 +3,10 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
 use chimera_domain::TenantId;
-use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
-};
-use sea_orm_migration::MigratorTrait;
+use sea_orm::{Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::{PlanError, Result, StoreError, TicketError, dialect, migration::Migrator};
-
-/// One schema change, and whether the database has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigrationState {
-    /// Its name; names sort in the order of application.
-    pub name: String,
-    /// Whether it is applied.
-    pub applied: bool,
-}
+use crate::{PlanError, Result, StoreError, TicketError, dialect};
 
 /// How often a transaction that met another one is tried in all.
 const COLLISION_ATTEMPTS_MAX: u32 = 5;
@@ -90,45 +78,6 @@ impl Store {
         Ok(Self { db, tenant: config.tenant, backend, writer })
     }
 
-    /// Applies every migration that the database lacks, all or none; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError::Schema`] when the database was made by a newer program, or a migration fails.
-    pub async fn migrate(&self) -> Result<u32> {
-        let tx = self.begin_migration().await?;
-        let before = Migrator::get_pending_migrations(&*tx).await.map_err(schema)?.len();
-        Migrator::up(&*tx, None).await.map_err(schema)?;
-        tx.commit().await?;
-        Ok(u32::try_from(before).unwrap_or(u32::MAX))
-    }
-
-    /// Undoes the last `steps` migrations, all or none; returns how many. The data in what they made is lost.
-    ///
-    /// # Errors
-    /// [`StoreError::Schema`] when the database was made by a newer program, or a step fails.
-    pub async fn rollback(&self, steps: u32) -> Result<u32> {
-        let tx = self.begin_migration().await?;
-        let before = Migrator::get_applied_migrations(&*tx).await.map_err(schema)?.len();
-        Migrator::down(&*tx, Some(steps)).await.map_err(schema)?;
-        tx.commit().await?;
-        Ok(steps.min(u32::try_from(before).unwrap_or(u32::MAX)))
-    }
-
-    /// Every migration of this program, and whether the database has it. Writes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Schema`] when the database was made by a newer program.
-    pub async fn migrations(&self) -> Result<Vec<MigrationState>> {
-        let all = Migrator::get_migration_with_status_read_only(&self.db).await.map_err(schema)?;
-        Ok(all
-            .iter()
-            .map(|m| MigrationState {
-                name: m.name().to_owned(),
-                applied: m.status() == sea_orm_migration::MigrationStatus::Applied,
-            })
-            .collect())
-    }
-
     /// Asks the database for a sign of life.
     ///
     /// # Errors
@@ -171,14 +120,6 @@ impl Store {
         Ok(WriteTx { tx, _turn: turn })
     }
 
-    async fn begin_migration(&self) -> Result<WriteTx> {
-        let tx = self.begin().await?;
-        if let Some(lock) = self.backend.migration_lock() {
-            tx.execute_unprepared(lock).await?;
-        }
-        Ok(tx)
-    }
-
     /// Runs one whole transaction, again when it met another one and the database sent it back.
     pub(crate) async fn retrying<T, E: Collides, F: Future<Output = Result<T, E>>>(
         &self,
@@ -207,6 +148,11 @@ pub(crate) struct WriteTx {
 impl WriteTx {
     pub(crate) async fn commit(self) -> Result<()> {
         Ok(self.tx.commit().await?)
+    }
+
+    /// Gives up what was done, and waits until it is undone.
+    pub(crate) async fn abandon(self) -> Result<()> {
+        Ok(self.tx.rollback().await?)
     }
 }
 
@@ -238,13 +184,5 @@ impl Collides for PlanError {
 impl Collides for TicketError {
     fn collided(&self) -> bool {
         matches!(self, Self::Store(e) if e.collided())
-    }
-}
-
-/// Names a failed migration as such, unless the cause lies with the disk or the server.
-fn schema(source: DbErr) -> StoreError {
-    match StoreError::from(source) {
-        StoreError::Database { source } => StoreError::Schema { source },
-        other => other,
     }
 }

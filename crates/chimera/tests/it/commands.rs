@@ -1,5 +1,7 @@
 //! Commands that answer: data on standard output and nothing else there.
 
+use chimera_testkit::TestPostgres;
+
 use crate::chimera::Chimera;
 
 #[test]
@@ -106,15 +108,26 @@ fn texts_are_scored_and_scanned_one_json_line_each() {
 
 #[test]
 fn the_schema_goes_up_and_down() {
-    let chimera = Chimera::new();
+    up_and_down(&Chimera::new());
+    let database = TestPostgres::shared().database().unwrap().url;
+    up_and_down(&Chimera::new().on(&database, ""));
+}
+
+fn up_and_down(chimera: &Chimera) {
     assert!(chimera.run(&["db", "migrate"]).ok);
+    assert!(chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]).ok);
     let count = chimera.json(&["db", "status", "--json"]).as_array().unwrap().len();
-    let unmeant = chimera.run(&["db", "rollback"]);
-    assert!(!unmeant.ok && unmeant.stderr.contains("--yes"), "{}", unmeant.stderr);
+    let unmeant = chimera.run(&["db", "rollback", "--steps", &count.to_string()]);
+    assert!(!unmeant.ok && unmeant.stdout.is_empty(), "{}", unmeant.stdout);
+    for told in ["undo      m0001", "table agents, 1 rows", "table campaigns, 1 rows", "table alerts, 0 rows", "--yes"] {
+        assert!(unmeant.stderr.contains(told), "no {told:?} in:\n{}", unmeant.stderr);
+    }
+    assert_eq!(chimera.json(&["status", "--json"])["tasks"], serde_json::json!({}), "nothing was undone");
     assert!(chimera.run(&["db", "rollback", "--yes", "--steps", &count.to_string()]).ok);
     let states = chimera.json(&["db", "status", "--json"]);
     assert!(states.as_array().unwrap().iter().all(|m| m["applied"] == false), "{states}");
     let old = chimera.run(&["status"]);
     assert!(!old.ok && old.stderr.contains("chimera db migrate"), "{}", old.stderr);
+    assert!(chimera.run(&["db", "rollback"]).stderr.contains("none to undo"));
     assert!(chimera.run(&["db", "migrate"]).ok);
 }

@@ -119,14 +119,3 @@ async fn a_damaged_row_is_named() {
     assert!(refused.source().unwrap().to_string().contains("ASLEEP"));
     assert!(!refused.to_string().contains("ASLEEP"), "causes are told once, by the chain");
 }
-
-#[tokio::test]
-async fn a_database_of_a_newer_program_is_left_alone() {
-    let world = World::sqlite().await;
-    let db = Database::connect(world.config.url.as_str()).await.unwrap();
-    db.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)")
-        .await
-        .unwrap();
-    let refused = world.store.migrate().await.unwrap_err();
-    assert!(matches!(refused, StoreError::Schema { .. }), "{refused:?}");
-}

@@ -82,7 +82,9 @@ conformance! {
         another_tenant_sees_nothing;
     migrations:
         migrating_is_counted_reported_and_undone
-        programs_that_start_at_once_migrate_once;
+        programs_that_start_at_once_migrate_once
+        a_database_of_a_newer_program_is_refused
+        a_rollback_says_first_what_it_takes;
     planning:
         a_plan_is_committed_whole_and_gives_the_ready_tasks
         a_paused_or_changed_campaign_plans_nothing
