@@ -119,7 +119,7 @@ fn up_and_down(chimera: &Chimera) {
     let count = chimera.json(&["db", "status", "--json"]).as_array().unwrap().len();
     let unmeant = chimera.run(&["db", "rollback", "--steps", &count.to_string()]);
     assert!(!unmeant.ok && unmeant.stdout.is_empty(), "{}", unmeant.stdout);
-    for told in ["undo      m0001", "table agents, 1 rows", "table campaigns, 1 rows", "table alerts, 0 rows", "--yes"] {
+    for told in ["undo  m0001", "table agents, 1 rows", "table campaigns, 1 rows", "table alerts, 0 rows", "--yes"] {
         assert!(unmeant.stderr.contains(told), "no {told:?} in:\n{}", unmeant.stderr);
     }
     assert_eq!(chimera.json(&["status", "--json"])["tasks"], serde_json::json!({}), "nothing was undone");

@@ -42,13 +42,13 @@ impl Migrate {
 
 impl Rollback {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
-        anyhow::ensure!(
-            self.yes,
-            "a rollback drops the tables of the undone migrations with all that is in them; add --yes if that is meant"
-        );
         let store = compose::open_unchecked(config).await?;
+        if !self.yes {
+            return refuse(&store.rollback_preview(self.steps).await?);
+        }
         let undone = store.rollback(self.steps).await?;
-        output::note(&format!("{undone} migrations undone"));
+        tell(&undone);
+        output::note(&format!("{} migrations undone", undone.migrations.len()));
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -66,5 +66,32 @@ impl Status {
             output::table(["migration", "state"], rows);
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Says what would be lost, and that nothing was.
+fn refuse(preview: &chimera_store::Rollback) -> anyhow::Result<ExitCode> {
+    if preview.migrations.is_empty() {
+        output::note("no migration is applied, so there is none to undo");
+        return Ok(ExitCode::SUCCESS);
+    }
+    tell(preview);
+    let rows: u64 = preview.tables.iter().map(|(_, rows)| rows).sum();
+    anyhow::bail!(
+        "this rollback would drop {} tables with {rows} rows for good, so nothing was done; add --yes if that is meant",
+        preview.tables.len()
+    )
+}
+
+/// What a rollback takes away, a line each.
+fn tell(rollback: &chimera_store::Rollback) {
+    for migration in &rollback.migrations {
+        output::note(&format!("undo  {migration}"));
+    }
+    for (table, rows) in &rollback.tables {
+        output::note(&format!("drop  table {table}, {rows} rows"));
+    }
+    for (column, rows) in &rollback.columns {
+        output::note(&format!("drop  column {column}, in {rows} rows"));
     }
 }
