@@ -7,13 +7,18 @@
 //!
 //! [`TestRedis`] is the same for Redis, with a key prefix per test in place of a database.
 //!
+//! Whatever rests on a database or a queue is tested on both columns of "two ways to run": [`Backends`] is one column,
+//! and [`on_both!`] makes two tests of each case.
+//!
 //! To add a fixture, put a function beside the others in `fixtures.rs`, and take what it depends on as arguments.
 
 mod ambient;
+mod backends;
 pub mod fixtures;
 mod postgres;
 mod redis;
 
 pub use ambient::SeededAmbient;
+pub use backends::Backends;
 pub use postgres::{TestDatabase, TestPostgres};
 pub use redis::TestRedis;

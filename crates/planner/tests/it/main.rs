@@ -1,5 +1,5 @@
-//! The planner against real databases, a real MCP server of resources and a scripted mind. Every case runs on SQLite
-//! and on PostgreSQL.
+//! The planner against real databases and queues, a real MCP server of resources and a scripted mind. Every case runs
+//! on both columns: SQLite with queues in process, PostgreSQL with Redis.
 //!
 //! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
 
@@ -19,29 +19,8 @@ mod planning;
 mod serving;
 mod world;
 
-macro_rules! on_both {
-    ($($area:ident: $($case:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::postgres().await).await;
-                }
-            )*)*
-        }
-    };
-}
-
-on_both! {
+chimera_testkit::on_both! {
+    world::World;
     planning:
         exactly_what_reaches_the_threshold_becomes_a_dag_with_a_trace_of_its_own
         a_second_round_plans_nothing

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use chimera_bus::InProcessBus;
+use chimera_bus::Bus;
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Campaign, CampaignStatus, Channel, GovernorLimits, Score, SignalOutcome, TenantId,
+    Agent, AgentTask, Ambient as _, Campaign, CampaignStatus, Channel, GovernorLimits, Score, SignalOutcome,
     TrendSignal, Usd, contracts::FeedItem,
 };
 use chimera_mcp::{Host, HostConfig};
 use chimera_planner::{Planner, PlannerConfig, PlannerReport};
-use chimera_store::{ResourceCursor, SignalFilter, Store, StoreConfig};
-use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
-use tempfile::TempDir;
+use chimera_store::{ResourceCursor, SignalFilter, Store};
+use chimera_testkit::{Backends, SeededAmbient, fixtures};
 
 use crate::fake::{Feeds, ScriptedMind};
 
@@ -22,7 +21,7 @@ pub(crate) const RESOURCE: &str = "mcp://feeds/feed://news";
 /// See the file's opening.
 pub(crate) struct World {
     pub(crate) store: Store,
-    pub(crate) bus: Arc<InProcessBus>,
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) ambient: Arc<SeededAmbient>,
     pub(crate) agent: Agent,
     pub(crate) campaign: Campaign,
@@ -30,7 +29,7 @@ pub(crate) struct World {
     pub(crate) host: Arc<Host>,
     pub(crate) mind: Arc<ScriptedMind>,
     pub(crate) planner: Planner,
-    _folder: Option<TempDir>,
+    _backends: Backends,
 }
 
 /// An item whose score the scripted mind reads off its summary.
@@ -47,21 +46,8 @@ pub(crate) fn item(id: &str, title: &str, score: &str) -> FeedItem {
 }
 
 impl World {
-    pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
-        Self::over(url, Some(folder)).await
-    }
-
-    pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
-        Self::over(database.url, None).await
-    }
-
-    async fn over(url: String, folder: Option<TempDir>) -> Self {
-        let config = StoreConfig { url, connections_max: 5, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
-        let store = Store::connect(&config).await.unwrap();
-        store.migrate().await.unwrap();
+    pub(crate) async fn over(backends: Backends) -> Self {
+        let (store, bus) = (backends.store().await, backends.bus().await);
         let ambient = Arc::new(SeededAmbient::new(42));
         let limits = GovernorLimits { max_daily_spend: Usd::dollars(500), max_tasks_per_hour: 99 };
         let agent = Agent { governor_limits: limits, ..fixtures::agent(&*ambient) };
@@ -73,7 +59,7 @@ impl World {
             ..fixtures::campaign(&*ambient, &agent)
         };
         let campaign = store.campaign_save(&campaign).await.unwrap();
-        let (feeds, mind, bus) = (Feeds::default(), Arc::new(ScriptedMind::default()), Arc::new(InProcessBus::new()));
+        let (feeds, mind) = (Feeds::default(), Arc::new(ScriptedMind::default()));
         let served = feeds.clone();
         let host = Host::builder(HostConfig::default(), ambient.clone()).in_process("feeds", move || served.clone());
         let host = Arc::new(host.build().unwrap());
@@ -85,7 +71,7 @@ impl World {
             ambient.clone(),
             PlannerConfig::default(),
         );
-        Self { store, bus, ambient, agent, campaign, feeds, host, mind, planner, _folder: folder }
+        Self { store, bus, ambient, agent, campaign, feeds, host, mind, planner, _backends: backends }
     }
 
     /// Another planner over the same things.
