@@ -15,7 +15,7 @@ verify: ## what CI runs
 lint: ## format, clippy, floors, licences
 	scripts/lint
 
-infra-up: ## a throwaway PostgreSQL that stays up
+infra-up: ## PostgreSQL, Redis and the rest: by Docker, else throwaway local servers
 	scripts/infra up
 
 infra-down: ## and its end

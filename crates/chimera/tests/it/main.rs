@@ -13,5 +13,6 @@ mod chimera;
 mod commands;
 mod contract;
 mod demo;
+mod infra;
 mod kill;
 mod real_headlines;
