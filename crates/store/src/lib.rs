@@ -29,6 +29,7 @@ mod plan;
 mod publish;
 mod schema;
 mod signals;
+mod statistics;
 mod store;
 mod tasks;
 mod tickets;
@@ -41,6 +42,7 @@ pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use schema::{MigrationState, Rollback};
 pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
+pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store, StoreConfig};
 pub use tasks::{
     Decided, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,

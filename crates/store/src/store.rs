@@ -6,7 +6,10 @@ use chimera_domain::TenantId;
 use sea_orm::{Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::{PlanError, Result, StoreError, TicketError, dialect};
+use crate::{
+    PlanError, Result, StoreError, TicketError, dialect,
+    statistics::{Observer, Statistics, Unfinished, Watch},
+};
 
 /// How often a transaction that met another one is tried in all.
 const COLLISION_ATTEMPTS_MAX: u32 = 5;
@@ -22,6 +25,14 @@ pub struct StoreConfig {
     pub statement_timeout_ms: u64,
     /// Whose rows this store reads and writes.
     pub tenant: TenantId,
+}
+
+impl StoreConfig {
+    /// The database at `url` for the default tenant, everything else as it is good for most.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), connections_max: 8, statement_timeout_ms: 30_000, tenant: TenantId::DEFAULT }
+    }
 }
 
 impl fmt::Debug for StoreConfig {
@@ -52,6 +63,7 @@ pub struct Store {
     pub(crate) db: DatabaseConnection,
     pub(crate) tenant: TenantId,
     pub(crate) backend: Backend,
+    watch: Watch,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
     writer: Option<Arc<Mutex<()>>>,
 }
@@ -62,8 +74,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownUrl`], or [`StoreError::Unavailable`] when it can't be reached or opened.
     pub async fn connect(config: &StoreConfig) -> Result<Self> {
+        Self::open(config, Watch::default()).await
+    }
+
+    /// The same, with someone who is shown each statement.
+    ///
+    /// # Errors
+    /// As for [`Self::connect`].
+    pub async fn connect_observed(config: &StoreConfig, observer: Observer) -> Result<Self> {
+        Self::open(config, Watch::told(Some(observer))).await
+    }
+
+    async fn open(config: &StoreConfig, watch: Watch) -> Result<Self> {
         let backend = Backend::of_url(&config.url)?;
-        let db = Database::connect(backend.connect_options(config)).await.map_err(|source| {
+        let mut db = Database::connect(backend.connect_options(config)).await.map_err(|source| {
             // The driver refuses a malformed URL with words that repeat it.
             if matches!(source, DbErr::Conn(RuntimeErr::Internal(_))) {
                 return StoreError::UnknownUrl;
@@ -74,8 +98,24 @@ impl Store {
                 other => other,
             }
         })?;
+        watch.over(&mut db);
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
-        Ok(Self { db, tenant: config.tenant, backend, writer })
+        Ok(Self { db, tenant: config.tenant, backend, watch, writer })
+    }
+
+    /// The same store over the same connections, whose statements are counted by themselves from nothing; an observer
+    /// goes on seeing them. So one part of a program, such as a role, can be told from another.
+    #[must_use]
+    pub fn counted_apart(&self) -> Self {
+        let mut apart = Self { watch: self.watch.afresh(), ..self.clone() };
+        apart.watch.over(&mut apart.db);
+        apart
+    }
+
+    /// What was asked of the database through this store and its clones.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.watch.statistics()
     }
 
     /// Asks the database for a sign of life.
@@ -117,7 +157,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<WriteTx> {
         let turn = self.turn().await;
         let tx = self.db.begin_with_options(self.backend.write_options()).await?;
-        Ok(WriteTx { tx, _turn: turn })
+        Ok(WriteTx { tx, end: self.watch.transaction(), _turn: turn })
     }
 
     /// Runs one whole transaction, again when it met another one and the database sent it back.
@@ -141,13 +181,16 @@ impl Store {
 /// A writing transaction; dropped without [`Self::commit`] it leaves nothing behind.
 pub(crate) struct WriteTx {
     tx: DatabaseTransaction,
+    end: Unfinished,
     // Dropped after the transaction.
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl WriteTx {
-    pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        self.tx.commit().await?;
+        self.end.committed();
+        Ok(())
     }
 
     /// Gives up what was done, and waits until it is undone.

@@ -6,7 +6,7 @@ mod unknown;
 use std::{net::SocketAddr, path::PathBuf};
 
 use chimera_console::ConsoleConfig;
-use chimera_domain::{Campaign, Channel, GovernorLimits, Score, TenantId, Usd};
+use chimera_domain::{Campaign, Channel, GovernorLimits, Score, Usd};
 use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
@@ -203,11 +203,11 @@ pub(crate) struct Flags {
 impl Config {
     /// How the store is reached.
     pub(crate) fn store(&self) -> StoreConfig {
+        let url = self.database.url.clone().unwrap_or_else(|| sqlite_url(&self.database_file()));
         StoreConfig {
-            url: self.database.url.clone().unwrap_or_else(|| sqlite_url(&self.database_file())),
             connections_max: self.database.connections_max,
             statement_timeout_ms: self.database.statement_timeout_ms,
-            tenant: TenantId::DEFAULT,
+            ..StoreConfig::new(url)
         }
     }
 

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chimera_console::{bind, router, serve};
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TenantId,
-    TrendSignal, Verdict,
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TrendSignal,
+    Verdict,
 };
 use chimera_store::{Blobs, Plan, Ruling, Store, StoreConfig, Submission};
 use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
@@ -41,7 +41,7 @@ impl World {
     }
 
     async fn over(url: String, folder: TempDir) -> Self {
-        let config = StoreConfig { url, connections_max: 5, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
+        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(url) };
         let store = Store::connect(&config).await.unwrap();
         store.migrate().await.unwrap();
         let ambient = Arc::new(SeededAmbient::new(42));

@@ -8,8 +8,7 @@ use std::{
 
 use chimera_bus::{Bus as _, InProcessBus, Queue};
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Artifact, Campaign, JudgeDecision, TaskId, TaskType, TenantId, ToolStatus,
-    TrendSignal,
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, JudgeDecision, TaskId, TaskType, ToolStatus, TrendSignal,
 };
 use chimera_judge::{Desk, Judge, JudgeConfig};
 use chimera_llm::TopicScanner;
@@ -54,12 +53,7 @@ impl World {
     }
 
     async fn over(url: String, folder: Option<TempDir>) -> Self {
-        let config = StoreConfig {
-            url: url.clone(),
-            connections_max: 5,
-            statement_timeout_ms: 20_000,
-            tenant: TenantId::DEFAULT,
-        };
+        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(&url) };
         let store = Store::connect(&config).await.unwrap();
         store.migrate().await.unwrap();
         let ambient = Arc::new(SeededAmbient::new(42));

@@ -1,6 +1,5 @@
 //! What the pool does with a connection whose rollback failed; here, because only the crate reaches the pool itself.
 
-use chimera_domain::TenantId;
 use sea_orm::ConnectionTrait as _;
 use tempfile::TempDir;
 
@@ -9,12 +8,8 @@ use crate::{Result, Store, StoreConfig, StoreError};
 /// Two stores on one file, each with one connection, as two processes would have them.
 async fn two_stores() -> (Store, Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        url: format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display()),
-        connections_max: 1,
-        statement_timeout_ms: 300,
-        tenant: TenantId::DEFAULT,
-    };
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
+    let config = StoreConfig { connections_max: 1, statement_timeout_ms: 300, ..StoreConfig::new(url) };
     let store = Store::connect(&config).await.unwrap();
     store.db.execute_unprepared("CREATE TABLE filling (bytes BLOB NOT NULL)").await.unwrap();
     let other = Store::connect(&config).await.unwrap();

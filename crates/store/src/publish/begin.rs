@@ -8,13 +8,13 @@ use std::{
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
-    Agent, AgentTask, Artifact, ArtifactId, Campaign, CampaignStatus, Publication, PublicationId, PublicationState,
-    StateVersion, TaskEvent, TaskId, TaskState, error_chain,
+    Agent, AgentTask, Artifact, Campaign, CampaignStatus, Publication, PublicationId, PublicationState, StateVersion,
+    TaskEvent, TaskId, TaskState, error_chain,
 };
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     codec::{Reader, text, time},
     entity::{campaigns, publications, tasks},
     tasks::{
-        Surroundings, artifacts_by_id,
+        Surroundings,
         moves::{self, Lease, Move},
         with_dependencies,
     },
@@ -79,19 +79,19 @@ impl Store {
     ) -> Result<Vec<PublishCase>> {
         let lease = Lease { owner: publisher.to_owned(), end: self.lease_end(lease) };
         let tx = self.begin().await?;
-        let rows = self.publishable(&*tx, ids).await?;
+        let (rows, campaigns) = self.publishable(&*tx, ids).await?;
         let mut steps = Vec::with_capacity(rows.len());
         for row in &rows {
             steps.push(Move::of(row, TaskEvent::StartPublish)?.leased(&lease));
         }
         let rows = moves::apply(&*tx, self.tenant, &steps, now).await?;
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
-        let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
-        let known = self.ledger(&*tx, &tasks, &artifacts).await?;
+        let around = self.around(&*tx, &tasks, campaigns).await?;
+        let known = self.ledger(&*tx, &tasks, &around).await?;
         let previously = perhaps_out(&known);
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
-        let entries = self.write_ledger(&*tx, &tasks, &artifacts, known, &fresh, now).await?;
-        let cases = self.cases(&*tx, tasks, &entries, &previously).await?;
+        let entries = self.write_ledger(&*tx, &tasks, &around, known, &fresh, now).await?;
+        let cases = cases(tasks, &around, &entries, &previously)?;
         tx.commit().await?;
         Ok(cases)
     }
@@ -153,34 +153,55 @@ impl Store {
         })
         .await?;
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
-        let artifacts = artifacts_by_id(&*tx, self.tenant, tasks.iter().filter_map(|t| t.result_artifact)).await?;
-        let known = self.ledger(&*tx, &tasks, &artifacts).await?;
+        let of = tasks.iter().map(|task| task.campaign_id.as_uuid()).collect::<HashSet<_>>();
+        let campaigns = batch::find::<campaigns::Entity>(&*tx, self.tenant, campaigns::Column::Id, of).await?;
+        let around = self.around(&*tx, &tasks, campaigns).await?;
+        let known = self.ledger(&*tx, &tasks, &around).await?;
         let previously: HashSet<String> = known.keys().cloned().collect();
-        let cases = self.cases(&*tx, tasks, &known, &previously).await?;
+        let cases = cases(tasks, &around, &known, &previously)?;
         tx.commit().await?;
         Ok(cases)
     }
 
     /// Locks the APPROVED ones, after their campaigns, which must be ACTIVE and stay so until the commit.
-    async fn publishable(&self, db: &impl ConnectionTrait, ids: &[TaskId]) -> Result<Vec<tasks::Model>> {
+    async fn publishable(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: &[TaskId],
+    ) -> Result<(Vec<tasks::Model>, Vec<campaigns::Model>)> {
         use campaigns::Column as C;
-        let wanted = ids.iter().map(|id| id.as_uuid());
-        let rows = batch::find::<tasks::Entity>(db, self.tenant, tasks::Column::Id, wanted).await?;
-        let of: HashSet<Uuid> = rows.iter().map(|row| row.campaign_id).collect();
-        let active: HashSet<Uuid> = campaigns::Entity::find()
+        let of: SelectStatement = Query::select()
+            .column(tasks::Column::CampaignId)
+            .from(tasks::Entity)
+            .and_where(batch::of_tenant::<tasks::Entity>(self.tenant))
+            .and_where(tasks::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .take();
+        let mut campaigns = campaigns::Entity::find()
             .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
-            .filter(C::Id.is_in(of))
+            .filter(C::Id.in_subquery(of))
             .order_by_asc(C::Id)
             .lock(LockType::Share)
             .all(db)
-            .await?
-            .into_iter()
-            .filter(|row| row.status == CampaignStatus::Active.as_str())
-            .map(|row| row.id)
-            .collect();
-        let candidates = rows.iter().filter(|row| active.contains(&row.campaign_id)).map(|row| row.id);
-        let locked = moves::lock(db, self.tenant, candidates).await?;
-        Ok(locked.into_values().filter(|row| row.state == TaskState::Approved.as_str()).collect())
+            .await?;
+        campaigns.retain(|row| row.status == CampaignStatus::Active.as_str());
+        if campaigns.is_empty() {
+            return Ok((vec![], campaigns));
+        }
+        let active: HashSet<Uuid> = campaigns.iter().map(|row| row.id).collect();
+        let locked = moves::lock(db, self.tenant, ids.iter().map(|id| id.as_uuid())).await?;
+        let approved =
+            |row: &tasks::Model| row.state == TaskState::Approved.as_str() && active.contains(&row.campaign_id);
+        Ok((locked.into_values().filter(approved).collect(), campaigns))
+    }
+
+    /// Who speaks for what, and what goes out.
+    async fn around(
+        &self,
+        db: &impl ConnectionTrait,
+        tasks: &[AgentTask],
+        campaigns: Vec<campaigns::Model>,
+    ) -> Result<Surroundings> {
+        Surroundings::of_posts(db, self.tenant, tasks, campaigns, tasks.iter().map(|task| task.id)).await
     }
 
     /// Ledger entries for what these tasks made, by idempotency key.
@@ -188,11 +209,11 @@ impl Store {
         &self,
         db: &impl ConnectionTrait,
         tasks: &[AgentTask],
-        artifacts: &HashMap<ArtifactId, Artifact>,
+        around: &Surroundings,
     ) -> Result<HashMap<String, Publication>> {
         let mut keys = Vec::with_capacity(tasks.len());
         for task in tasks {
-            keys.push(key(result_of(task, artifacts)?));
+            keys.push(key(around.artifact(task)?));
         }
         let rows = batch::find::<publications::Entity>(db, self.tenant, publications::Column::IdempotencyKey, keys);
         let entries = batch::read_all::<publications::Entity>(rows.await?)?;
@@ -204,7 +225,7 @@ impl Store {
         &self,
         db: &impl ConnectionTrait,
         tasks: &[AgentTask],
-        artifacts: &HashMap<ArtifactId, Artifact>,
+        around: &Surroundings,
         known: HashMap<String, Publication>,
         fresh: &HashMap<TaskId, PublicationId>,
         now: DateTime<Utc>,
@@ -225,7 +246,7 @@ impl Store {
             .collect();
         let mut made = Vec::new();
         for task in tasks {
-            let artifact = result_of(task, artifacts)?;
+            let artifact = around.artifact(task)?;
             let (key, id) = (key(artifact), fresh.get(&task.id).copied());
             if let (Some(id), false) = (id, entries.contains_key(&key)) {
                 let entry = entry(id, task, artifact, key, now);
@@ -236,31 +257,28 @@ impl Store {
         batch::insert::<publications::Entity>(db, self.tenant, &made).await?;
         Ok(entries)
     }
+}
 
-    async fn cases(
-        &self,
-        db: &impl ConnectionTrait,
-        tasks: Vec<AgentTask>,
-        entries: &HashMap<String, Publication>,
-        previously: &HashSet<String>,
-    ) -> Result<Vec<PublishCase>> {
-        let around = Surroundings::load(db, self.tenant, &tasks).await?;
-        tasks
-            .into_iter()
-            .map(|task| {
-                let artifact = around.artifact(&task)?;
-                let publication = entries.get(&key(&artifact)).cloned().ok_or_else(|| dangling(&task))?;
-                Ok(PublishCase {
-                    previously_attempted: previously.contains(&publication.idempotency_key),
-                    agent: around.agent(&task)?,
-                    campaign: around.campaign(&task)?,
-                    publication,
-                    artifact,
-                    task,
-                })
-            })
-            .collect()
-    }
+/// The tasks, each with its entry and everything around it.
+fn cases(
+    tasks: Vec<AgentTask>,
+    around: &Surroundings,
+    entries: &HashMap<String, Publication>,
+    previously: &HashSet<String>,
+) -> Result<Vec<PublishCase>> {
+    let case = |task: AgentTask| {
+        let artifact = around.artifact(&task)?.clone();
+        let publication = entries.get(&key(&artifact)).cloned().ok_or_else(|| dangling(&task))?;
+        Ok(PublishCase {
+            previously_attempted: previously.contains(&publication.idempotency_key),
+            agent: around.agent(&task)?,
+            campaign: around.campaign(&task)?,
+            publication,
+            artifact,
+            task,
+        })
+    };
+    tasks.into_iter().map(case).collect()
 }
 
 /// Keys of entries whose last call may have reached the platform. ABSENT says that it certainly did not, by the
@@ -292,10 +310,6 @@ fn entry(id: PublicationId, task: &AgentTask, artifact: &Artifact, key: String, 
         created_at: time(now),
         updated_at: time(now),
     }
-}
-
-fn result_of<'a>(task: &AgentTask, artifacts: &'a HashMap<ArtifactId, Artifact>) -> Result<&'a Artifact> {
-    task.result_artifact.and_then(|id| artifacts.get(&id)).ok_or_else(|| dangling(task))
 }
 
 fn dangling(task: &AgentTask) -> StoreError {

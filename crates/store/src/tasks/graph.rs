@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, JoinType,
-    sea_query::{CommonTableExpression, Expr, ExprTrait, Query, UnionType, WithClause},
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CommonTableExpression, Expr, ExprTrait, LockType, Query, UnionType, WithClause},
 };
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::moves::{self, Move};
 use crate::{
     Result, RowKind, StoreError, batch,
     codec::Mapped,
+    dialect::BINDS_MAX,
     entity::{dependencies, tasks},
 };
 
@@ -121,13 +122,13 @@ pub(crate) async fn unlock(
     if finished.is_empty() {
         return Ok(vec![]);
     }
-    let ids = finished.iter().map(|id| id.as_uuid());
-    let edges = batch::find::<dependencies::Entity>(db, tenant, dependencies::Column::DependsOnId, ids).await?;
-    if edges.is_empty() {
+    let mut children = HashMap::new();
+    for chunk in finished.chunks(BINDS_MAX - 3) {
+        children.extend(waiting_for(db, tenant, chunk).await?.into_iter().map(|row| (row.id, row)));
+    }
+    if children.is_empty() {
         return Ok(vec![]);
     }
-    let mut children = moves::lock(db, tenant, edges.iter().map(|edge| edge.task_id)).await?;
-    children.retain(|_, row| row.state == TaskState::Pending.as_str());
     let blocked = blocked(db, tenant, children.keys().copied().collect()).await?;
     let mut unlocked = Vec::new();
     for row in children.values().filter(|row| !blocked.contains(&row.id)) {
@@ -137,12 +138,31 @@ pub(crate) async fn unlock(
     Ok(unlocked.iter().map(Move::id).collect())
 }
 
+/// Locks the PENDING children of these tasks, in the order of ids as everywhere, and reads them.
+async fn waiting_for(db: &impl ConnectionTrait, tenant: TenantId, parents: &[TaskId]) -> Result<Vec<tasks::Model>> {
+    use dependencies::Column as D;
+    let children = Query::select()
+        .column((dependencies::Entity, D::TaskId))
+        .from(dependencies::Entity)
+        .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
+        .and_where(Expr::col((dependencies::Entity, D::DependsOnId)).is_in(parents.iter().map(|id| id.as_uuid())))
+        .take();
+    let rows = tasks::Entity::find()
+        .filter(batch::of_tenant::<tasks::Entity>(tenant))
+        .filter(tasks::Column::Id.in_subquery(children))
+        .filter(tasks::Column::State.eq(TaskState::Pending.as_str()))
+        .order_by_asc(tasks::Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .all(db);
+    Ok(rows.await?)
+}
+
 /// Those of `tasks` with a dependency that is not finished.
 async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
     use dependencies::Column as D;
     let finished: Vec<&str> = TaskState::ALL.iter().filter(|s| s.is_finished()).map(|s| s.as_str()).collect();
     let mut blocked = HashSet::new();
-    for chunk in ids.chunks(crate::dialect::BINDS_MAX - 8) {
+    for chunk in ids.chunks(BINDS_MAX - 8) {
         let select = Query::select()
             .distinct()
             .column((dependencies::Entity, D::TaskId))
@@ -195,7 +215,7 @@ pub(crate) async fn cancel_dependents(
 async fn dependents(db: &impl ConnectionTrait, tenant: TenantId, roots: &[TaskId]) -> Result<Vec<Uuid>> {
     use dependencies::Column as D;
     let mut reached = Vec::new();
-    for chunk in roots.chunks(crate::dialect::BINDS_MAX - 1) {
+    for chunk in roots.chunks(BINDS_MAX - 1) {
         let direct = Query::select()
             .column((dependencies::Entity, D::TaskId))
             .from(dependencies::Entity)

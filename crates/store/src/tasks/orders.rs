@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryTrait,
+    sea_query::{Expr, ExprTrait},
+};
 use uuid::Uuid;
 
 use chimera_domain::{
@@ -13,6 +16,7 @@ use super::with_dependencies;
 use crate::{
     BadValue, Result, RowKind, Store, StoreError, batch,
     codec::Reader,
+    dialect::BINDS_MAX,
     entity::{agents, artifacts, campaigns, signals, tasks},
 };
 
@@ -55,8 +59,7 @@ impl Store {
     /// [`StoreError::Corrupt`] when something of one of them can't be read: ask for them one by one. Another
     /// [`StoreError`] when the database fails.
     pub async fn work_orders(&self, tasks: &[AgentTask]) -> Result<Vec<WorkOrder>> {
-        let mut around = Surroundings::load(&self.db, self.tenant, tasks).await?;
-        around.load_inputs(&self.db, self.tenant, tasks).await?;
+        let around = Surroundings::load(&self.db, self.tenant, tasks).await?;
         tasks
             .iter()
             .map(|task| {
@@ -102,13 +105,12 @@ impl Store {
         let mut rows = batch::find::<tasks::Entity>(&self.db, self.tenant, tasks::Column::Id, ids).await?;
         rows.retain(|row| row.state == TaskState::JudgeReview.as_str());
         let tasks = with_dependencies(&self.db, self.tenant, rows).await?;
-        let mut around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
-        around.load_inputs(&self.db, self.tenant, &tasks).await?;
+        let around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
         tasks
             .into_iter()
             .map(|task| {
                 Ok(ReviewCase {
-                    artifact: around.artifact(&task)?,
+                    artifact: around.artifact(&task)?.clone(),
                     inputs: around.inputs(&task),
                     signal: around.signal(&task)?,
                     agent: around.agent(&task)?,
@@ -126,73 +128,51 @@ pub(crate) struct Surroundings {
     signals: HashMap<SignalId, TrendSignal>,
     agents: HashMap<Uuid, Agent>,
     campaigns: HashMap<Uuid, Campaign>,
-    artifacts: HashMap<ArtifactId, Artifact>,
-    results: HashMap<TaskId, ArtifactId>,
+    results: HashMap<TaskId, Artifact>,
 }
 
 impl Surroundings {
-    /// Loads the signals, agents, campaigns and results of `tasks`.
-    pub(crate) async fn load(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[AgentTask]) -> Result<Self> {
-        let signals = batch::find::<signals::Entity>(
-            db,
-            tenant,
-            signals::Column::Id,
-            distinct(tasks.iter().map(|t| t.signal_id.as_uuid())),
-        );
-        let signals = batch::read_all::<signals::Entity>(signals.await?)?;
-        let agents = batch::find::<agents::Entity>(
-            db,
-            tenant,
-            agents::Column::Id,
-            distinct(tasks.iter().map(|t| t.agent_id.as_uuid())),
-        );
-        let agents = batch::read_all::<agents::Entity>(agents.await?)?;
-        let campaigns = batch::find::<campaigns::Entity>(
-            db,
-            tenant,
-            campaigns::Column::Id,
-            distinct(tasks.iter().map(|t| t.campaign_id.as_uuid())),
-        );
-        let campaigns = batch::read_all::<campaigns::Entity>(campaigns.await?)?;
-        let results = tasks.iter().filter_map(|t| t.result_artifact);
-        Ok(Self {
-            signals: signals.into_iter().map(|s| (s.id, s)).collect(),
-            agents: agents.into_iter().map(|a| (a.id.as_uuid(), a)).collect(),
-            campaigns: campaigns.into_iter().map(|c| (c.id.as_uuid(), c)).collect(),
-            artifacts: artifacts_by_id(db, tenant, results).await?,
-            results: HashMap::new(),
-        })
+    /// Loads the signals, agents and campaigns of `tasks`, what they made, and what was made by those they depend on.
+    async fn load(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[AgentTask]) -> Result<Self> {
+        let signals = distinct(tasks.iter().map(|t| t.signal_id.as_uuid()));
+        let signals = batch::find::<signals::Entity>(db, tenant, signals::Column::Id, signals).await?;
+        let campaigns = distinct(tasks.iter().map(|t| t.campaign_id.as_uuid()));
+        let campaigns = batch::find::<campaigns::Entity>(db, tenant, campaigns::Column::Id, campaigns).await?;
+        let parents = tasks.iter().flat_map(|t| &t.depends_on).copied();
+        let done = tasks.iter().filter(|t| t.result_artifact.is_some()).map(|t| t.id);
+        let mut around = Self::of_posts(db, tenant, tasks, campaigns, parents.chain(done)).await?;
+        around.signals = batch::read_all::<signals::Entity>(signals)?.into_iter().map(|s| (s.id, s)).collect();
+        Ok(around)
     }
 
-    /// Loads what the dependencies of `tasks` made.
-    pub(crate) async fn load_inputs(
-        &mut self,
+    /// The same without signals, campaigns being read already, and with the results of the tasks named.
+    pub(crate) async fn of_posts(
         db: &impl ConnectionTrait,
         tenant: TenantId,
         tasks: &[AgentTask],
-    ) -> Result<()> {
-        let parents = distinct(tasks.iter().flat_map(|t| &t.depends_on).map(|id| id.as_uuid()));
-        for parent in batch::find::<tasks::Entity>(db, tenant, tasks::Column::Id, parents).await? {
-            if let Some(artifact) = parent.result_artifact {
-                self.results.insert(TaskId::from_uuid(parent.id), ArtifactId::from_uuid(artifact));
-            }
-        }
-        let missing = self.results.values().copied().filter(|id| !self.artifacts.contains_key(id));
-        self.artifacts.extend(artifacts_by_id(db, tenant, missing).await?);
-        Ok(())
+        campaigns: Vec<campaigns::Model>,
+        makers: impl Iterator<Item = TaskId>,
+    ) -> Result<Self> {
+        let agents = distinct(tasks.iter().map(|t| t.agent_id.as_uuid()));
+        let agents = batch::find::<agents::Entity>(db, tenant, agents::Column::Id, agents).await?;
+        let campaigns = batch::read_all::<campaigns::Entity>(campaigns)?;
+        Ok(Self {
+            signals: HashMap::new(),
+            agents: batch::read_all::<agents::Entity>(agents)?.into_iter().map(|a| (a.id.as_uuid(), a)).collect(),
+            campaigns: campaigns.into_iter().map(|c| (c.id.as_uuid(), c)).collect(),
+            results: results_of(db, tenant, makers).await?,
+        })
     }
 
-    pub(crate) fn inputs(&self, task: &AgentTask) -> Vec<Artifact> {
-        let results = task.depends_on.iter().filter_map(|id| self.results.get(id));
-        results.filter_map(|id| self.artifacts.get(id)).cloned().collect()
+    fn inputs(&self, task: &AgentTask) -> Vec<Artifact> {
+        task.depends_on.iter().filter_map(|id| self.results.get(id)).cloned().collect()
     }
 
-    pub(crate) fn artifact(&self, task: &AgentTask) -> Result<Artifact> {
-        let artifact = task.result_artifact.and_then(|id| self.artifacts.get(&id));
-        artifact.cloned().ok_or_else(|| dangling(task, "result_artifact"))
+    pub(crate) fn artifact(&self, task: &AgentTask) -> Result<&Artifact> {
+        self.results.get(&task.id).ok_or_else(|| dangling(task, "result_artifact"))
     }
 
-    pub(crate) fn signal(&self, task: &AgentTask) -> Result<TrendSignal> {
+    fn signal(&self, task: &AgentTask) -> Result<TrendSignal> {
         self.signals.get(&task.signal_id).cloned().ok_or_else(|| dangling(task, "signal_id"))
     }
 
@@ -203,6 +183,27 @@ impl Surroundings {
     pub(crate) fn campaign(&self, task: &AgentTask) -> Result<Campaign> {
         self.campaigns.get(&task.campaign_id.as_uuid()).cloned().ok_or_else(|| dangling(task, "campaign_id"))
     }
+}
+
+/// What each of these tasks made and stands by, if anything: an artifact of an attempt before is no result.
+async fn results_of(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    makers: impl Iterator<Item = TaskId>,
+) -> Result<HashMap<TaskId, Artifact>> {
+    let mut results = HashMap::new();
+    for chunk in distinct(makers.map(TaskId::as_uuid)).chunks(BINDS_MAX - 2) {
+        let mut select = artifacts::Entity::find()
+            .filter(batch::of_tenant::<artifacts::Entity>(tenant))
+            .filter(batch::of_tenant::<tasks::Entity>(tenant))
+            .filter(tasks::Column::Id.is_in(chunk.iter().copied()));
+        let made = Expr::col((tasks::Entity, tasks::Column::ResultArtifact));
+        let made = made.equals((artifacts::Entity, artifacts::Column::Id));
+        QueryTrait::query(&mut select).join(JoinType::InnerJoin, tasks::Entity, made);
+        let rows = select.all(db).await?;
+        results.extend(batch::read_all::<artifacts::Entity>(rows)?.into_iter().map(|a| (a.task_id, a)));
+    }
+    Ok(results)
 }
 
 /// These artifacts, by id.

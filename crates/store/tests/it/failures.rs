@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 
-use chimera_domain::TenantId;
 use chimera_store::{RowKind, Store, StoreConfig, StoreError};
 use chimera_testkit::fixtures;
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
@@ -10,7 +9,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use crate::world::World;
 
 fn config(url: impl Into<String>) -> StoreConfig {
-    StoreConfig { url: url.into(), connections_max: 1, statement_timeout_ms: 300, tenant: TenantId::DEFAULT }
+    StoreConfig { connections_max: 1, statement_timeout_ms: 300, ..StoreConfig::new(url) }
 }
 
 #[tokio::test]

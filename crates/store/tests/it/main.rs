@@ -23,6 +23,8 @@ mod publishing;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod sweeping;
 #[cfg(test)]
 mod tickets;
@@ -103,6 +105,9 @@ conformance! {
         a_refused_post_is_a_dead_letter
         a_dead_publishers_posts_are_looked_up_by_the_next
         of_many_publishers_each_post_has_one;
+    statements:
+        a_batch_of_posts_costs_a_few_statements_whatever_its_size
+        a_batch_of_parts_costs_a_few_statements_whatever_its_size;
     sweeping:
         a_lapsed_lease_puts_the_task_back_and_fences_the_worker
         a_lapsed_task_out_of_attempts_fails_with_its_dependents

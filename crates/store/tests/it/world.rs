@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, HitlTicket, PublicationId, TaskEvent, TaskId, TaskState,
-    TaskType, TenantId, TrendSignal, Verdict,
+    TaskType, TrendSignal, Verdict,
 };
 use chimera_store::{Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
 use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
@@ -40,7 +40,7 @@ impl World {
     }
 
     async fn over(url: String, folder: Option<TempDir>) -> Self {
-        let config = StoreConfig { url, connections_max: 5, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
+        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(url) };
         let store = Store::connect(&config).await.unwrap();
         assert!(store.migrate().await.unwrap() > 0);
         let ambient = SeededAmbient::new(42);

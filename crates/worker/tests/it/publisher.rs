@@ -240,9 +240,9 @@ pub(crate) async fn of_two_publishers_one_calls(world: World) {
 
 pub(crate) async fn one_post_that_cannot_be_read_holds_back_no_other(world: World) {
     let (_, first) = world.approved().await;
-    let (signal, broken) = world.approved().await;
+    let (_, broken) = world.approved().await;
     let (_, last) = world.approved().await;
-    world.damage(&signal).await;
+    world.damage_result(&broken).await;
     let publisher = world.publisher("publisher", PublisherConfig::default());
     // What becomes of the damaged one is the store's affair; it is not sent.
     let told = publisher.round(&[first.id, broken.id, last.id]).await;

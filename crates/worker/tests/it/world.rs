@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chimera_bus::{Bus, InProcessBus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Publication, PublicationId, TaskEvent,
-    TaskId, TaskState, TaskType, TenantId, TrendSignal, Usd, Verdict, policy::RetryPolicy,
+    TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
 use chimera_store::{Blobs, Plan, PublishCase, Ruling, Store, StoreConfig, Submission, Submitted, TraceView};
@@ -79,12 +79,7 @@ impl World {
     }
 
     async fn over(url: String, folder: TempDir) -> Self {
-        let config = StoreConfig {
-            url: url.clone(),
-            connections_max: 5,
-            statement_timeout_ms: 20_000,
-            tenant: TenantId::DEFAULT,
-        };
+        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(&url) };
         let store = Store::connect(&config).await.unwrap();
         store.migrate().await.unwrap();
         let ambient = Arc::new(SeededAmbient::new(42));
@@ -283,9 +278,19 @@ impl World {
 
     /// Damages the signal's row, so that nobody can read it.
     pub(crate) async fn damage(&self, signal: &TrendSignal) {
-        let db = Database::connect(&self.url).await.unwrap();
         let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
-        assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
+        self.damage_one(&sql).await;
+    }
+
+    /// Damages what the task made, so that nobody can read it.
+    pub(crate) async fn damage_result(&self, task: &AgentTask) {
+        self.damage_one(&format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE trace_id = '{}'", task.trace_id))
+            .await;
+    }
+
+    async fn damage_one(&self, sql: &str) {
+        let db = Database::connect(&self.url).await.unwrap();
+        assert_eq!(db.execute_unprepared(sql).await.unwrap().rows_affected(), 1);
         db.close().await.unwrap();
     }
 }

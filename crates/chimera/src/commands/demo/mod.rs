@@ -162,12 +162,14 @@ impl Options {
             let told = house.store.cursors(&uris).await?.into_iter().find_map(|c| c.last_error);
             anyhow::bail!("the feed can't be read: {}", told.unwrap_or_else(|| "no reason was given".to_owned()));
         }
+        // What the onlooker asks is not the fleet's cost.
+        let store = house.store.counted_apart();
         let mut progress = Progress::default();
-        progress.signals(&house.store).await?;
-        let (mut counts, mut moved) = (house.store.task_counts().await?, Instant::now());
+        progress.signals(&store).await?;
+        let (mut counts, mut moved) = (store.task_counts().await?, Instant::now());
         loop {
-            let busy = house.store.fleet_busy().await?;
-            let now = house.store.task_counts().await?;
+            let busy = store.fleet_busy().await?;
+            let now = store.task_counts().await?;
             if now != counts {
                 (counts, moved) = (now, Instant::now());
             }
@@ -176,7 +178,7 @@ impl Options {
                 "nothing has moved for {} s; run again with --log info to see why. What was done is kept",
                 STUCK_AFTER.as_secs()
             );
-            progress.posts(&house.store).await?;
+            progress.posts(&store).await?;
             if busy == 0 {
                 return Ok(Some(planning));
             }

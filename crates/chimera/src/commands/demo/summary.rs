@@ -19,6 +19,10 @@ pub(super) struct Summary {
     wall_ms: u128,
     /// Of that, reading, scoring and planning.
     planning_ms: u128,
+    /// Statements that the fleet sent to the database, from the first read to the last post; begin and commit count none.
+    statements: u64,
+    /// Those, for each task that was planned.
+    statements_per_task: f64,
     /// Pictures and videos.
     artifacts: Vec<PathBuf>,
     data_dir: PathBuf,
@@ -31,8 +35,11 @@ pub(super) struct Summary {
 impl Summary {
     /// Gathers it from the store.
     pub(super) async fn gather(house: &House, wall: Duration, planning: Duration) -> anyhow::Result<Self> {
-        let status = fleet_status(&house.store).await?;
-        let rows = house.store.posts(POSTS_MAX).await?;
+        let statements = house.store.statistics().statements;
+        let store = house.store.counted_apart();
+        let status = fleet_status(&store).await?;
+        let tasks: u64 = status.tasks.values().sum();
+        let rows = store.posts(POSTS_MAX).await?;
         let mut artifacts: Vec<PathBuf> = rows
             .iter()
             .filter_map(|r| r.artifact.as_ref())
@@ -41,7 +48,7 @@ impl Summary {
             .collect::<Result<_, _>>()?;
         artifacts.sort();
         artifacts.dedup();
-        let mut lines = post_summaries(&house.store, POSTS_MAX).await?;
+        let mut lines = post_summaries(&store, POSTS_MAX).await?;
         lines.sort_by(|a, b| (a.outcome, &a.headline).cmp(&(b.outcome, &b.headline)));
         let trace_id =
             lines.iter().find(|p| p.outcome == PostOutcome::Published).or_else(|| lines.first()).map(|p| p.trace_id);
@@ -51,6 +58,8 @@ impl Summary {
             spend_usd: status.spend_usd,
             wall_ms: wall.as_millis(),
             planning_ms: planning.as_millis(),
+            statements,
+            statements_per_task: (statements as f64 * 100.0 / tasks.max(1) as f64).round() / 100.0,
             artifacts,
             data_dir: house.config.data_dir.0.clone(),
             trace_id,
