@@ -9,7 +9,6 @@ use std::{
 };
 
 use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
-use chimera_domain::TenantId;
 use chimera_store::{Store, StoreConfig};
 use tempfile::TempDir;
 
@@ -79,12 +78,7 @@ impl Backends {
     /// How a store reaches the database.
     #[must_use]
     pub fn store_config(&self) -> StoreConfig {
-        StoreConfig {
-            url: self.database_url().to_owned(),
-            connections_max: 5,
-            statement_timeout_ms: 20_000,
-            tenant: TenantId::DEFAULT,
-        }
+        StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(self.database_url()) }
     }
 
     /// The migrated database, with connections of its own.
