@@ -70,7 +70,7 @@ pub(crate) async fn what_is_not_there_is_said_so(world: World) {
 
 pub(crate) async fn nothing_is_read_beyond_the_media(world: World) {
     world.blobs.put(b"a picture", "image/png").await.unwrap();
-    let secret = world.folder.path().join("secret.png");
+    let secret = world.backends.folder().join("secret.png");
     std::fs::write(&secret, b"not for you").unwrap();
     for path in [
         "/media/../secret.png",

@@ -1,4 +1,4 @@
-//! The console over real databases and a real socket. Every case runs on SQLite and on PostgreSQL.
+//! The console over real databases and a real socket. Every case runs on both columns.
 //!
 //! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
 
@@ -15,29 +15,8 @@ mod door;
 mod pages;
 mod world;
 
-macro_rules! on_both {
-    ($($area:ident: $($case:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::postgres().await).await;
-                }
-            )*)*
-        }
-    };
-}
-
-on_both! {
+chimera_testkit::on_both! {
+    world::World;
     pages:
         every_route_answers_in_its_own_type
         an_empty_fleet_says_how_to_begin

@@ -7,9 +7,8 @@ use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TrendSignal,
     Verdict,
 };
-use chimera_store::{Blobs, Plan, Ruling, Store, StoreConfig, Submission};
-use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
-use tempfile::TempDir;
+use chimera_store::{Blobs, Plan, Ruling, Store, Submission};
+use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,35 +24,22 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) cancel: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
-    pub(crate) folder: TempDir,
+    pub(crate) backends: Backends,
 }
 
 impl World {
-    pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
-        Self::over(url, folder).await
-    }
-
-    pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
-        Self::over(database.url, tempfile::tempdir().unwrap()).await
-    }
-
-    async fn over(url: String, folder: TempDir) -> Self {
-        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(url) };
-        let store = Store::connect(&config).await.unwrap();
-        store.migrate().await.unwrap();
+    pub(crate) async fn over(backends: Backends) -> Self {
+        let store = backends.store().await;
         let ambient = Arc::new(SeededAmbient::new(42));
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
-        let blobs = Blobs::new(folder.path().join("media"));
+        let blobs = Blobs::new(backends.folder().join("media"));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (routes, cancel) = (router(store.clone(), blobs.clone()), CancellationToken::new());
         let stop = cancel.clone();
         let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
-        Self { store, ambient, agent, campaign, blobs, address, cancel, serving, folder }
+        Self { store, ambient, agent, campaign, blobs, address, cancel, serving, backends }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,5 +1,5 @@
-//! The judge and the review desk against real databases and a scripted mind. Every case runs on SQLite and on
-//! PostgreSQL.
+//! The judge and the review desk against real databases and queues and a scripted mind. Every case runs on both columns:
+//! SQLite with queues in process, PostgreSQL with Redis.
 //!
 //! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
 
@@ -19,29 +19,8 @@ mod routes;
 mod together;
 mod world;
 
-macro_rules! on_both {
-    ($($area:ident: $($case:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::postgres().await).await;
-                }
-            )*)*
-        }
-    };
-}
-
-on_both! {
+chimera_testkit::on_both! {
+    world::World;
     routes:
         the_thresholds_decide_what_nothing_else_does
         a_sensitive_topic_goes_to_a_person_whatever_the_confidence

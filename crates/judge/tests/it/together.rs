@@ -1,6 +1,6 @@
 //! Judges side by side, and in a loop.
 
-use chimera_bus::{Bus as _, Queue};
+use chimera_bus::Queue;
 use chimera_domain::{Ambient as _, TaskEvent, TaskState, Verdict};
 use chimera_store::Ruling;
 use chimera_testkit::fixtures;

@@ -6,31 +6,29 @@ use std::{
     time::Duration,
 };
 
-use chimera_bus::{Bus as _, InProcessBus, Queue};
+use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, JudgeDecision, TaskId, TaskType, ToolStatus, TrendSignal,
 };
 use chimera_judge::{Desk, Judge, JudgeConfig};
 use chimera_llm::TopicScanner;
-use chimera_store::{Plan, Store, StoreConfig, Submission, TraceView};
-use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use chimera_store::{Plan, Store, Submission, TraceView};
+use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use sea_orm::{ConnectionTrait as _, Database};
-use tempfile::TempDir;
 
 use crate::fake::ScriptedMind;
 
 /// See the file's opening.
 pub(crate) struct World {
     pub(crate) store: Store,
-    pub(crate) bus: Arc<InProcessBus>,
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) ambient: Arc<SeededAmbient>,
     pub(crate) agent: Agent,
     pub(crate) campaign: Campaign,
     pub(crate) mind: Arc<ScriptedMind>,
     pub(crate) judge: Judge,
     pub(crate) desk: Desk,
-    url: String,
-    _folder: Option<TempDir>,
+    backends: Backends,
 }
 
 /// The built-in topics and one of the operator's own: a product that may not be spoken of without a person.
@@ -41,29 +39,16 @@ fn scanner() -> Arc<TopicScanner> {
 }
 
 impl World {
-    pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
-        Self::over(url, Some(folder)).await
-    }
-
-    pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
-        Self::over(database.url, None).await
-    }
-
-    async fn over(url: String, folder: Option<TempDir>) -> Self {
-        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(&url) };
-        let store = Store::connect(&config).await.unwrap();
-        store.migrate().await.unwrap();
+    pub(crate) async fn over(backends: Backends) -> Self {
+        let (store, bus) = (backends.store().await, backends.bus().await);
         let ambient = Arc::new(SeededAmbient::new(42));
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
-        let (mind, bus) = (Arc::new(ScriptedMind::new()), Arc::new(InProcessBus::new()));
+        let mind = Arc::new(ScriptedMind::new());
         let judge =
             Judge::new(store.clone(), bus.clone(), mind.clone(), scanner(), ambient.clone(), JudgeConfig::default());
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
-        Self { store, bus, ambient, agent, campaign, mind, judge, desk, url, _folder: folder }
+        Self { store, bus, ambient, agent, campaign, mind, judge, desk, backends }
     }
 
     /// Another judge over the same things.
@@ -177,7 +162,7 @@ impl World {
 
     /// Damages the signal's row, so that nobody can read it.
     pub(crate) async fn damage(&self, signal: &TrendSignal) {
-        let db = Database::connect(&self.url).await.unwrap();
+        let db = Database::connect(self.backends.database_url()).await.unwrap();
         let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
         assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
         db.close().await.unwrap();

@@ -33,29 +33,8 @@ mod work;
 #[cfg(test)]
 mod world;
 
-macro_rules! conformance {
-    ($($area:ident: $($case:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::postgres().await).await;
-                }
-            )*)*
-        }
-    };
-}
-
-conformance! {
+chimera_testkit::on_both! {
+    world::World;
     accounts:
         money_is_counted_once
         the_governor_sees_spent_and_reserved_money_and_the_last_hour;

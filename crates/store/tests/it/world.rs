@@ -7,8 +7,7 @@ use chimera_domain::{
     TaskType, TrendSignal, Verdict,
 };
 use chimera_store::{Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
-use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
-use tempfile::TempDir;
+use chimera_testkit::{Backends, SeededAmbient, fixtures};
 
 /// Long enough that no lease lapses in a test that is not about that.
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
@@ -23,30 +22,26 @@ pub(crate) struct World {
     pub(crate) ambient: SeededAmbient,
     pub(crate) agent: Agent,
     pub(crate) campaign: Campaign,
-    _folder: Option<TempDir>,
+    _backends: Backends,
 }
 
 impl World {
     /// On a fresh SQLite file.
     pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
-        Self::over(url, Some(folder)).await
+        Self::over(Backends::embedded()).await
     }
 
     /// On a fresh PostgreSQL database.
     pub(crate) async fn postgres() -> Self {
-        Self::over(TestPostgres::shared().database().unwrap().url, None).await
+        Self::over(Backends::production()).await
     }
 
-    async fn over(url: String, folder: Option<TempDir>) -> Self {
-        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(url) };
-        let store = Store::connect(&config).await.unwrap();
-        assert!(store.migrate().await.unwrap() > 0);
+    pub(crate) async fn over(backends: Backends) -> Self {
+        let store = backends.store().await;
         let ambient = SeededAmbient::new(42);
         let agent = store.agent_save(&fixtures::agent(&ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&ambient, &agent)).await.unwrap();
-        Self { store, config, ambient, agent, campaign, _folder: folder }
+        Self { store, config: backends.store_config(), ambient, agent, campaign, _backends: backends }
     }
 
     /// A PLANNED signal, not stored.

@@ -1,5 +1,5 @@
-//! Workers, publisher and sweeper against real databases and a real MCP server that misbehaves on command. Every case
-//! runs on SQLite and on PostgreSQL.
+//! Workers, publisher and sweeper against real databases and queues and a real MCP server that misbehaves on command.
+//! Every case runs on both columns: SQLite with queues in process, PostgreSQL with Redis.
 //!
 //! To add a case, write an `async fn case(world: World)` in the file of its noun and name it in the list below.
 
@@ -19,29 +19,8 @@ mod sweeper;
 mod vanished;
 mod world;
 
-macro_rules! on_both {
-    ($($area:ident: $($case:ident)*;)*) => {
-        mod sqlite {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::sqlite().await).await;
-                }
-            )*)*
-        }
-
-        mod postgres {
-            $($(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    crate::$area::$case(crate::world::World::postgres().await).await;
-                }
-            )*)*
-        }
-    };
-}
-
-on_both! {
+chimera_testkit::on_both! {
+    world::World;
     pool:
         words_picture_and_video_become_a_post_and_every_call_is_paid_for
         a_call_without_a_character_is_refused_and_becomes_a_dead_letter

@@ -1,6 +1,6 @@
 //! What was lost is delivered again.
 
-use chimera_bus::{Bus as _, Queue};
+use chimera_bus::Queue;
 use chimera_domain::{AlertKind, TaskState, TaskType};
 
 use crate::world::{LEASE, MOMENT, World, eventually};

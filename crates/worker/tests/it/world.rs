@@ -2,18 +2,17 @@
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use chimera_bus::{Bus, InProcessBus, Queue};
+use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Publication, PublicationId, TaskEvent,
     TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
-use chimera_store::{Blobs, Plan, PublishCase, Ruling, Store, StoreConfig, Submission, Submitted, TraceView};
-use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
+use chimera_store::{Blobs, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
+use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -27,15 +26,14 @@ pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 /// See the file's opening.
 pub(crate) struct World {
     pub(crate) store: Store,
-    pub(crate) bus: Arc<InProcessBus>,
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) ambient: Arc<SeededAmbient>,
     pub(crate) agent: Agent,
     pub(crate) campaign: Campaign,
     pub(crate) fake: Fake,
     pub(crate) host: Arc<Host>,
     pub(crate) blobs: Blobs,
-    url: String,
-    _folder: TempDir,
+    backends: Backends,
 }
 
 /// A role at work.
@@ -67,28 +65,15 @@ fn run(role: impl FnOnce(CancellationToken) -> futures::future::BoxFuture<'stati
 }
 
 impl World {
-    pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.path().join("chimera.db").display());
-        Self::over(url, folder).await
-    }
-
-    pub(crate) async fn postgres() -> Self {
-        let database = tokio::task::spawn_blocking(|| TestPostgres::shared().database().unwrap()).await.unwrap();
-        Self::over(database.url, tempfile::tempdir().unwrap()).await
-    }
-
-    async fn over(url: String, folder: TempDir) -> Self {
-        let config = StoreConfig { connections_max: 5, statement_timeout_ms: 20_000, ..StoreConfig::new(&url) };
-        let store = Store::connect(&config).await.unwrap();
-        store.migrate().await.unwrap();
+    pub(crate) async fn over(backends: Backends) -> Self {
+        let (store, bus) = (backends.store().await, backends.bus().await);
         let ambient = Arc::new(SeededAmbient::new(42));
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
         let fake = Fake::new();
         let host = Arc::new(host(&fake, &ambient, &["find_post"]));
-        let blobs = Blobs::new(folder.path().join("media"));
-        Self { store, bus: Arc::default(), ambient, agent, campaign, fake, host, blobs, url, _folder: folder }
+        let blobs = Blobs::new(backends.folder().join("media"));
+        Self { store, bus, ambient, agent, campaign, fake, host, blobs, backends }
     }
 
     /// A host whose roles lack the ability to look posts up.
@@ -289,7 +274,7 @@ impl World {
     }
 
     async fn damage_one(&self, sql: &str) {
-        let db = Database::connect(&self.url).await.unwrap();
+        let db = Database::connect(self.backends.database_url()).await.unwrap();
         assert_eq!(db.execute_unprepared(sql).await.unwrap().rows_affected(), 1);
         db.close().await.unwrap();
     }
