@@ -15,10 +15,11 @@
 mod ambient;
 mod backends;
 pub mod fixtures;
+mod port;
 mod postgres;
 mod redis;
 
 pub use ambient::SeededAmbient;
 pub use backends::Backends;
-pub use postgres::{TestDatabase, TestPostgres};
+pub use postgres::{Stop, TestDatabase, TestPostgres};
 pub use redis::TestRedis;

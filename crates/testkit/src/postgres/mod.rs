@@ -3,9 +3,12 @@
 mod binaries;
 mod server;
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use anyhow::{Context as _, bail};
@@ -18,6 +21,24 @@ use server::Server;
 pub struct TestPostgres {
     server: Server,
     databases: AtomicU32,
+}
+
+/// How a server is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// In order: connections are cut, a checkpoint is written.
+    Fast,
+    /// As in a crash: everything is dropped, and the next start recovers.
+    Immediate,
+}
+
+/// What of a server's data outlives the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// The last commits may be gone; tests that never stop it want speed.
+    None,
+    /// Every commit that was answered.
+    Restarts,
 }
 
 /// A fresh, empty database.
@@ -47,8 +68,60 @@ impl TestPostgres {
     /// # Errors
     /// When the binaries can't be fetched or the server does not come up; the message says what to do.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(Durability::None)
+    }
+
+    /// The same, for tests that stop it: what was committed outlives the server, as in production. (Not a power cut.)
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn start_durable() -> anyhow::Result<Self> {
+        Self::start_with(Durability::Restarts)
+    }
+
+    fn start_with(durability: Durability) -> anyhow::Result<Self> {
         let install = binaries::find()?;
-        Ok(Self { server: Server::start(&install)?, databases: AtomicU32::new(0) })
+        Ok(Self { server: Server::start(&install, durability)?, databases: AtomicU32::new(0) })
+    }
+
+    /// Stops the server; connections are cut, its data and its address stay. Stopping it twice is harmless.
+    ///
+    /// # Errors
+    /// When its minder is gone.
+    pub fn stop(&self, how: Stop) -> anyhow::Result<()> {
+        self.server.stop(how)
+    }
+
+    /// Starts a stopped server again at the same address, and waits until it takes connections. One that runs is left
+    /// alone.
+    ///
+    /// # Errors
+    /// When it does not come up, as when someone else took the port meanwhile.
+    pub fn start_again(&self) -> anyhow::Result<()> {
+        self.server.start_again()
+    }
+
+    /// Keeps the data folder when the server ends, for a look at what a failed test left; says where it is.
+    ///
+    /// # Errors
+    /// When its minder is gone.
+    pub fn keep(&self) -> anyhow::Result<PathBuf> {
+        self.server.keep()?;
+        Ok(self.server.folder().join("data"))
+    }
+
+    /// What a query gives, in the plain form of `psql`: a line for each row, `|` between values.
+    ///
+    /// # Errors
+    /// When the server is stopped or refuses.
+    pub fn query(&self, database: &TestDatabase, query: &str) -> anyhow::Result<String> {
+        let mut psql = self.server.client("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]);
+        let output = psql.args(["--dbname", &database.url, "-c", query]).output().context("running psql")?;
+        if !output.status.success() {
+            bail!("{query}: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
     }
 
     /// Creates a fresh, empty database.
@@ -81,6 +154,7 @@ impl TestPostgres {
 mod tests {
     use super::*;
     use std::{
+        fs,
         io::{BufRead as _, BufReader},
         net::{SocketAddr, TcpStream},
         path::{Path, PathBuf},
@@ -109,6 +183,34 @@ mod tests {
         assert!(answers(port) && folder.exists());
         drop(postgres);
         wait_until_gone(port, &folder);
+    }
+
+    #[test]
+    fn what_was_committed_outlives_a_crash_and_the_address_stays() {
+        let postgres = TestPostgres::start_durable().unwrap();
+        let database = postgres.database().unwrap();
+        postgres.query(&database, "CREATE TABLE kept (n INT)").unwrap();
+        for (n, how) in [Stop::Immediate, Stop::Fast, Stop::Immediate].into_iter().enumerate() {
+            postgres.query(&database, &format!("INSERT INTO kept VALUES ({n})")).unwrap();
+            postgres.stop(how).unwrap();
+            postgres.stop(how).unwrap();
+            assert!(!answers(postgres.server.port()));
+            postgres.query(&database, "SELECT 1").expect_err("it is stopped");
+            postgres.start_again().unwrap();
+            postgres.start_again().unwrap();
+        }
+        assert_eq!(postgres.query(&database, "SELECT n, n + 1 FROM kept ORDER BY n").unwrap(), "0|1\n1|2\n2|3");
+        let error = postgres.query(&database, "SELECT nothing").unwrap_err().to_string();
+        assert!(error.contains("nothing"), "{error}");
+    }
+
+    #[test]
+    fn data_are_kept_where_that_is_wanted() {
+        let postgres = TestPostgres::start().unwrap();
+        let (data, port) = (postgres.keep().unwrap(), postgres.server.port());
+        drop(postgres);
+        assert!(data.join("PG_VERSION").is_file() && !answers(port));
+        fs::remove_dir_all(data.parent().unwrap()).unwrap();
     }
 
     #[test]

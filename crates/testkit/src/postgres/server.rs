@@ -2,22 +2,26 @@
 //!
 //! A static in a test binary is never dropped, and a test may be killed. So the server is the child of a small shell
 //! that reads from a pipe held open by this process alone: when the pipe closes, for whatever reason, the shell stops the
-//! server and removes its folder.
+//! server and removes its folder. Until then it takes orders, one word a line, and answers each with the same word.
 
 use std::{
     fs,
-    net::TcpListener,
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::{
         fs::{MetadataExt as _, chown},
         process::CommandExt as _,
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
+
+use super::{Durability, Stop};
+use crate::port;
 
 /// `nobody` and `nogroup`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
@@ -31,31 +35,55 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// How often the server's own status file is looked at while it comes up.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Arguments: the server's program, its data folder, its port, the folder to remove.
+/// Arguments: the server's program, its data folder, its port, the folder to remove, `synchronous_commit`. Nothing of
+/// this is to outlive a power cut, so `fsync` is off; what a commit hands to the system outlives the server all the same.
 const MINDER: &str = r#"
-"$1" -D "$2" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
-    -c full_page_writes=off -c shared_buffers=32MB -c max_connections=300 -c max_wal_size=256MB \
-    >"$4/log" 2>&1 </dev/null &
-server=$!
+serve() {
+    "$1" -D "$2" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit="$5" \
+        -c full_page_writes="$5" -c shared_buffers=32MB -c max_connections=300 -c max_wal_size=256MB \
+        >>"$4/log" 2>&1 </dev/null &
+    server=$!
+}
+finish() {
+    [ -z "$server" ] || kill "$1" "$server" 2>/dev/null
+    [ -z "$server" ] || wait "$server"
+    server=
+}
+keep=
 trap '' INT TERM HUP
-read -r _
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
-rm -rf "$4"
+serve "$@"
+while read -r order; do
+    case $order in
+        fast) finish -INT ;;
+        immediate) finish -QUIT; rm -f "$2/postmaster.pid" ;;
+        start) [ -n "$server" ] || serve "$@" ;;
+        keep) keep=1 ;;
+    esac
+    echo "$order"
+done
+finish -QUIT
+[ -n "$keep" ] || rm -rf "$4"
 "#;
 
-/// A running server.
+/// A server, running unless it was told to stop.
 #[derive(Debug)]
 pub(super) struct Server {
-    minder: Child,
+    minder: Mutex<Minder>,
     programs: PathBuf,
     folder: PathBuf,
     port: u16,
 }
 
+/// The shell, and what it answers.
+#[derive(Debug)]
+struct Minder {
+    shell: Child,
+    answers: BufReader<ChildStdout>,
+}
+
 impl Server {
     /// Makes a data folder and starts a server over it.
-    pub(super) fn start(install: &Path) -> anyhow::Result<Self> {
+    pub(super) fn start(install: &Path, durability: Durability) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("chimera-postgres-").tempdir().context("making a folder")?;
         let is_root = fs::metadata(folder.path())?.uid() == 0;
         if is_root {
@@ -65,9 +93,9 @@ impl Server {
         let programs = programs(install, folder.path(), user)?;
         make_data(&programs, folder.path(), user)?;
         for _ in 0..PORT_ATTEMPTS_MAX {
-            let port = free_port()?;
-            let mut server = Self {
-                minder: mind(&programs, folder.path(), port, user)?,
+            let port = port::free()?;
+            let server = Self {
+                minder: Mutex::new(mind(&programs, folder.path(), port, user, durability)?),
                 programs: programs.clone(),
                 folder: folder.path().to_owned(),
                 port,
@@ -85,9 +113,53 @@ impl Server {
         self.port
     }
 
-    #[cfg(test)]
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Ends the server; its data stay.
+    pub(super) fn stop(&self, how: Stop) -> anyhow::Result<()> {
+        self.order(match how {
+            Stop::Fast => "fast",
+            Stop::Immediate => "immediate",
+        })
+    }
+
+    /// Starts a server that was stopped, and waits until it takes connections.
+    pub(super) fn start_again(&self) -> anyhow::Result<()> {
+        self.order("start")?;
+        let patience = Instant::now() + START_MAX;
+        while !self.is_ready() {
+            if Instant::now() > patience {
+                bail!("PostgreSQL did not come back within {START_MAX:?}; see {}", self.folder.join("log").display());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    }
+
+    /// From now on the folder is not removed when the server ends.
+    pub(super) fn keep(&self) -> anyhow::Result<()> {
+        self.order("keep")
+    }
+
+    fn order(&self, order: &str) -> anyhow::Result<()> {
+        let mut minder = self.minder.lock().unwrap_or_else(PoisonError::into_inner);
+        let Minder { shell, answers } = &mut *minder;
+        let mut orders = shell.stdin.as_ref().context("the minder takes no more orders")?;
+        writeln!(orders, "{order}").with_context(|| format!("telling the minder: {order}"))?;
+        let mut answer = String::new();
+        answers.read_line(&mut answer).with_context(|| format!("awaiting the minder's answer to {order}"))?;
+        if answer.trim_end() != order {
+            bail!("the minder answered {answer:?} to {order}");
+        }
+        Ok(())
+    }
+
+    /// The server writes "ready" on the eighth line of this file once it takes connections.
+    fn is_ready(&self) -> bool {
+        let status = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
+        status.lines().nth(7).is_some_and(|line| line.trim() == "ready")
     }
 
     /// A client program, told where the server is.
@@ -98,19 +170,18 @@ impl Server {
     }
 
     /// Waits until the server answers; `false` when its port is taken.
-    fn is_up(&mut self) -> anyhow::Result<bool> {
+    fn is_up(&self) -> anyhow::Result<bool> {
         let patience = Instant::now() + START_MAX;
         while Instant::now() < patience {
-            // The server writes "ready" on the eighth line of this file once it takes connections.
-            let status = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
-            if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+            if self.is_ready() {
                 return Ok(true);
             }
             let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             if log.contains("Address already in use") {
                 // Without its folder the minder has nothing to remove; the next attempt uses it again.
-                self.minder.kill().context("ending the minder")?;
-                self.minder.wait().context("ending the minder")?;
+                let mut minder = self.minder.lock().unwrap_or_else(PoisonError::into_inner);
+                minder.shell.kill().context("ending the minder")?;
+                minder.shell.wait().context("ending the minder")?;
                 fs::remove_file(self.folder.join("log")).context("removing the log")?;
                 return Ok(false);
             }
@@ -125,9 +196,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.minder.stdin.take());
+        let minder = self.minder.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(minder.shell.stdin.take());
         // A minder that can't be waited for is ended by init; there is nobody to tell.
-        let _ = self.minder.wait();
+        let _ = minder.shell.wait();
     }
 }
 
@@ -173,7 +245,13 @@ fn make_data(programs: &Path, folder: &Path, user: Option<u32>) -> anyhow::Resul
     Ok(())
 }
 
-fn mind(programs: &Path, folder: &Path, port: u16, user: Option<u32>) -> anyhow::Result<Child> {
+fn mind(
+    programs: &Path,
+    folder: &Path,
+    port: u16,
+    user: Option<u32>,
+    durability: Durability,
+) -> anyhow::Result<Minder> {
     let mut minder = Command::new("sh");
     minder
         .args(["-c", MINDER, "minder"])
@@ -181,12 +259,18 @@ fn mind(programs: &Path, folder: &Path, port: u16, user: Option<u32>) -> anyhow:
         .arg(folder.join("data"))
         .arg(port.to_string())
         .arg(folder)
+        .arg(match durability {
+            Durability::None => "off",
+            Durability::Restarts => "on",
+        })
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         // A Ctrl-C in the terminal must not end the minder before its work is done.
         .process_group(0);
-    as_user(&mut minder, user, folder).spawn().context("starting PostgreSQL")
+    let mut shell = as_user(&mut minder, user, folder).spawn().context("starting PostgreSQL")?;
+    let answers = BufReader::new(shell.stdout.take().context("the minder has no standard output")?);
+    Ok(Minder { shell, answers })
 }
 
 fn as_user<'a>(command: &'a mut Command, user: Option<u32>, folder: &Path) -> &'a mut Command {
@@ -195,9 +279,4 @@ fn as_user<'a>(command: &'a mut Command, user: Option<u32>, folder: &Path) -> &'
     }
     // The working folder may be closed to that user.
     command.current_dir(folder)
-}
-
-fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -4,7 +4,6 @@
 use std::{
     ffi::OsString,
     fs,
-    net::TcpListener,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,6 +13,8 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
+
+use crate::port;
 
 /// A `redis-server` of someone's choice.
 pub(super) const PROGRAM_VARIABLE: &str = "CHIMERA_REDIS_SERVER";
@@ -51,8 +52,7 @@ impl Server {
     /// Starts a server on a free port.
     pub(super) fn start(program: &Path) -> anyhow::Result<Self> {
         for _ in 0..PORT_ATTEMPTS_MAX {
-            let port = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?.local_addr()?.port();
-            if let Some(server) = Self::try_at(program, port)? {
+            if let Some(server) = Self::try_at(program, port::free()?)? {
                 return Ok(server);
             }
         }
