@@ -10,6 +10,7 @@ mod agent;
 mod alert;
 mod ambient;
 mod artifact;
+mod audit;
 mod campaign;
 mod chain;
 mod channel;
@@ -34,6 +35,10 @@ pub use agent::{Agent, GovernorLimits, Presence};
 pub use alert::{Alert, AlertKind, Severity};
 pub use ambient::Ambient;
 pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
+pub use audit::{
+    Actor, AuditAction, AuditEntry, AuditFinding, AuditHead, AuditRecord, AuditSubject, ChainVerifier, FindingKind,
+    NotedHead, NotedHeadParseError,
+};
 pub use campaign::{Campaign, CampaignStatus};
 pub use chain::error_chain;
 pub use channel::{Channel, ChannelRules, Modality};
