@@ -5,7 +5,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select, sea_que
 use chimera_domain::{Agent, AgentId, StateVersion};
 
 use crate::{
-    Result, RowKind, Store, batch,
+    Result, RowKind, Store,
+    audit::records,
+    batch,
     codec::Mapped,
     entity::agents::{Column, Entity, Model},
     versioned,
@@ -21,10 +23,17 @@ impl Store {
     pub async fn agent_save(&self, agent: &Agent) -> Result<Agent> {
         let wanted = Entity::write(agent, self.tenant)?;
         let find = self.agents_of_slug(&wanted.persona_slug);
-        versioned::save::<Entity>(self, RowKind::Agent, agent, find, |stored| {
-            let seen = (stored.id, StateVersion::new(stored.state_version));
-            if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(stored, &wanted)) }
-        })
+        versioned::save::<Entity>(
+            self,
+            RowKind::Agent,
+            agent,
+            find,
+            |stored| {
+                let seen = (stored.id, StateVersion::new(stored.state_version));
+                if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(stored, &wanted)) }
+            },
+            |row, changed| records::agent_saved(row, self.actor.clone(), changed, row.updated_at),
+        )
         .await
     }
 

@@ -6,7 +6,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select, sea_que
 use chimera_domain::{Campaign, CampaignId, CampaignStatus, StateVersion};
 
 use crate::{
-    Result, RowKind, Store, batch,
+    Result, RowKind, Store,
+    audit::{self, records},
+    batch,
     codec::{Mapped, time},
     entity::campaigns::{Column, Entity, Model},
     versioned,
@@ -21,10 +23,17 @@ impl Store {
     pub async fn campaign_save(&self, campaign: &Campaign) -> Result<Campaign> {
         let wanted = Entity::write(campaign, self.tenant)?;
         let find = self.campaigns_of_slug(&wanted.slug);
-        versioned::save::<Entity>(self, RowKind::Campaign, campaign, find, |stored| {
-            let seen = (stored.id, StateVersion::new(stored.state_version));
-            if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(&wanted)) }
-        })
+        versioned::save::<Entity>(
+            self,
+            RowKind::Campaign,
+            campaign,
+            find,
+            |stored| {
+                let seen = (stored.id, StateVersion::new(stored.state_version));
+                if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(&wanted)) }
+            },
+            |row, changed| records::campaign_saved(row, self.actor.clone(), changed, row.updated_at),
+        )
         .await
     }
 
@@ -86,8 +95,14 @@ impl Store {
     ) -> Result<Campaign> {
         let set = vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))];
         let seen = (id.as_uuid(), version);
-        let _turn = self.turn().await;
-        Entity::read(versioned::update_one::<Entity>(&self.db, self.tenant, RowKind::Campaign, seen, set).await?)
+        let tx = self.begin().await?;
+        let before = batch::find::<Entity>(&*tx, self.tenant, Column::Id, [id.as_uuid()]).await?;
+        let row = versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Campaign, seen, set).await?;
+        let from = before.first().map_or("", |row| &row.status);
+        let logged = records::campaign_status_set(&row, from, self.actor.clone(), now);
+        audit::append(&*tx, self.tenant, &[logged]).await?;
+        tx.commit().await?;
+        Entity::read(row)
     }
 
     fn campaigns_of_slug(&self, slug: &str) -> Select<Entity> {

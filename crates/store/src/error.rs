@@ -39,6 +39,8 @@ pub enum RowKind {
     Publication,
     /// `alerts`.
     Alert,
+    /// `audit_log`.
+    AuditEntry,
 }
 
 impl fmt::Display for RowKind {
@@ -55,6 +57,7 @@ impl fmt::Display for RowKind {
             Self::Ticket => "ticket",
             Self::Publication => "publication",
             Self::Alert => "alert",
+            Self::AuditEntry => "audit entry",
         })
     }
 }

@@ -15,6 +15,7 @@
 
 mod agents;
 mod alerts;
+mod audit;
 mod batch;
 mod blobs;
 mod campaigns;
@@ -22,6 +23,7 @@ mod codec;
 mod dialect;
 mod entity;
 mod error;
+mod guards;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
 mod money;
@@ -36,6 +38,7 @@ mod tickets;
 mod trace;
 mod versioned;
 
+pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
 pub use plan::Plan;

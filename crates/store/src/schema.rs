@@ -43,11 +43,12 @@ impl Store {
     /// migration fails.
     pub async fn migrate(&self) -> Result<u32> {
         let tx = self.begin_migration().await?;
-        let known = known();
-        let pending = known.len() - applied(&*tx, self.backend).await?.len();
+        let before = applied(&*tx, self.backend).await?;
+        let pending: Vec<String> = known().into_iter().filter(|name| !before.contains(name)).collect();
         Migrator::up(&*tx, None).await.map_err(failed)?;
+        self.audit_migrated(&*tx, &pending).await?;
         tx.commit().await?;
-        Ok(u32::try_from(pending).unwrap_or(u32::MAX))
+        Ok(u32::try_from(pending.len()).unwrap_or(u32::MAX))
     }
 
     /// Undoes the last `steps` migrations, all or none, and says what went with them. The data in what they made is
@@ -58,6 +59,7 @@ impl Store {
     /// fails.
     pub async fn rollback(&self, steps: u32) -> Result<Rollback> {
         let (undone, tx) = self.roll_back(steps).await?;
+        self.audit_rolled_back(&*tx, &undone.migrations).await?;
         tx.commit().await?;
         Ok(undone)
     }

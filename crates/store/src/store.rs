@@ -2,8 +2,12 @@
 
 use std::{fmt, ops::Deref, sync::Arc};
 
-use chimera_domain::TenantId;
-use sea_orm::{Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait};
+use chimera_domain::{Actor, TenantId};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
+    sea_query::Query,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
@@ -63,6 +67,8 @@ pub struct Store {
     pub(crate) db: DatabaseConnection,
     pub(crate) tenant: TenantId,
     pub(crate) backend: Backend,
+    /// Whom the audit log names for what no role or person is named for by the call itself.
+    pub(crate) actor: Actor,
     watch: Watch,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
     writer: Option<Arc<Mutex<()>>>,
@@ -100,7 +106,7 @@ impl Store {
         })?;
         watch.over(&mut db);
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
-        Ok(Self { db, tenant: config.tenant, backend, watch, writer })
+        Ok(Self { db, tenant: config.tenant, backend, watch, actor: Actor::system(), writer })
     }
 
     /// The same store over the same connections, whose statements are counted by themselves from nothing; an observer
@@ -116,6 +122,13 @@ impl Store {
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         self.watch.statistics()
+    }
+
+    /// The same store in someone's hands: whatever is done through it, the audit log puts down to `actor`, unless the
+    /// call itself names who acts.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
     }
 
     /// Asks the database for a sign of life.
@@ -158,6 +171,14 @@ impl Store {
         let turn = self.turn().await;
         let tx = self.db.begin_with_options(self.backend.write_options()).await?;
         Ok(WriteTx { tx, end: self.watch.transaction(), _turn: turn })
+    }
+
+    /// The time on the database's clock.
+    pub(crate) async fn database_now(&self, db: &impl ConnectionTrait) -> Result<DateTime<Utc>> {
+        let select = Query::select().expr(self.backend.clock()).take();
+        let row = db.query_one(&select).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("a statement without a table".to_owned()))?;
+        Ok(row.try_get_by_index(0)?)
     }
 
     /// Runs one whole transaction, again when it met another one and the database sent it back.

@@ -7,11 +7,13 @@ use sea_orm::{
 };
 
 use chimera_domain::{
-    HitlTicket, JudgeDecision, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId,
+    Actor, HitlTicket, JudgeDecision, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId,
 };
 
 use crate::{
-    Decided, Result, RowKind, Store, StoreError, TicketError, batch,
+    Decided, Result, RowKind, Store, StoreError, TicketError,
+    audit::{self, records},
+    batch,
     codec::{Mapped, text, text_opt, time},
     entity::{
         decisions, publications,
@@ -120,13 +122,18 @@ impl Store {
             (Column::ResolutionNote, Expr::val(text_opt(answer.note.as_ref()))),
             (Column::ResolvedAt, Expr::val(time(now))),
         ];
-        versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Ticket, seen, set).await?;
+        let closed = versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Ticket, seen, set).await?;
         batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
         if let Some(found) = found {
             self.write_found(&*tx, task_id, found, now).await?;
         }
         let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
         aftermath(&*tx, self.tenant, &[&step], &[], now, &mut decided).await?;
+        let logged = [
+            records::decided(task, step.to, event, &answer.decision, now),
+            records::closed(&closed, Actor::human(&answer.by), now),
+        ];
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(decided)
     }

@@ -1,16 +1,16 @@
 //! The one way in which a mutable row is written: by naming the version that was read.
 
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    Select,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IdenStatic as _, IntoActiveModel,
+    Iterable as _, ModelTrait as _, QueryFilter, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
 
-use chimera_domain::{StateVersion, TenantId};
+use chimera_domain::{AuditRecord, StateVersion, TenantId};
 
 use crate::{
-    Result, RowKind, Store, StoreError,
+    Result, RowKind, Store, StoreError, audit,
     batch::{self, of_tenant},
     codec::Mapped,
 };
@@ -80,7 +80,8 @@ pub(crate) async fn update_one<E: EntityTrait>(
 }
 
 /// Inserts `entity`, or brings the stored row that `find` finds up to date: `differences` names what is to be written,
-/// if anything is. Returns the entity as it stands.
+/// if anything is. `logged` says what goes into the audit log: it is given the row as it is now and the names of the
+/// columns that changed, none when the row is new. Returns the entity as it stands.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails, or others keep saving the same entity.
@@ -90,6 +91,7 @@ pub(crate) async fn save<E>(
     entity: &E::Domain,
     find: Select<E>,
     differences: impl Fn(&E::Model) -> (Seen, Vec<(E::Column, Expr)>),
+    logged: impl Fn(&E::Model, &str) -> AuditRecord,
 ) -> Result<E::Domain>
 where
     E: Mapped,
@@ -101,25 +103,41 @@ where
         let Some(stored) = find.clone().one(&store.db).await? else {
             // Whether this insert or another one made the row, the next reading finds it. If it never does, the id is
             // taken by another row, and the last insert says so.
-            let _turn = store.turn().await;
-            if attempt < SAVE_ATTEMPTS_MAX {
-                batch::insert_new::<E>(&store.db, store.tenant, [entity]).await?;
-            } else {
-                batch::insert::<E>(&store.db, store.tenant, [entity]).await?;
+            let tx = store.begin().await?;
+            if attempt == SAVE_ATTEMPTS_MAX {
+                batch::insert::<E>(&*tx, store.tenant, [entity]).await?;
+            } else if batch::insert_new::<E>(&*tx, store.tenant, [entity]).await? == 0 {
+                attempt += 1;
+                continue;
             }
-            attempt += 1;
-            continue;
+            let row = E::write(entity, store.tenant)?;
+            audit::append(&*tx, store.tenant, &[logged(&row, "")]).await?;
+            tx.commit().await?;
+            return E::read(row);
         };
         let (seen, set) = differences(&stored);
         if set.is_empty() {
             return E::read(stored);
         }
-        let _turn = store.turn().await;
-        match update_one::<E>(&store.db, store.tenant, kind, seen, set).await {
+        let tx = store.begin().await?;
+        match update_one::<E>(&*tx, store.tenant, kind, seen, set).await {
             Err(StoreError::Conflict { .. }) if attempt < SAVE_ATTEMPTS_MAX => attempt += 1,
-            done => return done.and_then(E::read),
+            Err(error) => return Err(error),
+            Ok(row) => {
+                audit::append(&*tx, store.tenant, &[logged(&row, &changed::<E>(&stored, &row))]).await?;
+                tx.commit().await?;
+                return E::read(row);
+            }
         }
     }
+}
+
+/// The names of the columns in which two versions of a row differ, but for what every write changes.
+fn changed<E: EntityTrait>(before: &E::Model, after: &E::Model) -> String {
+    let columns = E::Column::iter().filter(|column| before.get(*column) != after.get(*column));
+    let names: Vec<&str> = columns.map(|column| column.as_str()).collect();
+    let told = names.into_iter().filter(|name| !["state_version", "updated_at"].contains(name));
+    told.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a row still has the version that was read. A list of row values: SQLite takes one from a subquery only.

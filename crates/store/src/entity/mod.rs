@@ -3,6 +3,8 @@
 pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod artifacts;
+pub(crate) mod audit_head;
+pub(crate) mod audit_log;
 pub(crate) mod campaigns;
 pub(crate) mod cursors;
 pub(crate) mod decisions;

@@ -7,6 +7,7 @@ mod m0004_artifacts;
 mod m0005_reviews;
 mod m0006_publications;
 mod m0007_alerts;
+mod m0008_audit;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -15,6 +16,9 @@ use sea_orm_migration::{
     },
     schema::{big_integer, text, timestamp_with_time_zone, uuid},
 };
+
+/// The migration that makes the audit log.
+pub(crate) const AUDIT: &str = "m0008_audit";
 
 /// Every migration of this program.
 pub(crate) struct Migrator;
@@ -29,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_reviews::Migration),
             Box::new(m0006_publications::Migration),
             Box::new(m0007_alerts::Migration),
+            Box::new(m0008_audit::Migration),
         ]
     }
 }

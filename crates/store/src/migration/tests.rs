@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chimera_domain::{Actor, AuditAction, AuditRecord, AuditSubject, TaskType, TenantId, Verdict};
 use chimera_domain::{AlertKind, Ambient as _, ArtifactId, Publication, PublicationId, PublicationState, StateVersion};
-use chimera_domain::{TaskType, TenantId, Verdict};
 use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, FromQueryResult, JsonValue};
 use sea_orm_migration::MigratorTrait as _;
 
 use super::Migrator;
 use crate::{
-    Backend, ResourceCursor, batch,
+    Backend, ResourceCursor, audit, batch,
     entity::{
         agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, tasks, tickets,
         tool_calls,
@@ -31,6 +31,8 @@ async fn schema(db: &DatabaseConnection, backend: Backend) -> Vec<String> {
                UNION ALL SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' \
                UNION ALL SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
                       WHERE connamespace = 'public'::regnamespace \
+               UNION ALL SELECT tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal \
+               UNION ALL SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
              ) AS everything WHERE t <> 'seaql_migrations' ORDER BY 1"
         }
     };
@@ -62,7 +64,7 @@ struct Rows {
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 7] = [
+const TABLES: [&[&str]; 8] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -70,6 +72,7 @@ const TABLES: [&[&str]; 7] = [
     &["judge_decisions", "hitl_queue_items"],
     &["publications"],
     &["alerts"],
+    &["audit_head", "audit_log"],
 ];
 
 impl Rows {
@@ -125,9 +128,15 @@ impl Rows {
                 batch::insert::<tickets::Entity>(db, tenant, [&ticket]).await.unwrap();
             }
             5 => batch::insert::<publications::Entity>(db, tenant, [&self.publication()]).await.unwrap(),
-            _ => {
+            6 => {
                 let alert = fixtures::alert(&self.ambient, AlertKind::DeadLetter, "task");
                 batch::insert::<alerts::Entity>(db, tenant, [&alert]).await.unwrap();
+            }
+            _ => {
+                let subject = (AuditSubject::Task, task.id.as_uuid());
+                let action = AuditAction::TaskRetried;
+                let record = AuditRecord::new(self.ambient.now(), Actor::system(), action, subject.0, subject.1);
+                audit::append(db, tenant, &[record]).await.unwrap();
             }
         }
     }

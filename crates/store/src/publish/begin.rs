@@ -18,7 +18,9 @@ use chimera_domain::{
 };
 
 use crate::{
-    BadValue, Result, RowKind, Store, StoreError, batch,
+    BadValue, Result, RowKind, Store, StoreError,
+    audit::{self, records},
+    batch,
     codec::{Reader, text, time},
     entity::{campaigns, publications, tasks},
     tasks::{
@@ -92,6 +94,8 @@ impl Store {
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
         let entries = self.write_ledger(&*tx, &tasks, &around, known, &fresh, now).await?;
         let cases = cases(tasks, &around, &entries, &previously)?;
+        let logged: Vec<_> = cases.iter().map(|case| records::publish_begun(case, publisher, now)).collect();
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(cases)
     }
@@ -144,6 +148,8 @@ impl Store {
         // A new version fences the old publisher off.
         let seen: Vec<Seen> = rows.iter().map(|row| (row.id, row.version())).collect();
         let (owner, end) = (text(publisher), self.lease_end(lease));
+        let left_by: HashMap<TaskId, String> =
+            rows.into_iter().map(|row| (TaskId::from_uuid(row.id), row.lease_owner.unwrap_or_default())).collect();
         let rows = versioned::update::<tasks::Entity>(&*tx, self.tenant, &seen, |_| {
             vec![
                 (tasks::Column::LeaseOwner, Expr::val(owner.clone())),
@@ -159,6 +165,14 @@ impl Store {
         let known = self.ledger(&*tx, &tasks, &around).await?;
         let previously: HashSet<String> = known.keys().cloned().collect();
         let cases = cases(tasks, &around, &known, &previously)?;
+        let now = self.database_now(&*tx).await?;
+        let logged: Vec<_> = cases
+            .iter()
+            .map(|case| {
+                records::publish_taken_over(case, publisher, left_by.get(&case.task.id).map_or("", |by| by), now)
+            })
+            .collect();
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(cases)
     }

@@ -16,6 +16,7 @@ use chimera_domain::{
 use crate::{
     Result, Store, StoreError,
     alerts::{raise, record_calls},
+    audit::{self, records},
     batch,
     codec::{text, time},
     entity::{publications, tasks, tickets},
@@ -117,10 +118,14 @@ impl Store {
         let ledger = self.lock_ledger(&*tx, settlements).await?;
         let mut settled = Settled::default();
         let mut moved: Vec<(Move, &Settlement)> = Vec::new();
-        let mut taken = HashSet::new();
+        let (mut taken, mut logged) = (HashSet::new(), Vec::with_capacity(settlements.len()));
         for settlement in settlements {
             match held(&rows, &ledger, settlement).filter(|row| taken.insert(row.id)) {
-                Some(row) => moved.push((step(row, settlement)?, settlement)),
+                Some(row) => {
+                    let step = step(row, settlement)?;
+                    logged.push(records::settled(row, step.to, settlement, now));
+                    moved.push((step, settlement));
+                }
                 None => settled.fenced.push(settlement.task_id),
             }
         }
@@ -140,6 +145,7 @@ impl Store {
         graph::unlock(&*tx, self.tenant, &settled.published, now).await?;
         record_calls(&*tx, self.tenant, settlements.iter().flat_map(|s| &s.tool_calls)).await?;
         raise(&*tx, self.tenant, moved.iter().filter_map(|(_, s)| s.alert.as_ref())).await?;
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(settled)
     }

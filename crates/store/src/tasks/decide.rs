@@ -10,13 +10,15 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, HitlTicket, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent, TaskId, TaskState,
-    TenantId, Verdict,
+    Actor, AgentTask, AuditRecord, HitlTicket, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent,
+    TaskId, TaskState, TenantId, Verdict,
 };
 
 use super::{graph, moves};
 use crate::{
-    Result, Store, StoreError, batch,
+    Result, Store, StoreError,
+    audit::{self, records},
+    batch,
     codec::{text, time},
     entity::{decisions, publications, tasks::Model, tickets},
     publish,
@@ -81,6 +83,7 @@ impl Store {
         let perhaps_out = self.perhaps_out(&*tx, rows.values()).await?;
         let mut decided = Decided::default();
         let mut moved: Vec<(Move, &Ruling)> = Vec::new();
+        let mut logged = Vec::with_capacity(rulings.len());
         let mut taken = HashSet::new();
         for ruling in rulings {
             let task_id = ruling.decision.task_id;
@@ -92,6 +95,7 @@ impl Store {
                         None => step,
                     };
                     decided.applied.push(task_id);
+                    logged.push(records::decided(row, step.to, ruling.event, &ruling.decision, now));
                     moved.push((step, ruling));
                 }
                 None => decided.conflicts.push(task_id),
@@ -101,10 +105,11 @@ impl Store {
         batch::insert::<decisions::Entity>(&*tx, self.tenant, applied().map(|r| &r.decision)).await?;
         batch::insert::<tickets::Entity>(&*tx, self.tenant, applied().filter_map(|r| r.ticket.as_ref())).await?;
         let withdrawn = applied().filter(|r| r.event == TaskEvent::Cancel).map(|r| &r.decision);
-        withdraw(&*tx, self.tenant, withdrawn, now).await?;
+        logged.extend(withdraw(&*tx, self.tenant, withdrawn, now).await?);
         let steps: Vec<&Move> = moved.iter().map(|(step, _)| step).collect();
         let replan: Vec<&AgentTask> = applied().flat_map(|r| &r.replan).collect();
         aftermath(&*tx, self.tenant, &steps, &replan, now, &mut decided).await?;
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(decided)
     }
@@ -194,32 +199,34 @@ pub(crate) fn check_verdict(decision: &JudgeDecision, event: TaskEvent) -> Resul
     }
 }
 
-/// Closes the open questions on tasks that were cancelled.
+/// Closes the open questions on tasks that were cancelled; returns what is to be logged.
 async fn withdraw(
     tx: &impl ConnectionTrait,
     tenant: TenantId,
     decisions: impl Iterator<Item = &JudgeDecision>,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Vec<AuditRecord>> {
     let mut by_whom: HashMap<&str, Vec<Uuid>> = HashMap::new();
     for decision in decisions {
         by_whom.entry(&decision.decided_by).or_default().push(decision.task_id.as_uuid());
     }
+    let mut logged = Vec::new();
     for (by, ids) in by_whom {
-        withdraw_tickets(tx, tenant, &ids, by, now).await?;
+        logged.extend(withdraw_tickets(tx, tenant, &ids, by, now).await?);
     }
-    Ok(())
+    Ok(logged)
 }
 
-/// Closes the open questions on these tasks as withdrawn.
+/// Closes the open questions on these tasks as withdrawn; returns what is to be logged.
 pub(crate) async fn withdraw_tickets(
     tx: &impl ConnectionTrait,
     tenant: TenantId,
     tasks: &[Uuid],
     by: &str,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Vec<AuditRecord>> {
     use tickets::Column as C;
+    let mut logged = Vec::new();
     for chunk in tasks.chunks(crate::dialect::BINDS_MAX - 1) {
         let open = tickets::Entity::find()
             .filter(batch::of_tenant::<tickets::Entity>(tenant))
@@ -230,7 +237,7 @@ pub(crate) async fn withdraw_tickets(
             .all(tx)
             .await?;
         let seen: Vec<Seen> = open.iter().map(|row| (row.id, StateVersion::new(row.state_version))).collect();
-        versioned::update::<tickets::Entity>(tx, tenant, &seen, |_| {
+        let closed = versioned::update::<tickets::Entity>(tx, tenant, &seen, |_| {
             vec![
                 (C::Resolution, Expr::val(Resolution::Withdrawn.as_str())),
                 (C::ResolvedBy, Expr::val(text(by))),
@@ -238,6 +245,7 @@ pub(crate) async fn withdraw_tickets(
             ]
         })
         .await?;
+        logged.extend(closed.iter().map(|ticket| records::closed(ticket, Actor::recorded(by), now)));
     }
-    Ok(())
+    Ok(logged)
 }

@@ -11,6 +11,7 @@ use super::{graph, moves};
 use crate::{
     Result, Store,
     alerts::{raise, record_calls},
+    audit::{self, records},
     batch,
     entity::{artifacts, tasks::Model},
     tasks::moves::Move,
@@ -153,11 +154,13 @@ impl Store {
         self.retrying(|| async {
             let tx = self.begin().await?;
             let rows = moves::lock(&*tx, self.tenant, ids.iter().map(|id| id.as_uuid())).await?;
-            let mut moved = Vec::new();
+            let (mut moved, mut logged) = (Vec::new(), Vec::new());
             for row in rows.values().filter(|row| row.state == TaskState::Failed.as_str()) {
                 moved.push(Move::of(row, TaskEvent::Retry)?.with_fresh_attempts());
+                logged.push(records::retried(row, self.actor.clone(), now));
             }
             moves::apply(&*tx, self.tenant, &moved, now).await?;
+            audit::append(&*tx, self.tenant, &logged).await?;
             tx.commit().await?;
             Ok(moved.iter().map(Move::id).collect())
         })

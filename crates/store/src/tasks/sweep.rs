@@ -13,7 +13,9 @@ use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType, err
 
 use super::{decide::withdraw_tickets, graph, moves};
 use crate::{
-    Result, Store, batch,
+    Result, Store,
+    audit::{self, records},
+    batch,
     entity::{
         campaigns,
         tasks::{Column, Entity, Model},
@@ -54,6 +56,8 @@ pub struct Swept {
 
 /// Who withdraws the questions on tasks of an ended campaign.
 const SWEEPER: &str = "sweeper";
+/// Why such tasks are cancelled.
+const ENDED: &str = "its campaign has ended";
 
 impl Store {
     /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
@@ -128,13 +132,16 @@ impl Store {
         }
         let tx = self.begin().await?;
         let rows = ended.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
-        let mut moved = Vec::with_capacity(rows.len());
+        let (mut moved, mut logged) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for row in &rows {
-            moved.extend(movable(row, TaskEvent::Cancel).map(|step| step.because("its campaign has ended")));
+            let Some(step) = movable(row, TaskEvent::Cancel) else { continue };
+            moved.push(step.because(ENDED));
+            logged.push(records::cancelled(row, ENDED, now));
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         let ids: Vec<Uuid> = moved.iter().map(|step| step.id().as_uuid()).collect();
-        withdraw_tickets(&*tx, self.tenant, &ids, SWEEPER, now).await?;
+        logged.extend(withdraw_tickets(&*tx, self.tenant, &ids, SWEEPER, now).await?);
+        audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(moved.iter().map(Move::id).collect())
     }

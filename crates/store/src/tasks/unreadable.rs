@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, sea_query::Query};
 use uuid::Uuid;
 
 use chimera_domain::{Alert, AlertId, AlertKind, Severity, TaskEvent, TaskId, TaskState, error_chain, sha256_parts};
@@ -70,13 +69,5 @@ impl Store {
             acknowledged_by: None,
             created_at: now,
         }
-    }
-
-    /// The time on the database's clock.
-    async fn database_now(&self, db: &impl ConnectionTrait) -> Result<DateTime<Utc>> {
-        let select = Query::select().expr(self.backend.clock()).take();
-        let row = db.query_one(&select).await?;
-        let row = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("a statement without a table".to_owned()))?;
-        Ok(row.try_get_by_index(0)?)
     }
 }

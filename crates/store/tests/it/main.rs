@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod decisions;
@@ -38,6 +40,27 @@ chimera_testkit::on_both! {
     accounts:
         money_is_counted_once
         the_governor_sees_spent_and_reserved_money_and_the_last_hour;
+    audit:
+        decisions_and_answers_are_logged_with_what_they_did
+        hostile_text_and_odd_numbers_are_logged_as_they_are_stored
+        operators_acts_are_put_down_to_them
+        each_step_of_publishing_is_logged
+        what_an_ended_campaign_takes_along_is_logged
+        a_judges_withdrawal_is_put_down_to_the_judge
+        append_only_tables_refuse_everything_else
+        a_trigger_taken_away_is_told_and_put_back
+        a_changed_entry_is_named_wherever_it_lies
+        a_time_that_was_changed_is_named
+        an_entry_that_can_not_be_read_is_named
+        missing_entries_are_named_in_the_middle_and_at_the_end
+        swapped_entries_are_named_with_their_places
+        a_rewritten_chain_is_found_by_a_head_noted_elsewhere
+        changed_deleted_and_planted_decisions_are_named
+        changed_and_planted_answers_are_named
+        many_at_once_make_one_chain_without_gaps
+        the_first_entries_of_a_new_log_may_come_at_once
+        what_was_not_committed_leaves_no_gap
+        a_log_made_anew_takes_in_what_was_decided_before;
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
         a_task_that_can_not_be_read_holds_no_other_back

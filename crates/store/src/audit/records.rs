@@ -1,0 +1,196 @@
+//! What is logged about what: one function for each kind of act.
+
+use chrono::{DateTime, Utc};
+
+use chimera_domain::{
+    Actor, AuditAction, AuditRecord, AuditSubject, HitlTicket, JudgeDecision, Resolution, StateVersion, TaskEvent,
+    TaskState, error_chain,
+};
+
+use crate::{
+    PublishCase, PublishOutcome, Settlement,
+    codec::Mapped,
+    entity::{agents, campaigns, tasks, tickets},
+};
+
+/// A decision that moves a task.
+pub(crate) fn decided(
+    task: &tasks::Model,
+    to: TaskState,
+    event: TaskEvent,
+    decision: &JudgeDecision,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let actor = Actor::recorded(&decision.decided_by);
+    AuditRecord::new(now, actor, AuditAction::Decided, AuditSubject::Decision, decision.id.as_uuid())
+        .versions(task.version(), task.version().next())
+        .trace(decision.trace_id)
+        .with("verdict", decision.verdict)
+        .with("confidence", decision.confidence)
+        .with("task", decision.task_id)
+        .with_some("artifact", decision.artifact_id)
+        .with("event", event)
+        .with("from", &task.state)
+        .with("to", to)
+        .digest(decision.digest())
+}
+
+/// A question that was closed, as its row is now.
+pub(crate) fn closed(ticket: &tickets::Model, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    let withdrawn = ticket.resolution.as_deref() == Some(Resolution::Withdrawn.as_str());
+    let action = if withdrawn { AuditAction::TicketWithdrawn } else { AuditAction::TicketAnswered };
+    let after = StateVersion::new(ticket.state_version);
+    let record = AuditRecord::new(now, actor, action, AuditSubject::Ticket, ticket.id)
+        .versions(StateVersion::new(ticket.state_version - 1), after)
+        .trace(ticket.trace_id.parse().ok())
+        .with("question", &ticket.question)
+        .with_some("resolution", ticket.resolution.as_ref())
+        .with_some("note", ticket.resolution_note.as_ref())
+        .with("task", ticket.task_id)
+        .with("artifact_hash", &ticket.artifact_hash);
+    // A damaged question must not keep the others from being closed.
+    match tickets::Entity::read(ticket.clone()).map(|ticket| ticket.answer_digest()) {
+        Ok(Some(digest)) => record.digest(digest),
+        Ok(None) => record,
+        Err(error) => record.with("unreadable", error_chain(&error)),
+    }
+}
+
+/// A task that was cancelled with its campaign.
+pub(crate) fn cancelled(task: &tasks::Model, why: &str, now: DateTime<Utc>) -> AuditRecord {
+    of_task(task, Actor::sweeper(), AuditAction::TaskCancelled, now).with("to", TaskState::Cancelled).with("why", why)
+}
+
+/// A dead letter that was put back to work.
+pub(crate) fn retried(task: &tasks::Model, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    of_task(task, actor, AuditAction::TaskRetried, now)
+        .with("to", TaskState::Ready)
+        .with("attempts", task.attempts)
+        .with_some("last_error", task.last_error.as_ref())
+}
+
+fn of_task(task: &tasks::Model, actor: Actor, action: AuditAction, now: DateTime<Utc>) -> AuditRecord {
+    AuditRecord::new(now, actor, action, AuditSubject::Task, task.id)
+        .versions(task.version(), task.version().next())
+        .trace(task.trace_id.parse().ok())
+        .with("from", &task.state)
+}
+
+/// A post that is about to go out.
+pub(crate) fn publish_begun(case: &PublishCase, publisher: &str, now: DateTime<Utc>) -> AuditRecord {
+    let version = case.publication.state_version;
+    let before = StateVersion::new(version.get() - 1);
+    of_case(case, publisher, AuditAction::PublishBegun, now)
+        .versions((version > StateVersion::FIRST).then_some(before), version)
+        .with("artifact", case.artifact.id)
+        .with("artifact_hash", &case.artifact.content_hash)
+        .with("channel", case.publication.channel)
+        .with("attempt", case.publication.attempts)
+}
+
+/// A post that another publisher left behind.
+pub(crate) fn publish_taken_over(case: &PublishCase, publisher: &str, from: &str, now: DateTime<Utc>) -> AuditRecord {
+    let version = case.publication.state_version;
+    of_case(case, publisher, AuditAction::PublishTakenOver, now).versions(version, version).with("left_by", from)
+}
+
+fn of_case(case: &PublishCase, publisher: &str, action: AuditAction, now: DateTime<Utc>) -> AuditRecord {
+    let id = case.publication.id.as_uuid();
+    AuditRecord::new(now, Actor::publisher(publisher), action, AuditSubject::Publication, id)
+        .trace(case.publication.trace_id)
+        .with("task", case.task.id)
+        .with("key", &case.publication.idempotency_key)
+}
+
+/// How a publish call ended. `task` is the row as it was before.
+pub(crate) fn settled(task: &tasks::Model, to: TaskState, settlement: &Settlement, now: DateTime<Utc>) -> AuditRecord {
+    let action = match &settlement.outcome {
+        PublishOutcome::Confirmed { .. } => AuditAction::PublishConfirmed,
+        PublishOutcome::Absent { .. } => AuditAction::PublishAbsent,
+        PublishOutcome::Unknown { .. } => AuditAction::PublishUnknown,
+        PublishOutcome::Refused { .. } => AuditAction::PublishRefused,
+    };
+    let actor = Actor::publisher(task.lease_owner.as_deref().unwrap_or_default());
+    let before = settlement.publication_version;
+    let record = AuditRecord::new(now, actor, action, AuditSubject::Publication, settlement.publication_id.as_uuid())
+        .versions(before, before.next())
+        .trace(task.trace_id.parse().ok())
+        .with("task", settlement.task_id)
+        .with("to", to);
+    match &settlement.outcome {
+        PublishOutcome::Confirmed { external_id, url } => {
+            record.with("external_id", external_id).with_some("url", url.as_ref())
+        }
+        PublishOutcome::Absent { error, sure } => record.with("error", error).with("sure", sure),
+        PublishOutcome::Refused { error } => record.with("error", error),
+        PublishOutcome::Unknown { error } => {
+            let ticket = settlement.ticket.as_ref().map(|ticket| ticket.id);
+            record.with("error", error).with_some("ticket", ticket)
+        }
+    }
+}
+
+/// An agent that came in, or changed in these columns.
+pub(crate) fn agent_saved(agent: &agents::Model, actor: Actor, changed: &str, now: DateTime<Utc>) -> AuditRecord {
+    saved(AuditAction::AgentSaved, (AuditSubject::Agent, agent.id), agent.state_version, actor, changed, now)
+        .with("slug", &agent.persona_slug)
+        .with("soul_hash", &agent.soul_hash)
+        .with("soul_version", agent.soul_version)
+}
+
+/// A campaign that came in, or changed in these columns.
+pub(crate) fn campaign_saved(row: &campaigns::Model, actor: Actor, changed: &str, now: DateTime<Utc>) -> AuditRecord {
+    saved(AuditAction::CampaignSaved, (AuditSubject::Campaign, row.id), row.state_version, actor, changed, now)
+        .with("slug", &row.slug)
+        .with("goal", &row.goal)
+        .with("status", &row.status)
+}
+
+/// A campaign that was paused, resumed or ended.
+pub(crate) fn campaign_status_set(row: &campaigns::Model, from: &str, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    let after = StateVersion::new(row.state_version);
+    AuditRecord::new(now, actor, AuditAction::CampaignStatusSet, AuditSubject::Campaign, row.id)
+        .versions(StateVersion::new(row.state_version - 1), after)
+        .with("slug", &row.slug)
+        .with("from", from)
+        .with("to", &row.status)
+}
+
+fn saved(
+    action: AuditAction,
+    (subject, id): (AuditSubject, uuid::Uuid),
+    version: i64,
+    actor: Actor,
+    changed: &str,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let before = (!changed.is_empty()).then(|| StateVersion::new(version - 1));
+    let record = AuditRecord::new(now, actor, action, subject, id).versions(before, StateVersion::new(version));
+    if changed.is_empty() { record } else { record.with("changed", changed) }
+}
+
+/// A decision that was there before the log began.
+pub(crate) fn decision_adopted(decision: &JudgeDecision, now: DateTime<Utc>) -> AuditRecord {
+    let id = decision.id.as_uuid();
+    AuditRecord::new(now, Actor::system(), AuditAction::Adopted, AuditSubject::Decision, id)
+        .trace(decision.trace_id)
+        .with("verdict", decision.verdict)
+        .with("decided_by", &decision.decided_by)
+        .with("task", decision.task_id)
+        .digest(decision.digest())
+}
+
+/// An answer that was there before the log began.
+pub(crate) fn answer_adopted(ticket: &HitlTicket, now: DateTime<Utc>) -> AuditRecord {
+    let record =
+        AuditRecord::new(now, Actor::system(), AuditAction::Adopted, AuditSubject::Ticket, ticket.id.as_uuid())
+            .trace(ticket.trace_id)
+            .with("question", ticket.question)
+            .with_some("resolution", ticket.resolution)
+            .with_some("resolved_by", ticket.resolved_by.as_ref())
+            .with("task", ticket.task_id);
+    match ticket.answer_digest() {
+        Some(digest) => record.digest(digest),
+        None => record,
+    }
+}
