@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use chimera_domain::Actor;
 use chimera_telemetry::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -35,6 +36,26 @@ pub(crate) struct Global {
     /// How to log, to standard error
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormatFlag>,
+}
+
+/// Who gives the command, for the audit log.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct By {
+    /// Who does this
+    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
+    by: String,
+}
+
+impl By {
+    /// Whoever runs this program.
+    pub(crate) fn whoever_runs_this() -> Self {
+        Self { by: std::env::var("USER").unwrap_or_else(|_| "operator".to_owned()) }
+    }
+
+    /// As the audit log names them.
+    pub(crate) fn operator(&self) -> Actor {
+        Actor::operator(&self.by)
+    }
 }
 
 /// How log lines look.

@@ -7,7 +7,7 @@ use chimera_domain::{Ambient, Campaign, Channel, GovernorLimits};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use crate::{
-    cli::Global,
+    cli::{By, Global},
     compose,
     config::{CampaignConfig, Config},
     output,
@@ -29,15 +29,17 @@ enum Command {
         /// Which feed
         #[arg(long, default_value = SCENARIOS[0].name, value_parser = PossibleValuesParser::new(SCENARIOS.iter().map(|s| s.name)))]
         scenario: String,
+        #[command(flatten)]
+        by: By,
     },
 }
 
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let Command::Trends { scenario } = self.command;
+        let Command::Trends { scenario, by } = self.command;
         let config = global.load(true, None)?;
         let scenario = SCENARIOS.iter().find(|s| s.name == scenario).context("there is no such scenario")?;
-        let store = compose::make_store(&config).await?;
+        let store = compose::make_store(&config).await?.acting_as(by.operator());
         plant(&store, &config, scenario, &SystemAmbient).await?;
         output::note(&format!(
             "the feed {} lies in {}, and the campaign {} watches it; `chimera up` runs it",

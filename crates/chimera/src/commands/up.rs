@@ -4,7 +4,12 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
 
-use crate::{cli::Global, compose::House, lifecycle::Lifecycle, output, seed};
+use crate::{
+    cli::{By, Global},
+    compose::House,
+    lifecycle::Lifecycle,
+    output, seed,
+};
 
 /// Run every role in one process, with the console.
 #[derive(Debug, Args)]
@@ -19,7 +24,8 @@ impl Options {
         let config = global.load(false, self.bind)?;
         let lifecycle = Lifecycle::listen()?;
         let house = House::build(config, &lifecycle).await?;
-        seed::configured(&house.store, &house.config, &*house.ambient).await?;
+        let operator = By::whoever_runs_this().operator();
+        seed::configured(&house.store.acting_as(operator), &house.config, &*house.ambient).await?;
         let address = house.start_console(&lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("console   {address}"));

@@ -8,6 +8,7 @@
     reason = "in what only tests call, a panic is the report"
 )]
 
+mod audit;
 mod bad_input;
 mod chimera;
 mod commands;

@@ -1,6 +1,8 @@
 //! `chimera db`: one file for each thing done to the database.
 
+mod audit;
 mod schema;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,10 @@ enum Command {
     Rollback(schema::Rollback),
     /// List the migrations
     Status(schema::Status),
+    /// List what was decided and done, and by whom
+    Audit(audit::Audit),
+    /// Check that the audit log was not tampered with
+    Verify(verify::Verify),
 }
 
 impl Options {
@@ -32,6 +38,8 @@ impl Options {
             Command::Migrate(options) => options.run(&config).await,
             Command::Rollback(options) => options.run(&config).await,
             Command::Status(options) => options.run(&config).await,
+            Command::Audit(options) => options.run(&config).await,
+            Command::Verify(options) => options.run(&config).await,
         }
     }
 }

@@ -5,11 +5,14 @@ use std::process::ExitCode;
 use chimera_store::Store;
 use clap::Args;
 
-use crate::{compose, config::Config, output};
+use crate::{cli::By, compose, config::Config, output};
 
 /// Bring the schema up to date.
 #[derive(Debug, Args)]
-pub(super) struct Migrate;
+pub(super) struct Migrate {
+    #[command(flatten)]
+    by: By,
+}
 
 /// Undo the newest migrations.
 #[derive(Debug, Args)]
@@ -20,6 +23,8 @@ pub(super) struct Rollback {
     /// Yes, drop the data
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 /// List the migrations.
@@ -33,7 +38,7 @@ pub(super) struct Status {
 impl Migrate {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
         compose::make_folder(&config.data_dir.0)?;
-        let store = Store::connect(&config.store()).await?;
+        let store = Store::connect(&config.store()).await?.acting_as(self.by.operator());
         let applied = store.migrate().await?;
         output::note(&format!("{applied} migrations applied; the schema is up to date"));
         Ok(ExitCode::SUCCESS)
@@ -46,7 +51,7 @@ impl Rollback {
         if !self.yes {
             return refuse(&store.rollback_preview(self.steps).await?);
         }
-        let undone = store.rollback(self.steps).await?;
+        let undone = store.acting_as(self.by.operator()).rollback(self.steps).await?;
         tell(&undone);
         output::note(&format!("{} migrations undone", undone.migrations.len()));
         Ok(ExitCode::SUCCESS)

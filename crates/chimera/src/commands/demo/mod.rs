@@ -14,7 +14,7 @@ use chimera_servers::feeds::FeedSource;
 use clap::Args;
 
 use crate::{
-    cli::Global,
+    cli::{By, Global},
     commands::seed::{campaign, plant},
     compose::{self, House},
     config::{Config, DataDir, redacted_url},
@@ -128,7 +128,8 @@ impl Options {
     /// Brings in persona, campaign and feed.
     async fn plant(&self, config: &Config) -> anyhow::Result<()> {
         let ambient = &SystemAmbient;
-        let store = compose::make_store(config).await?;
+        let operator = By::whoever_runs_this().operator();
+        let store = compose::make_store(config).await?.acting_as(operator);
         let [scenario] = &SCENARIOS;
         if self.feed.is_empty() {
             plant(&store, config, scenario, ambient).await?;
