@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chimera_domain::TaskId;
 use tokio::{sync::Notify, time::Instant};
 
-use crate::{Bus, BusError, Delivery, Queue, Receipt};
+use crate::{Bus, BusError, Delivery, Queue, QueueState, Receipt};
 
 /// Ids beyond this are dropped, oldest kept; the sweeper brings them back when there is room.
 const WAITING_MAX: usize = 100_000;
@@ -150,5 +150,10 @@ impl Bus for InProcessBus {
 
     async fn depth(&self, queue: Queue) -> Result<usize, BusError> {
         Ok(self.line(queue).with(|w| w.order.len()))
+    }
+
+    async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
+        let (waiting, delayed) = self.line(queue).with(|w| (w.order.len(), w.delayed.len()));
+        Ok(QueueState { waiting, delayed, lag: Some(waiting), ..QueueState::default() })
     }
 }

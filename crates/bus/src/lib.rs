@@ -100,4 +100,10 @@ pub trait Bus: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`BusError`] when the queue can't be reached.
     async fn depth(&self, queue: Queue) -> Result<usize, BusError>;
+
+    /// The queue in numbers, all of the same moment, without moving anything.
+    ///
+    /// # Errors
+    /// [`BusError`] when the queue can't be reached.
+    async fn state(&self, queue: Queue) -> Result<QueueState, BusError>;
 }

@@ -1,14 +1,14 @@
 //! The command line: one enum, each command in a module of its own.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use chimera_domain::Actor;
-use chimera_telemetry::LogFormat;
+use chimera_telemetry::{Identity, LogFormat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands,
-    config::{Config, Flags},
+    config::{Config, Flags, LogConfig, LogFormatConfig},
 };
 
 /// One operator, a fleet of autonomous influencer agents, and judges that gate every post.
@@ -72,6 +72,7 @@ enum Command {
     /// Watch an agent go from headlines to posts, with nothing set up
     Demo(commands::demo::Options),
     /// Run every role in one process, with the console
+    #[command(after_help = crate::lifecycle::EXIT_CODES)]
     Up(commands::up::Options),
     /// What the fleet has done so far
     Status(commands::status::Options),
@@ -79,12 +80,14 @@ enum Command {
     Trace(commands::trace::Options),
     /// Bring in a persona, a campaign and a feed to try things on
     Seed(commands::seed::Options),
-    /// Signals and their scores
+    /// The planner as a process of its own; signals and their scores
     Planner(commands::planner::Options),
-    /// The work that waits
+    /// A pool of workers as a process of its own; the work that waits
     Worker(commands::worker::Options),
-    /// Posts that wait for a person
+    /// The judge as a process of its own; posts that wait for a person
     Judge(commands::judge::Options),
+    /// The publisher as a process of its own: the only role that needs the platforms' credentials
+    Publisher(commands::publisher::Options),
     /// The database
     Db(commands::db::Options),
     /// The configuration in force
@@ -108,6 +111,7 @@ impl Cli {
             Command::Planner(options) => options.run(&global).await,
             Command::Worker(options) => options.run(&global).await,
             Command::Judge(options) => options.run(&global).await,
+            Command::Publisher(options) => options.run(&global).await,
             Command::Db(options) => options.run(&global).await,
             Command::Config(options) => options.run(&global),
             Command::Mcp(options) => options.run(&global).await,
@@ -122,10 +126,26 @@ impl Global {
     /// `quiet` raises the default log filter to warnings, for commands whose output is their answer.
     pub(crate) fn load(&self, quiet: bool, bind: Option<SocketAddr>) -> anyhow::Result<Config> {
         let mut config = Config::load(self.config.as_deref(), true, &self.flags(bind))?;
-        if quiet && self.log.is_none() && config.log.filter == crate::config::LogConfig::default().filter {
+        if quiet && self.log.is_none() && config.log.filter == LogConfig::default().filter {
             config.log.filter = "warn".to_owned();
         }
-        self.init_logging(&config.log.filter, config.log.format.into())?;
+        self.init_logging(&config.log, None)?;
+        Ok(config)
+    }
+
+    /// The configuration of a role that is a process of its own, with logging set up for many such processes.
+    pub(crate) fn load_role(
+        &self,
+        who: &Identity,
+        bind: Option<(&'static str, SocketAddr)>,
+        concurrency: Option<usize>,
+    ) -> anyhow::Result<Config> {
+        let flags = Flags { data_dir: self.data_dir.clone(), bind, concurrency };
+        let mut config = Config::load(self.config.as_deref(), true, &flags)?;
+        if config.log.format.is_none() && !std::io::stderr().is_terminal() {
+            config.log.format = Some(LogFormatConfig::Json);
+        }
+        self.init_logging(&config.log, Some(who))?;
         Ok(config)
     }
 
@@ -133,23 +153,23 @@ impl Global {
     pub(crate) fn load_bare(&self, bind: SocketAddr) -> anyhow::Result<Config> {
         let mut config = Config::load(self.config.as_deref(), false, &self.flags(Some(bind)))?;
         config.log.filter = self.log.clone().unwrap_or_else(|| "error".to_owned());
-        self.init_logging(&config.log.filter, config.log.format.into())?;
+        self.init_logging(&config.log, None)?;
         Ok(config)
     }
 
-    /// Sets up logging for commands that don't read a configuration.
-    pub(crate) fn init_logging(&self, filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    fn init_logging(&self, wanted: &LogConfig, who: Option<&Identity>) -> anyhow::Result<()> {
         let format = match self.log_format {
             Some(LogFormatFlag::Text) => LogFormat::Text,
             Some(LogFormatFlag::Json) => LogFormat::Json,
-            None => format,
+            None => wanted.format.map(LogFormat::from).unwrap_or_default(),
         };
-        chimera_telemetry::init(self.log.as_deref().unwrap_or(filter), format)?;
+        chimera_telemetry::init(self.log.as_deref().unwrap_or(&wanted.filter), format, who)?;
         Ok(())
     }
 
     fn flags(&self, bind: Option<SocketAddr>) -> Flags {
-        Flags { data_dir: self.data_dir.clone(), bind }
+        let bind = bind.map(|address| ("console.bind", address));
+        Flags { data_dir: self.data_dir.clone(), bind, concurrency: None }
     }
 }
 

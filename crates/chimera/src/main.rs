@@ -6,6 +6,7 @@ mod compose;
 mod config;
 mod lifecycle;
 mod output;
+mod role;
 mod seed;
 mod system;
 
@@ -13,13 +14,15 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::lifecycle::Disorder;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
-            ExitCode::FAILURE
+            error.downcast_ref::<Disorder>().map_or(ExitCode::FAILURE, |d| ExitCode::from(d.exit_code()))
         }
     }
 }
@@ -30,6 +33,6 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(cli.run());
     // Whatever a role left on the blocking pool must not keep a finished command alive.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
     code
 }

@@ -35,6 +35,13 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// The same, where a person is there to read it: in a file it would stand between JSON lines.
+pub(crate) fn note_on_terminal(text: &str) {
+    if std::io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
 /// Prints rows under headings, fitted to the terminal.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
     let mut table = Table::new();

@@ -21,3 +21,16 @@ impl Ambient for SystemAmbient {
         bytes
     }
 }
+
+/// A name that no other process has: host, process id, and something random, for in a container every process is the
+/// first.
+pub(crate) fn instance() -> String {
+    let host = ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty());
+    let [a, b, c, d, ..] = SystemAmbient.random();
+    let random = u32::from_be_bytes([a, b, c, d]);
+    format!("{}-{}-{random:08x}", host.as_deref().unwrap_or("local"), std::process::id())
+}

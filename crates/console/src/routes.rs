@@ -1,5 +1,7 @@
 //! Routes and what stands before them.
 
+use std::net::SocketAddr;
+
 use askama::Template as _;
 use axum::{
     Json, Router,
@@ -15,6 +17,7 @@ use chimera_store::{Blobs, Store, StoreError};
 use serde_json::json;
 
 use crate::{
+    Probes,
     pages::{OverviewPage, TracePage},
     read_model::{POSTS_SHOWN, fleet_status, post_summaries, status_with},
 };
@@ -25,34 +28,51 @@ struct Shared {
     blobs: Blobs,
 }
 
-/// Everything the console answers.
-pub fn router(store: Store, blobs: Blobs) -> Router {
-    Router::new()
+/// Everything the console answers, the probes among it.
+pub fn router(store: Store, blobs: Blobs, probes: &Probes) -> Router {
+    let own = Router::new()
         .route("/", get(overview))
         .route("/traces/{id}", get(trace_page))
         .route("/media/{name}", get(media))
         .route("/style.css", get(style))
-        .route("/health", get(async || Json(json!({"status": "live"}))))
-        .route("/ready", get(ready))
         .route("/api/status", get(status))
         .route("/api/posts", get(posts))
         .route("/api/traces/{id}", get(trace))
-        .fallback(async || Problem::not_found("there is no such page"))
-        .layer(middleware::from_fn(guard))
-        .with_state(Shared { store, blobs })
+        .with_state(Shared { store, blobs });
+    behind_guard(own.merge(probes.router()))
+}
+
+/// What a role answers that is a process of its own. On loopback only its names are answered, as the console does;
+/// elsewhere any name is: supervisors come by the address of a pod. Nothing of the fleet's content is told here.
+pub fn probe_router(probes: &Probes, address: SocketAddr) -> Router {
+    if address.ip().is_loopback() { behind_guard(probes.router()) } else { dressed(probes.router(), |routes| routes) }
+}
+
+fn behind_guard(routes: Router) -> Router {
+    dressed(routes, |routes| routes.layer(middleware::from_fn(guard)))
+}
+
+/// With a word for what is not there, whatever stands before all of it, and headers that keep every answer to itself.
+fn dressed(routes: Router, before: impl FnOnce(Router) -> Router) -> Router {
+    before(routes.fallback(async || Problem::not_found("there is no such page"))).layer(middleware::from_fn(dress))
 }
 
 /// What a page may load and who may show it: nothing but its own style, pictures and videos, and nobody.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Refuses requests that came by another name than loopback's (DNS rebinding), and keeps every answer to itself.
+/// Refuses requests that came by another name than loopback's (DNS rebinding).
 async fn guard(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    let mut response = if is_loopback(host) {
+    if is_loopback(host) {
         next.run(request).await
     } else {
         Problem::new(StatusCode::MISDIRECTED_REQUEST, "open the console by its loopback address").into_response()
-    };
+    }
+}
+
+/// Keeps every answer to itself.
+async fn dress(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -107,16 +127,6 @@ impl From<askama::Error> for Problem {
     fn from(error: askama::Error) -> Self {
         tracing::error!(error = %error, "a page could not be drawn");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be drawn; the log says why")
-    }
-}
-
-async fn ready(State(shared): State<Shared>) -> Response {
-    match shared.store.ping().await {
-        Ok(()) => Json(json!({"ready": true, "missing": []})).into_response(),
-        Err(error) => {
-            tracing::warn!(error = %error_chain(&error), "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "missing": ["database"]}))).into_response()
-        }
     }
 }
 

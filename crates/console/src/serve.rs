@@ -51,6 +51,14 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback(address));
     }
+    bind_anywhere(address).await
+}
+
+/// Takes the port, wherever it is: for probes, which tell nothing that must be guarded.
+///
+/// # Errors
+/// [`ServeError::Bind`] when the port can't be had.
+pub async fn bind_anywhere(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
 }
 

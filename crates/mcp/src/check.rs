@@ -88,12 +88,16 @@ impl Host {
     pub async fn check(&self, context: &CallContext) -> Vec<CheckProblem> {
         let mut problems = Vec::new();
         for connection in self.connections() {
-            let mut roles = self.roles().filter(|(_, role)| role.config.server == connection.name).peekable();
-            if roles.peek().is_none() {
+            // Gathered first, so that the future holds no closure and can be spawned.
+            let mut roles = Vec::new();
+            roles.extend(self.roles().filter(|(_, role)| role.config.server == connection.name));
+            if roles.is_empty() {
                 continue;
             }
             match connection.tools(context).await {
-                Ok(tools) => roles.for_each(|(name, role)| check_role(name, role, &tools, &mut problems)),
+                Ok(tools) => {
+                    roles.into_iter().for_each(|(name, role)| check_role(name, role, &tools, &mut problems));
+                }
                 Err(source) => problems.push(CheckProblem::Server { server: connection.name.clone(), source }),
             }
         }

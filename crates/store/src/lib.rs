@@ -50,5 +50,5 @@ pub use store::{Backend, Store, StoreConfig};
 pub use tasks::{
     Decided, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
-pub use tickets::TicketAnswer;
+pub use tickets::{TicketAnswer, TicketCounts};
 pub use trace::{PostRow, TraceView};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 
 use chimera_domain::{
@@ -45,6 +45,15 @@ pub struct TicketAnswer {
     pub decision: JudgeDecision,
 }
 
+/// Tickets that wait, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TicketCounts {
+    /// All that wait for an answer.
+    pub open: u64,
+    /// Those of them that are past the moment at which they were due.
+    pub overdue: u64,
+}
+
 impl Store {
     /// The ticket with this id, if there is one.
     ///
@@ -81,6 +90,25 @@ impl Store {
             .filter(Column::Resolution.is_null())
             .count(&self.db);
         Ok(open.await?)
+    }
+
+    /// How many tickets wait for an answer, and how many of them are overdue by the database's clock.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn ticket_counts(&self) -> Result<TicketCounts> {
+        let overdue = Expr::case(Expr::col(Column::SlaExpiresAt).lt(self.backend.clock()), 1_i64).finally(0_i64);
+        let counted: Option<(i64, Option<i64>)> = Entity::find()
+            .select_only()
+            .expr(Expr::col(Column::Id).count())
+            .expr(Expr::expr(overdue).sum().cast_as("bigint"))
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Resolution.is_null())
+            .into_tuple()
+            .one(&self.db)
+            .await?;
+        let (open, overdue) = counted.unwrap_or_default();
+        Ok(TicketCounts { open: open.unsigned_abs(), overdue: overdue.unwrap_or_default().unsigned_abs() })
     }
 
     /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.

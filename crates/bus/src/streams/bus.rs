@@ -51,19 +51,6 @@ impl RedisBus {
         Self { link, consumer, policy, lines, readers: Readers::default(), scripts: Scripts::new() }
     }
 
-    /// One queue in numbers, all of the same moment.
-    ///
-    /// # Errors
-    /// [`BusError`] when the queue can't be reached.
-    pub async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
-        let line = self.line(queue);
-        let mut ask = self.scripts.state.key(&line.stream);
-        ask.key(&line.delayed).key(&line.dead).arg(keys::GROUP);
-        let counts: (usize, usize, i64, usize, usize) = self.link.script(&ask).await.map_err(failed(queue))?;
-        let (length, taken, lag, delayed, dead) = counts;
-        Ok(QueueState { waiting: length.saturating_sub(taken), taken, delayed, dead, lag: usize::try_from(lag).ok() })
-    }
-
     /// Up to `max` dead letters, newest first.
     ///
     /// # Errors
@@ -258,6 +245,15 @@ impl Bus for RedisBus {
     async fn depth(&self, queue: Queue) -> Result<usize, BusError> {
         self.move_due(self.line(queue)).await.map_err(failed(queue))?;
         Ok(self.state(queue).await?.waiting)
+    }
+
+    async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
+        let line = self.line(queue);
+        let mut ask = self.scripts.state.key(&line.stream);
+        ask.key(&line.delayed).key(&line.dead).arg(keys::GROUP);
+        let counts: (usize, usize, i64, usize, usize) = self.link.script(&ask).await.map_err(failed(queue))?;
+        let (length, taken, lag, delayed, dead) = counts;
+        Ok(QueueState { waiting: length.saturating_sub(taken), taken, delayed, dead, lag: usize::try_from(lag).ok() })
     }
 }
 

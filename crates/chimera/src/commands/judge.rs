@@ -7,9 +7,17 @@ use chimera_judge::{Answer, Desk};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::{cli::Global, commands::lines, compose, output, system::SystemAmbient};
+use crate::{
+    cli::Global,
+    commands::{lines, serve},
+    compose,
+    lifecycle::EXIT_CODES,
+    output,
+    role::Role,
+    system::SystemAmbient,
+};
 
-/// Posts that wait for a person.
+/// The judge as a process of its own; posts that wait for a person.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -31,6 +39,9 @@ struct Reviewer {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judge what workers made, until told to end. Needs PostgreSQL and Redis
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::Options),
     /// List the posts that wait, the most overdue first
     ViewQueue {
         /// How many
@@ -66,9 +77,11 @@ enum Command {
 
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(true, None)?;
+        let load = || global.load(true, None);
         match self.command {
+            Command::Serve(options) => return options.run(Role::Judge, global, None).await,
             Command::ViewQueue { limit, json } => {
+                let config = load()?;
                 let store = compose::open_store(&config).await?;
                 let tickets = store.tickets_open(limit).await?;
                 if json {
@@ -92,10 +105,10 @@ impl Options {
             }
             Command::ApproveTicket { reviewer, is_out } => {
                 let resolution = if is_out { Resolution::ConfirmedPublished } else { Resolution::Approved };
-                answer(&config, reviewer, resolution).await?;
+                answer(&load()?, reviewer, resolution).await?;
             }
-            Command::RejectTicket { reviewer } => answer(&config, reviewer, Resolution::Rejected).await?,
-            Command::Scan { input, json } => scan(&config, &input, json)?,
+            Command::RejectTicket { reviewer } => answer(&load()?, reviewer, Resolution::Rejected).await?,
+            Command::Scan { input, json } => scan(&load()?, &input, json)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -104,7 +117,7 @@ impl Options {
 async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
     let store = compose::open_store(config).await?;
     // Without Redis the queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
-    let bus = compose::bus(config, &SystemAmbient).await?;
+    let bus = compose::Queues::reach(config, &SystemAmbient).await?.bus;
     let desk = Desk::new(store, bus, Arc::new(SystemAmbient));
     let Reviewer { ticket, by, note } = reviewer;
     desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;

@@ -8,12 +8,19 @@ use chimera_store::SignalFilter;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::{cli::Global, commands::lines, compose, output};
+use crate::{
+    cli::Global,
+    commands::{lines, serve},
+    compose,
+    lifecycle::EXIT_CODES,
+    output,
+    role::Role,
+};
 
 /// Texts put before the mind at once.
 const SCORE_BATCH: usize = 64;
 
-/// Signals and their scores.
+/// The planner as a process of its own; signals and their scores.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -22,6 +29,9 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Read what campaigns watch and plan posts, until told to end. Needs PostgreSQL and Redis
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::Options),
     /// List the newest signals, with their scores and reasons
     ViewSignals {
         /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE or DEFERRED
@@ -50,9 +60,10 @@ enum Command {
 
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let config = global.load(true, None)?;
         match self.command {
+            Command::Serve(options) => return options.run(Role::Planner, global, None).await,
             Command::ViewSignals { outcome, limit, json } => {
+                let config = global.load(true, None)?;
                 let store = compose::open_store(&config).await?;
                 let signals = store.signals(&SignalFilter { campaign: None, outcome, limit }).await?;
                 if json {
@@ -73,6 +84,7 @@ impl Options {
                 }
             }
             Command::Score { goal, input, json } => {
+                let config = global.load(true, None)?;
                 anyhow::ensure!(!goal.trim().is_empty(), "--goal is empty; say in words what the campaign looks for");
                 let items = lines::read(&input)?;
                 let (mind, choice) = compose::choose_mind(&config).await?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     cli::{By, Global},
-    compose::House,
+    compose::{House, patience},
     lifecycle::Lifecycle,
     output, seed,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Run every role in one process, with the console.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Where the console listens [default: 127.0.0.1:7417]
+    /// Where the console listens, and /health, /ready and /metrics are told [default: 127.0.0.1:7417]
     #[arg(long, value_name = "ADDRESS:PORT")]
     bind: Option<SocketAddr>,
 }
@@ -22,18 +22,18 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(false, self.bind)?;
-        let lifecycle = Lifecycle::listen()?;
-        let house = House::build(config, &lifecycle).await?;
+        let lifecycle = Lifecycle::listen(patience(&config))?;
+        let house = House::build(config, "up", &lifecycle).await?;
+        let ground = &house.ground;
         let operator = By::whoever_runs_this().operator();
-        seed::configured(&house.store.acting_as(operator), &house.config, &*house.ambient).await?;
+        seed::configured(&ground.store.acting_as(operator), &ground.config, &*ground.ambient).await?;
         let address = house.start_console(&lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("console   {address}"));
-        output::note(&format!("data      {}", house.config.data_dir.0.display()));
-        if house.store.campaigns_active().await?.is_empty() {
+        output::note(&format!("data      {}", ground.config.data_dir.0.display()));
+        if ground.store.campaigns_active().await?.is_empty() {
             output::note("no campaign is active; `chimera seed trends --scenario fashion_drop` brings one in to try");
         }
-        house.check_edge().await;
         house.start_workers(&lifecycle)?;
         house.start_planner(&lifecycle);
         lifecycle.cancel.cancelled().await;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use chimera_domain::{TaskState, one_line};
 use clap::{Args, Subcommand};
 
-use crate::{cli::Global, compose, output};
+use crate::{cli::Global, commands::serve, compose, lifecycle::EXIT_CODES, output, role::Role};
 
-/// The work that waits.
+/// A pool of workers as a process of its own; the work that waits.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
@@ -16,6 +16,15 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Execute tasks, until told to end. Needs PostgreSQL and Redis
+    #[command(after_help = EXIT_CODES)]
+    StartPool {
+        #[command(flatten)]
+        serve: serve::Options,
+        /// Tasks executed at the same time [default: see `worker.concurrency` in the configuration]
+        #[arg(long, value_name = "N")]
+        concurrency: Option<usize>,
+    },
     /// List the tasks that are not at an end
     CheckQueue {
         /// How many
@@ -29,34 +38,39 @@ enum Command {
 
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let Command::CheckQueue { limit, json } = self.command;
-        let config = global.load(true, None)?;
-        let store = compose::open_store(&config).await?;
-        let live: Vec<TaskState> = TaskState::ALL.iter().copied().filter(|s| !s.is_terminal()).collect();
-        let tasks = store.tasks_in(&live, limit).await?;
-        if json {
-            output::json(&tasks)?;
-            return Ok(ExitCode::SUCCESS);
+        match self.command {
+            Command::StartPool { serve, concurrency } => serve.run(Role::Worker, global, concurrency).await,
+            Command::CheckQueue { limit, json } => check_queue(global, limit, json).await,
         }
-        let counts = store.task_counts().await?;
-        let line: Vec<String> =
-            TaskState::ALL.iter().filter_map(|s| counts.get(s).map(|n| format!("{n} {s}"))).collect();
-        output::line(&if line.is_empty() { "no task yet".to_owned() } else { line.join(", ") });
-        if !tasks.is_empty() {
-            output::table(
-                ["task", "type", "state", "attempts", "held by", "last error"],
-                tasks.into_iter().map(|t| {
-                    [
-                        t.id.to_string(),
-                        t.task_type.to_string(),
-                        t.state.to_string(),
-                        t.attempts.to_string(),
-                        t.lease_owner.unwrap_or_default(),
-                        one_line(&t.last_error.unwrap_or_default(), 60),
-                    ]
-                }),
-            );
-        }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn check_queue(global: &Global, limit: u64, json: bool) -> anyhow::Result<ExitCode> {
+    let config = global.load(true, None)?;
+    let store = compose::open_store(&config).await?;
+    let live: Vec<TaskState> = TaskState::ALL.iter().copied().filter(|s| !s.is_terminal()).collect();
+    let tasks = store.tasks_in(&live, limit).await?;
+    if json {
+        output::json(&tasks)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let counts = store.task_counts().await?;
+    let line: Vec<String> = TaskState::ALL.iter().filter_map(|s| counts.get(s).map(|n| format!("{n} {s}"))).collect();
+    output::line(&if line.is_empty() { "no task yet".to_owned() } else { line.join(", ") });
+    if !tasks.is_empty() {
+        output::table(
+            ["task", "type", "state", "attempts", "held by", "last error"],
+            tasks.into_iter().map(|t| {
+                [
+                    t.id.to_string(),
+                    t.task_type.to_string(),
+                    t.state.to_string(),
+                    t.attempts.to_string(),
+                    t.lease_owner.unwrap_or_default(),
+                    one_line(&t.last_error.unwrap_or_default(), 60),
+                ]
+            }),
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! The edge: our own MCP servers in process, the configured ones beside them, and the roles that name their tools.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chimera_domain::Ambient;
@@ -13,10 +13,14 @@ use chimera_servers::{
 };
 use serde_json::{Value, json};
 
+use super::make_folder;
 use crate::{config::Config, lifecycle::Lifecycle};
 
+const FEEDS: &str = "feeds";
+const STUDIO: &str = "studio";
+const SANDBOX: &str = "sandbox";
 /// The names of our own servers.
-pub(crate) const OWN: [&str; 3] = ["feeds", "studio", "sandbox"];
+pub(crate) const OWN: [&str; 3] = [FEEDS, STUDIO, SANDBOX];
 
 /// Our own servers and roles, each replaced by the operator's where one has the same name.
 pub(crate) fn built_in(given: &Config) -> HostConfig {
@@ -138,21 +142,127 @@ pub(crate) fn sandbox_config(config: &Config) -> SandboxConfig {
     SandboxConfig { path: config.data_dir.0.join(&config.sandbox.path), ..config.sandbox.clone() }
 }
 
-/// The host, with our own servers registered.
+/// How far a process reaches: which servers and tool roles it can call at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Everything.
+    All,
+    /// What a planner reads: resources, and no tools.
+    Resources,
+    /// What a worker calls to make words, pictures and videos.
+    Making,
+    /// What a publisher calls: the platforms. Nobody else holds their credentials.
+    Platforms,
+}
+
+/// The tool roles that workers call.
+const MAKING: [&str; 3] = ["generate_text", "generate_image", "generate_video"];
+/// The tool roles that publishers call.
+const PLATFORMS: [&str; 2] = ["publish_post", "find_post"];
+
+impl Reach {
+    /// Leaves of a configuration what is within reach.
+    fn narrow(self, mut config: HostConfig) -> HostConfig {
+        let wanted: &[&str] = match self {
+            Self::All => return config,
+            Self::Resources => {
+                config.roles.clear();
+                // Ours have tools only; any other server may have something to read.
+                let is_ours = |server: &ServerConfig| server.transport == TransportConfig::InProcess;
+                config.servers.retain(|name, server| name == FEEDS || !is_ours(server));
+                return config;
+            }
+            Self::Making => &MAKING,
+            Self::Platforms => &PLATFORMS,
+        };
+        let is_wanted = |name: &str| wanted.contains(&name);
+        let fallbacks = config.roles.iter().filter(|(name, _)| is_wanted(name)).flat_map(|(_, role)| &role.fallback);
+        let fallbacks: BTreeSet<String> = fallbacks.cloned().collect();
+        config.roles.retain(|name, _| is_wanted(name) || fallbacks.contains(name));
+        for (name, role) in &mut config.roles {
+            // The fallbacks of a fallback are not followed, and may be out of reach.
+            if !is_wanted(name) {
+                role.fallback.clear();
+            }
+        }
+        let called: BTreeSet<&String> = config.roles.values().map(|role| &role.server).collect();
+        config.servers.retain(|name, _| called.contains(name));
+        config
+    }
+}
+
+/// The host, with those of our own servers registered that are within reach. The studio needs a mind.
 pub(super) async fn host(
     config: &Config,
-    mind: Arc<dyn Mind>,
+    reach: Reach,
+    mind: Option<Arc<dyn Mind>>,
     ambient: Arc<dyn Ambient>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<Host> {
-    let feeds = feeds_config(config)?;
-    let feeds = FeedsServer::start(&feeds, ambient.clone(), &lifecycle.tracker, lifecycle.cancel.child_token())?;
-    let studio = StudioServer::new(config.studio.clone(), mind)?;
-    let sandbox = SandboxServer::open(sandbox_config(config), ambient.clone()).await?;
-    let host = Host::builder(built_in(config), ambient)
-        .in_process("feeds", move || feeds.clone())
-        .in_process("studio", move || studio.clone())
-        .in_process_with_line("sandbox", move |line| sandbox.with_line(line))
-        .build()?;
-    Ok(host)
+    let reached = reach.narrow(built_in(config));
+    let is_served = |name: &str| reached.servers.get(name).is_some_and(|s| s.transport == TransportConfig::InProcess);
+    let (feeds_too, studio_too, sandbox_too) = (is_served(FEEDS), is_served(STUDIO), is_served(SANDBOX));
+    let mut host = Host::builder(reached, ambient.clone());
+    if feeds_too {
+        let feeds = feeds_config(config)?;
+        let feeds = FeedsServer::start(&feeds, ambient.clone(), &lifecycle.tracker, lifecycle.cancel.child_token())?;
+        host = host.in_process(FEEDS, move || feeds.clone());
+    }
+    if let (true, Some(mind)) = (studio_too, mind) {
+        let studio = StudioServer::new(config.studio.clone(), mind)?;
+        host = host.in_process(STUDIO, move || studio.clone());
+    }
+    if sandbox_too {
+        make_folder(&config.data_dir.0)?;
+        let sandbox = SandboxServer::open(sandbox_config(config), ambient).await?;
+        host = host.in_process_with_line(SANDBOX, move |line| sandbox.with_line(line));
+    }
+    Ok(host.build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names<T>(of: &std::collections::BTreeMap<String, T>) -> Vec<&str> {
+        of.keys().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn each_role_reaches_its_own_tools_only() {
+        let config = built_in(&Config::default());
+        let all: BTreeSet<&str> = MAKING.into_iter().chain(PLATFORMS).collect();
+        assert_eq!(names(&config.roles), all.into_iter().collect::<Vec<_>>());
+        for (reach, roles, servers) in [
+            (Reach::Resources, vec![], vec!["feeds"]),
+            (Reach::Making, vec!["generate_image", "generate_text", "generate_video"], vec!["studio"]),
+            (Reach::Platforms, vec!["find_post", "publish_post"], vec!["sandbox"]),
+        ] {
+            let narrowed = reach.narrow(config.clone());
+            assert_eq!((names(&narrowed.roles), names(&narrowed.servers)), (roles, servers), "{reach:?}");
+            narrowed.validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn fallbacks_stay_within_reach_and_readable_servers_with_the_planner() {
+        let mut given = Config::default();
+        let elsewhere =
+            TransportConfig::Http { url: "https://media.test/mcp".parse().unwrap(), headers: Default::default() };
+        given.mcp.servers.insert("media".to_owned(), ServerConfig::new(elsewhere));
+        let other =
+            RoleConfig { fallback: vec!["publish_post".to_owned()], ..RoleConfig::new("media", "draw", json!({})) };
+        given.mcp.roles.insert("other_image".to_owned(), other);
+        let image = RoleConfig {
+            fallback: vec!["other_image".to_owned()],
+            ..RoleConfig::new("studio", "generate_image", json!({}))
+        };
+        given.mcp.roles.insert("generate_image".to_owned(), image);
+        let config = built_in(&given);
+        let narrowed = Reach::Making.narrow(config.clone());
+        narrowed.validate().unwrap();
+        assert_eq!(names(&narrowed.servers), ["media", "studio"]);
+        assert!(narrowed.roles.contains_key("other_image") && !narrowed.roles.contains_key("publish_post"));
+        assert_eq!(names(&Reach::Resources.narrow(config).servers), ["feeds", "media"]);
+    }
 }

@@ -1,54 +1,47 @@
-//! The composition root: builds what the roles share, and runs them.
+//! The composition root: builds what the roles share, and runs them, all in one process or each in its own.
 
+mod checks;
 mod edge;
+mod ground;
+mod serve;
 
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
-use chimera_domain::{Ambient, TraceId, error_chain};
-use chimera_judge::Judge;
+use chimera_console::Probes;
+use chimera_domain::error_chain;
 use chimera_llm::{Mind, TopicScanner};
-use chimera_mcp::{CallContext, Host};
+use chimera_mcp::Host;
 use chimera_planner::Planner;
-use chimera_store::{Blobs, Store};
-use chimera_worker::{Executor, Pool, Publisher, Sweeper};
+use chimera_store::Store;
 
 use crate::{
     config::Config,
     lifecycle::{Disorder, Lifecycle},
-    system::SystemAmbient,
+    system::{self, SystemAmbient},
 };
 
+use checks::checks;
+use edge::Reach;
 pub(crate) use edge::{built_in, feed_source, feeds_config, sandbox_config};
+pub(crate) use ground::{Ground, Queues, patience};
+pub(crate) use serve::serve;
 
-/// What the roles share.
+/// What the roles share that run in one process.
 #[derive(Debug, Clone)]
 pub(crate) struct House {
-    pub(crate) config: Config,
-    pub(crate) store: Store,
-    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) ground: Ground,
     pub(crate) host: Arc<Host>,
     pub(crate) mind: Arc<dyn Mind>,
     /// Which mind thinks, and why.
     pub(crate) mind_choice: String,
-    pub(crate) blobs: Blobs,
-    pub(crate) ambient: Arc<dyn Ambient>,
+    probes: Probes,
 }
 
 /// The mind that the configuration and the environment choose.
 pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
     let environment = |name: &str| std::env::var(name).ok();
     Ok(chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?)
-}
-
-/// The queues, in process or in Redis.
-pub(crate) async fn bus(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Arc<dyn Bus>> {
-    let Some(url) = &config.queue.url else { return Ok(Arc::new(InProcessBus::new())) };
-    let redis = RedisConfig { prefix: config.queue.prefix.clone(), ..RedisConfig::new(url) };
-    let link = RedisLink::open(&redis).await.context("the queues' Redis, at `queue.url`")?;
-    link.ping().await.context("the queues' Redis, at `queue.url`, does not answer; is it running?")?;
-    Ok(Arc::new(RedisBus::new(link, DeliveryPolicy::default(), ambient)))
 }
 
 /// The store, for a command that needs one that is there already, with the schema of this binary.
@@ -91,89 +84,50 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 impl House {
-    /// Builds everything that the roles share.
-    pub(crate) async fn build(config: Config, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
-        let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
+    /// Builds everything that the roles share. `role` says what the process is.
+    pub(crate) async fn build(config: Config, role: &'static str, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
+        let ambient = SystemAmbient;
         let store = make_store(&config).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
-        let host = Arc::new(edge::host(&config, mind.clone(), ambient.clone(), lifecycle).await?);
-        let blobs = Blobs::new(config.media_dir());
-        let bus = bus(&config, &*ambient).await?;
-        Ok(Self { config, store, bus, host, mind, mind_choice, blobs, ambient })
+        let queues = Queues::reach(&config, &ambient).await?;
+        let ground = Ground::new(config, system::instance(), store, queues);
+        let (config, ambient) = (&ground.config, ground.ambient.clone());
+        let host = Arc::new(edge::host(config, Reach::All, Some(mind.clone()), ambient, lifecycle).await?);
+        let figures = Arc::new(serve::scrape()?);
+        figures.reads(&ground);
+        let probes = Probes::new(role, ground.instance.clone(), figures);
+        Ok(Self { ground, host, mind, mind_choice, probes })
     }
 
     /// The planner.
     pub(crate) fn planner(&self) -> Planner {
-        Planner::new(
-            self.store.clone(),
-            self.bus.clone(),
-            self.host.clone(),
-            self.mind.clone(),
-            self.ambient.clone(),
-            self.config.planner.clone(),
-        )
+        self.ground.planner(self.host.clone(), self.mind.clone())
     }
 
     /// Starts workers, judge, publisher and sweeper.
     pub(crate) fn start_workers(&self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
-        let (store, bus, ambient, config) = (&self.store, &self.bus, &self.ambient, &self.config);
-        let name = format!("{}-{}", hostname(), std::process::id());
-        let executor = Executor::new(self.host.clone(), self.blobs.clone(), ambient.clone());
-        let pool =
-            Pool::new(name.clone(), store.clone(), bus.clone(), executor, ambient.clone(), config.worker.clone());
-        let judge = Judge::new(
-            store.clone(),
-            bus.clone(),
-            self.mind.clone(),
-            Arc::new(scanner(config)?),
-            ambient.clone(),
-            config.judge.clone(),
-        );
-        let publisher = Publisher::new(
-            name,
-            store.clone(),
-            bus.clone(),
-            self.host.clone(),
-            self.blobs.clone(),
-            ambient.clone(),
-            config.publisher.clone(),
-        );
-        let sweeper = Sweeper::new(
-            store.clone(),
-            bus.clone(),
-            ambient.clone(),
-            config.sweeper.clone(),
-            config.worker.retry.attempts_max,
-        );
-        let cancel = &lifecycle.cancel;
-        lifecycle.spawn("workers", pool.serve(cancel.child_token()));
-        lifecycle.spawn("judge", judge.serve(cancel.child_token()));
-        lifecycle.spawn("publisher", publisher.serve(cancel.child_token()));
-        lifecycle.spawn("sweeper", sweeper.serve(cancel.child_token()));
+        self.ground.start_workers(self.host.clone(), lifecycle);
+        self.ground.start_judge(self.mind.clone(), lifecycle)?;
+        self.ground.start_publisher(self.host.clone(), lifecycle);
+        self.ground.start_sweeper(lifecycle);
+        let config = &self.ground.config;
+        let folders = vec![("data", config.data_dir.0.clone()), ("media", config.media_dir())];
+        self.probes.runs(checks(&self.ground, Some(&self.host), folders, lifecycle));
         Ok(())
-    }
-
-    /// Warns of tools and resources that the configuration names and the servers don't have.
-    pub(crate) async fn check_edge(&self) {
-        let context = CallContext::new(TraceId::generate(&*self.ambient));
-        for problem in self.host.check(&context).await {
-            tracing::warn!(problem = %error_chain(&problem), "the configuration of MCP servers and roles");
-        }
     }
 
     /// Starts the planner's loop.
     pub(crate) fn start_planner(&self, lifecycle: &Lifecycle) {
-        lifecycle.spawn("planner", chimera_planner::serve(self.planner(), lifecycle.cancel.child_token()));
+        self.ground.start_planner(self.host.clone(), self.mind.clone(), lifecycle);
     }
 
     /// Starts the console. Gives its address.
     pub(crate) async fn start_console(&self, lifecycle: &Lifecycle) -> anyhow::Result<String> {
-        let listener = chimera_console::bind(self.config.console.bind).await?;
+        let listener = chimera_console::bind(self.ground.config.console.bind).await?;
         let address = listener.local_addr()?;
-        let router = chimera_console::router(self.store.clone(), self.blobs.clone());
-        let cancel = lifecycle.cancel.child_token();
-        lifecycle.spawn("console", async move {
-            if let Err(error) = chimera_console::serve(listener, router, cancel).await {
+        let router = chimera_console::router(self.ground.store.clone(), self.ground.blobs(), &self.probes);
+        lifecycle.spawn_door("console", |close| async move {
+            if let Err(error) = chimera_console::serve(listener, router, close).await {
                 tracing::error!(error = %error_chain(&error), "the console broke");
             }
         });
@@ -185,22 +139,11 @@ impl House {
     /// # Errors
     /// [`Disorder`] when a role had ended by itself, or work did not finish in time.
     pub(crate) async fn stop(&self, lifecycle: &Lifecycle) -> Result<(), Disorder> {
-        let ended = lifecycle.stop().await;
-        self.host.shutdown().await;
-        self.store.close().await;
-        ended
+        serve::end(Some((&self.ground, Some(&*self.host))), &self.probes, lifecycle).await
     }
 }
 
 /// The scanner for sensitive topics, with the operator's own.
 pub(crate) fn scanner(config: &Config) -> anyhow::Result<TopicScanner> {
     Ok(TopicScanner::with_topics(&config.judge.topics)?)
-}
-
-fn hostname() -> String {
-    std::fs::read_to_string("/etc/hostname")
-        .map(|n| n.trim().to_owned())
-        .ok()
-        .filter(|n| !n.is_empty())
-        .unwrap_or_else(|| "local".into())
 }

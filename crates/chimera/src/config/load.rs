@@ -60,8 +60,11 @@ impl Config {
         if let Some(dir) = &flags.data_dir {
             layers = layers.merge(Serialized::default("data_dir", dir));
         }
-        if let Some(bind) = flags.bind {
-            layers = layers.merge(Serialized::default("console.bind", bind));
+        if let Some((key, bind)) = flags.bind {
+            layers = layers.merge(Serialized::default(key, bind));
+        }
+        if let Some(concurrency) = flags.concurrency {
+            layers = layers.merge(Serialized::default("worker.concurrency", concurrency));
         }
         Self::from_layers(&layers)
     }
@@ -143,6 +146,9 @@ impl Config {
                 "console.bind",
                 "others could reach it, and there is no sign-in yet; use 127.0.0.1 or [::1]",
             );
+        }
+        if self.shutdown.patience_ms < 1_000 {
+            return refuse("shutdown.patience_ms", "less than a second cuts off whatever is in hand");
         }
         if self.database.connections_max == 0 {
             return refuse("database.connections_max", "at least 1 connection is needed");

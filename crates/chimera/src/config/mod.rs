@@ -32,6 +32,10 @@ pub(crate) struct Config {
     pub(crate) queue: QueueConfig,
     /// Where the console listens.
     pub(crate) console: ConsoleConfig,
+    /// Where each role listens that is a process of its own.
+    pub(crate) serve: ServeConfig,
+    /// How a process ends.
+    pub(crate) shutdown: ShutdownConfig,
     /// Which mind thinks.
     pub(crate) mind: MindConfig,
     /// Planning.
@@ -75,13 +79,55 @@ impl Default for DataDir {
 pub(crate) struct LogConfig {
     /// Such as `warn` or `info,chimera_mcp=debug`.
     pub(crate) filter: String,
-    /// Readable lines, or JSON lines.
-    pub(crate) format: LogFormatConfig,
+    /// Readable lines, or JSON lines. Where nothing is said: JSON for a role that is a process of its own and whose
+    /// standard error is no terminal, readable lines otherwise.
+    pub(crate) format: Option<LogFormatConfig>,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn".to_owned(), format: LogFormatConfig::Text }
+        Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn".to_owned(), format: None }
+    }
+}
+
+/// Where each role listens that is a process of its own, for `/health`, `/ready` and `/metrics`. These tell nothing of
+/// what the fleet reads or writes, so any address will do. Port 0 takes any free one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServeConfig {
+    /// `chimera planner serve`.
+    #[schemars(with = "String")]
+    pub(crate) planner: SocketAddr,
+    /// `chimera worker start-pool`.
+    #[schemars(with = "String")]
+    pub(crate) worker: SocketAddr,
+    /// `chimera judge serve`.
+    #[schemars(with = "String")]
+    pub(crate) judge: SocketAddr,
+    /// `chimera publisher serve`.
+    #[schemars(with = "String")]
+    pub(crate) publisher: SocketAddr,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self { planner: at(7418), worker: at(7419), judge: at(7420), publisher: at(7421) }
+    }
+}
+
+/// How a process ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ShutdownConfig {
+    /// From the first signal to the end, in milliseconds, 1,000 or more. Most of it is for finishing the work in hand;
+    /// what is not finished then is handed back in the rest.
+    pub(crate) patience_ms: u64,
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self { patience_ms: 30_000 }
     }
 }
 
@@ -197,7 +243,9 @@ const fn default_video_seconds() -> u32 {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
     pub(crate) data_dir: Option<PathBuf>,
-    pub(crate) bind: Option<SocketAddr>,
+    /// Where to listen, and the key that says so in files.
+    pub(crate) bind: Option<(&'static str, SocketAddr)>,
+    pub(crate) concurrency: Option<usize>,
 }
 
 impl Config {

@@ -72,7 +72,12 @@ impl Chimera {
 
     /// Starts a command that stays up.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let log = std::fs::File::options().create(true).append(true).open(self.folder().join("up.log")).unwrap();
+        self.start_logging(args, &self.folder().join("up.log"))
+    }
+
+    /// The same, with a log of its own.
+    pub(crate) fn start_logging(&self, args: &[&str], log: &Path) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         self.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 

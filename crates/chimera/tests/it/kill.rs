@@ -92,8 +92,8 @@ fn work_in_hand(chimera: &Chimera, up: &Child) -> bool {
     // A start may have been killed before it had a database.
     let live = chimera.run(&["worker", "check-queue", "--limit", "500", "--json"]);
     let live: Value = if live.ok { serde_json::from_str(&live.stdout).unwrap() } else { Value::Null };
-    let holder = format!("-{}", up.id());
-    live.as_array().into_iter().flatten().any(|task| task["lease_owner"].as_str().is_some_and(|o| o.ends_with(&holder)))
+    let holder = format!("-{}-", up.id());
+    live.as_array().into_iter().flatten().any(|task| task["lease_owner"].as_str().is_some_and(|o| o.contains(&holder)))
 }
 
 fn start(chimera: &Chimera) -> Child {

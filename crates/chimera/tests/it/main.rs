@@ -16,4 +16,6 @@ mod contract;
 mod demo;
 mod infra;
 mod kill;
+mod process;
 mod real_headlines;
+mod roles;

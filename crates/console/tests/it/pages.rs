@@ -24,8 +24,12 @@ pub(crate) async fn every_route_answers_in_its_own_type(world: World) {
         assert_eq!((answer.status, answer.header("content-type")), (200, kind), "{path}");
         assert!(!answer.body.is_empty());
     }
-    assert_eq!(world.get("/health").await.json(), json!({"status": "live"}));
-    assert_eq!(world.get("/ready").await.json(), json!({"ready": true, "missing": []}));
+    assert_eq!(world.get("/health").await.json(), json!({"status": "live", "role": "up", "instance": "test-1"}));
+    let ready = world.get("/ready").await.json();
+    assert_eq!((&ready["ready"], &ready["missing"], &ready["reasons"]), (&json!(true), &json!([]), &json!({})));
+    let metrics = world.get("/metrics").await;
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(metrics.text().contains("\nnothing 0\n"));
 }
 
 pub(crate) async fn an_empty_fleet_says_how_to_begin(world: World) {

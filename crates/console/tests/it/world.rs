@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chimera_console::{bind, router, serve};
+use chimera_console::{Check, Figures, Missing, Probes, bind, router, serve};
 use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TrendSignal,
     Verdict,
@@ -27,6 +27,31 @@ pub(crate) struct World {
     pub(crate) backends: Backends,
 }
 
+#[derive(Debug)]
+struct Database(Store);
+
+#[async_trait::async_trait]
+impl Check for Database {
+    fn name(&self) -> &str {
+        "database"
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        let gone = self.0.ping().await.is_err();
+        gone.then(|| Missing::new("database", "it is gone")).into_iter().collect()
+    }
+}
+
+#[derive(Debug)]
+struct NoFigures;
+
+#[async_trait::async_trait]
+impl Figures for NoFigures {
+    async fn prometheus(&self) -> String {
+        "# TYPE nothing gauge\nnothing 0\n".to_owned()
+    }
+}
+
 impl World {
     pub(crate) async fn over(backends: Backends) -> Self {
         let store = backends.store().await;
@@ -36,7 +61,9 @@ impl World {
         let blobs = Blobs::new(backends.folder().join("media"));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (routes, cancel) = (router(store.clone(), blobs.clone()), CancellationToken::new());
+        let probes = Probes::new("up", "test-1", Arc::new(NoFigures));
+        probes.runs(vec![Arc::new(Database(store.clone()))]);
+        let (routes, cancel) = (router(store.clone(), blobs.clone(), &probes), CancellationToken::new());
         let stop = cancel.clone();
         let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
         Self { store, ambient, agent, campaign, blobs, address, cancel, serving, backends }

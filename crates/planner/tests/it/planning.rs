@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
-use chimera_bus::{Bus, BusError, Delivery, Queue, Receipt};
+use chimera_bus::{Bus, BusError, Delivery, Queue, QueueState, Receipt};
 use chimera_domain::{
     Agent, AlertKind, Campaign, Channel, GovernorLimits, SignalOutcome, TaskId, TaskState, TaskType, Usd,
 };
@@ -173,6 +173,10 @@ impl Bus for NoBus {
     }
 
     async fn depth(&self, queue: Queue) -> Result<usize, BusError> {
+        Err(BusError::Unavailable { queue, source: "unplugged".into() })
+    }
+
+    async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
         Err(BusError::Unavailable { queue, source: "unplugged".into() })
     }
 }

@@ -60,11 +60,11 @@ impl Options {
         let began = Instant::now();
         let config = self.config(global)?;
         self.plant(&config).await?;
-        let lifecycle = Lifecycle::listen()?;
-        let house = House::build(config, &lifecycle).await?;
+        let lifecycle = Lifecycle::listen(compose::patience(&config))?;
+        let house = House::build(config, "demo", &lifecycle).await?;
         output::note(&house.mind_choice);
-        output::note(&format!("data      {}", house.config.data_dir.0.display()));
-        if let Some(url) = &house.config.database.url {
+        output::note(&format!("data      {}", house.ground.config.data_dir.0.display()));
+        if let Some(url) = &house.ground.config.database.url {
             let url = redacted_url(url);
             output::note(&format!(
                 "database  {url}; what lies there already counts too, for it is no scratch database"
@@ -77,7 +77,7 @@ impl Options {
         let summary = match settled {
             Ok(Some(planning)) => Summary::gather(&house, began.elapsed(), planning).await,
             Ok(None) => {
-                Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.config.data_dir.0.display()))
+                Err(anyhow::anyhow!("interrupted; what was done lies in {}", house.ground.config.data_dir.0.display()))
             }
             Err(error) => Err(error),
         };
@@ -159,12 +159,12 @@ impl Options {
         }
         if report.resources_failed > 0 {
             let uris: Vec<String> =
-                house.store.campaigns_active().await?.into_iter().flat_map(|c| c.resources).collect();
-            let told = house.store.cursors(&uris).await?.into_iter().find_map(|c| c.last_error);
+                house.ground.store.campaigns_active().await?.into_iter().flat_map(|c| c.resources).collect();
+            let told = house.ground.store.cursors(&uris).await?.into_iter().find_map(|c| c.last_error);
             anyhow::bail!("the feed can't be read: {}", told.unwrap_or_else(|| "no reason was given".to_owned()));
         }
         // What the onlooker asks is not the fleet's cost.
-        let store = house.store.counted_apart();
+        let store = house.ground.store.counted_apart();
         let mut progress = Progress::default();
         progress.signals(&store).await?;
         let (mut counts, mut moved) = (store.task_counts().await?, Instant::now());

@@ -35,16 +35,17 @@ pub(super) struct Summary {
 impl Summary {
     /// Gathers it from the store.
     pub(super) async fn gather(house: &House, wall: Duration, planning: Duration) -> anyhow::Result<Self> {
-        let statements = house.store.statistics().statements;
-        let store = house.store.counted_apart();
+        let statements = house.ground.store.statistics().statements;
+        let store = house.ground.store.counted_apart();
         let status = fleet_status(&store).await?;
         let tasks: u64 = status.tasks.values().sum();
         let rows = store.posts(POSTS_MAX).await?;
+        let blobs = house.ground.blobs();
         let mut artifacts: Vec<PathBuf> = rows
             .iter()
             .filter_map(|r| r.artifact.as_ref())
             .flat_map(|a| &a.media)
-            .map(|m| house.blobs.path(&m.sha256, &m.mime))
+            .map(|m| blobs.path(&m.sha256, &m.mime))
             .collect::<Result<_, _>>()?;
         artifacts.sort();
         artifacts.dedup();
@@ -61,7 +62,7 @@ impl Summary {
             statements,
             statements_per_task: (statements as f64 * 100.0 / tasks.max(1) as f64).round() / 100.0,
             artifacts,
-            data_dir: house.config.data_dir.0.clone(),
+            data_dir: house.ground.config.data_dir.0.clone(),
             trace_id,
             lines,
         })

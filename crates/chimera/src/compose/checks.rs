@@ -1,0 +1,260 @@
+//! What a process depends on, and what it can read for its metrics.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chimera_bus::{Queue, RedisLink};
+use chimera_console::{Check, Figures, Missing};
+use chimera_domain::{TaskState, TraceId, error_chain};
+use chimera_mcp::{CallContext, CheckProblem, Host};
+use chimera_store::{Store, StoreError};
+use chimera_telemetry::{
+    DEPENDENCY_UP, Prometheus, QUEUE_DEAD, QUEUE_DELAYED, QUEUE_TAKEN, QUEUE_WAITING, Readings, TASKS, TICKETS_OPEN,
+    TICKETS_OVERDUE,
+};
+
+use super::{Ground, Queues};
+use crate::lifecycle::Lifecycle;
+
+/// How long a reading for metrics may take.
+const READING_MAX: Duration = Duration::from_secs(2);
+/// How often the servers are asked while all is well, and while something is missing.
+const EDGE_EVERY: Duration = Duration::from_secs(30);
+const EDGE_AGAIN: Duration = Duration::from_secs(3);
+
+/// What is missing of the database: an answer, or migrations.
+pub(crate) async fn missing_of_database(store: &Store) -> Option<Missing> {
+    match store.migrations().await {
+        Ok(states) => {
+            let pending = states.iter().filter(|state| !state.applied).count();
+            let reason = format!("the database lacks {pending} migrations; run `chimera db migrate`");
+            (pending > 0).then(|| Missing::new("schema", reason))
+        }
+        Err(StoreError::Schema { .. }) => {
+            Some(Missing::new("schema", "the database was made by a newer program; bring this one up to date"))
+        }
+        Err(error) => {
+            tracing::warn!(error = %error_chain(&error), "the database can't be read");
+            Some(database_missing())
+        }
+    }
+}
+
+/// What to say when the database does not answer.
+pub(crate) fn database_missing() -> Missing {
+    Missing::new("database", "the database does not answer; is it running, and is `database.url` right?")
+}
+
+/// The database and its schema.
+#[derive(Debug)]
+struct Database(Store);
+
+#[async_trait]
+impl Check for Database {
+    fn name(&self) -> &str {
+        "database"
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        missing_of_database(&self.0).await.into_iter().collect()
+    }
+}
+
+/// The queues' Redis.
+#[derive(Debug)]
+struct Redis(RedisLink);
+
+#[async_trait]
+impl Check for Redis {
+    fn name(&self) -> &str {
+        "queue"
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        let Err(error) = self.0.ping().await else { return vec![] };
+        tracing::warn!(error = %error_chain(&error), "the queues can't be reached");
+        vec![Missing::new("queue", "Redis does not answer; is it running, and is `queue.url` right?")]
+    }
+}
+
+/// A folder that is written to.
+#[derive(Debug)]
+struct Folder {
+    name: &'static str,
+    path: PathBuf,
+}
+
+#[async_trait]
+impl Check for Folder {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        let path = self.path.clone();
+        let written = tokio::task::spawn_blocking(move || super::make_folder(&path)).await;
+        if matches!(written, Ok(Ok(()))) {
+            return vec![];
+        }
+        vec![Missing::new(
+            self.name,
+            format!("the folder {} can't be written; see its rights and room", self.path.display()),
+        )]
+    }
+}
+
+/// The MCP servers that fill the tool roles. They are asked in the background: a server may take its time to start.
+#[derive(Debug, Clone, Default)]
+struct Edge(Arc<Mutex<Option<Vec<Missing>>>>);
+
+impl Edge {
+    async fn watch(self, host: Arc<Host>, ground: Ground, lifecycle: Lifecycle) {
+        let mut told = None;
+        loop {
+            let context = CallContext::new(TraceId::generate(&*ground.ambient));
+            let problems = tokio::select! {
+                biased;
+                () = lifecycle.cancel.cancelled() => return,
+                problems = host.check(&context) => problems,
+            };
+            let lines: Vec<String> = problems.iter().map(|problem| error_chain(problem)).collect();
+            if told.as_ref() != Some(&lines) {
+                lines.iter().for_each(|problem| tracing::warn!(problem, "the configuration of MCP servers and roles"));
+            }
+            let rest = if lines.is_empty() { EDGE_EVERY } else { EDGE_AGAIN };
+            told = Some(lines);
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(problems.iter().filter_map(missing).collect());
+            tokio::select! {
+                () = lifecycle.cancel.cancelled() => return,
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Check for Edge {
+    fn name(&self) -> &str {
+        "mcp"
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        known.unwrap_or_else(|| vec![Missing::new("mcp", "the MCP servers have not answered yet")])
+    }
+}
+
+/// What a problem keeps from working. Details stay in the log: a server's words may hold anything.
+fn missing(problem: &CheckProblem) -> Option<Missing> {
+    match problem {
+        CheckProblem::Server { server, .. } => {
+            Some(Missing::new(format!("mcp.servers.{server}"), "the MCP server does not answer; the log says why"))
+        }
+        CheckProblem::MissingArgument { optional: true, .. } => None,
+        CheckProblem::NoSuchTool { role, .. }
+        | CheckProblem::UnknownArgument { role, .. }
+        | CheckProblem::MissingArgument { role, .. }
+        | CheckProblem::BadConstant { role, .. } => Some(Missing::new(
+            format!("mcp.roles.{role}"),
+            "the tool role does not fit its server's tools; the log says how",
+        )),
+    }
+}
+
+/// The checks of a process with these parts. Watches the servers from now on.
+pub(crate) fn checks(
+    ground: &Ground,
+    host: Option<&Arc<Host>>,
+    folders: Vec<(&'static str, PathBuf)>,
+    lifecycle: &Lifecycle,
+) -> Vec<Arc<dyn Check>> {
+    let mut checks: Vec<Arc<dyn Check>> = vec![Arc::new(Database(ground.store.clone()))];
+    if let Some(link) = &ground.queues.link {
+        checks.push(Arc::new(Redis(link.clone())));
+    }
+    for (name, path) in folders {
+        checks.push(Arc::new(Folder { name, path }));
+    }
+    if let Some(host) = host {
+        let edge = Edge::default();
+        lifecycle.tracker.spawn(edge.clone().watch(host.clone(), ground.clone(), lifecycle.clone()));
+        checks.push(Arc::new(edge));
+    }
+    checks
+}
+
+/// The metrics of a process: what it counted, and what it reads when somebody asks.
+#[derive(Debug)]
+pub(crate) struct Scrape {
+    prometheus: Prometheus,
+    sources: OnceLock<(Store, Queues)>,
+}
+
+impl Scrape {
+    pub(crate) const fn new(prometheus: Prometheus) -> Self {
+        Self { prometheus, sources: OnceLock::new() }
+    }
+
+    /// From now on there is something to read.
+    pub(crate) fn reads(&self, ground: &Ground) {
+        // Only the first one counts, and there is only one.
+        let _ = self.sources.set((ground.store.clone(), ground.queues.clone()));
+    }
+}
+
+#[async_trait]
+impl Figures for Scrape {
+    async fn prometheus(&self) -> String {
+        let mut text = self.prometheus.render();
+        if let Some((store, queues)) = self.sources.get() {
+            let (database, queue) = tokio::join!(read_database(store), read_queues(queues));
+            let mut readings = Readings::default();
+            readings.put_for(DEPENDENCY_UP, "database", f64::from(u8::from(database.is_some())));
+            readings.put_for(DEPENDENCY_UP, "queue", f64::from(u8::from(queue.is_some())));
+            readings.extend(database.unwrap_or_default());
+            readings.extend(queue.unwrap_or_default());
+            text.push_str(&readings.render());
+        }
+        text
+    }
+}
+
+/// Two statements; nothing when the database does not answer in time.
+async fn read_database(store: &Store) -> Option<Readings> {
+    let asked = async { tokio::try_join!(store.task_counts(), store.ticket_counts()) };
+    let (tasks, tickets) = tokio::time::timeout(READING_MAX, asked).await.ok()?.ok()?;
+    let mut readings = Readings::default();
+    for state in TaskState::ALL {
+        readings.put_for(TASKS, state.as_str(), count(tasks.get(state).copied().unwrap_or_default()));
+    }
+    readings.put(TICKETS_OPEN, count(tickets.open));
+    readings.put(TICKETS_OVERDUE, count(tickets.overdue));
+    Some(readings)
+}
+
+async fn read_queues(queues: &Queues) -> Option<Readings> {
+    let mut readings = Readings::default();
+    for queue in Queue::ALL {
+        let state = tokio::time::timeout(READING_MAX, queues.bus.state(queue)).await.ok()?.ok()?;
+        for (metric, number) in [
+            (QUEUE_WAITING, state.waiting),
+            (QUEUE_TAKEN, state.taken),
+            (QUEUE_DELAYED, state.delayed),
+            (QUEUE_DEAD, state.dead),
+        ] {
+            readings.put_for(metric, queue.as_str(), count(number as u64));
+        }
+    }
+    Some(readings)
+}
+
+/// A count as Prometheus has it; above 2^53 it would lose digits, and no count comes near.
+#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
+const fn count(n: u64) -> f64 {
+    n as f64
+}

@@ -1,0 +1,132 @@
+//! What every role stands on, and the roles made from it.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
+use chimera_domain::Ambient;
+use chimera_judge::Judge;
+use chimera_llm::Mind;
+use chimera_mcp::Host;
+use chimera_planner::Planner;
+use chimera_store::{Blobs, Store};
+use chimera_worker::{Executor, Pool, Publisher, Sweeper};
+
+use super::scanner;
+use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
+
+/// The queues, in process or in Redis.
+#[derive(Debug, Clone)]
+pub(crate) struct Queues {
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Where they are in Redis.
+    pub(crate) link: Option<RedisLink>,
+}
+
+impl Queues {
+    /// The queues, connected at their first use.
+    pub(crate) async fn open(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Self> {
+        let Some(url) = &config.queue.url else { return Ok(Self { bus: Arc::new(InProcessBus::new()), link: None }) };
+        let redis = RedisConfig { prefix: config.queue.prefix.clone(), ..RedisConfig::new(url) };
+        let link = RedisLink::open(&redis).await.context("the queues' Redis, at `queue.url`")?;
+        let bus = Arc::new(RedisBus::new(link.clone(), DeliveryPolicy::default(), ambient));
+        Ok(Self { bus, link: Some(link) })
+    }
+
+    /// The same, once Redis has answered.
+    pub(crate) async fn reach(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Self> {
+        let queues = Self::open(config, ambient).await?;
+        if let Some(link) = &queues.link {
+            link.ping().await.context("the queues' Redis, at `queue.url`, does not answer; is it running?")?;
+        }
+        Ok(queues)
+    }
+}
+
+/// What every role stands on.
+#[derive(Debug, Clone)]
+pub(crate) struct Ground {
+    pub(crate) config: Config,
+    /// The name of this process: who holds a task, in the database.
+    pub(crate) instance: String,
+    pub(crate) store: Store,
+    pub(crate) queues: Queues,
+    pub(crate) ambient: Arc<dyn Ambient>,
+}
+
+impl Ground {
+    pub(crate) fn new(config: Config, instance: String, store: Store, queues: Queues) -> Self {
+        Self { config, instance, store, queues, ambient: Arc::new(SystemAmbient) }
+    }
+
+    pub(crate) fn blobs(&self) -> Blobs {
+        Blobs::new(self.config.media_dir())
+    }
+
+    pub(crate) fn planner(&self, host: Arc<Host>, mind: Arc<dyn Mind>) -> Planner {
+        let (store, bus, ambient) = self.shared();
+        Planner::new(store, bus, host, mind, ambient, self.config.planner.clone())
+    }
+
+    /// Starts the planner's loop.
+    pub(crate) fn start_planner(&self, host: Arc<Host>, mind: Arc<dyn Mind>, lifecycle: &Lifecycle) {
+        let planner = self.planner(host, mind);
+        lifecycle.spawn("planner", chimera_planner::serve(planner, lifecycle.cancel.child_token()));
+    }
+
+    /// Starts a pool of workers.
+    pub(crate) fn start_workers(&self, host: Arc<Host>, lifecycle: &Lifecycle) {
+        let (store, bus, ambient) = self.shared();
+        let executor = Executor::new(host, self.blobs(), ambient.clone());
+        let pool = Pool::new(self.instance.clone(), store, bus, executor, ambient, self.config.worker.clone());
+        lifecycle.spawn("worker", pool.serve(lifecycle.cancel.child_token()));
+    }
+
+    /// Starts the judge.
+    pub(crate) fn start_judge(&self, mind: Arc<dyn Mind>, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+        let (store, bus, ambient) = self.shared();
+        let scanner = Arc::new(scanner(&self.config)?);
+        let judge = Judge::new(store, bus, mind, scanner, ambient, self.config.judge.clone());
+        lifecycle.spawn("judge", judge.serve(lifecycle.cancel.child_token()));
+        Ok(())
+    }
+
+    /// Starts the publisher.
+    pub(crate) fn start_publisher(&self, host: Arc<Host>, lifecycle: &Lifecycle) {
+        let (store, bus, ambient) = self.shared();
+        let config = self.config.publisher.clone();
+        let publisher = Publisher::new(self.instance.clone(), store, bus, host, self.blobs(), ambient, config);
+        lifecycle.spawn("publisher", publisher.serve(lifecycle.cancel.child_token()));
+    }
+
+    /// Starts the sweeper.
+    pub(crate) fn start_sweeper(&self, lifecycle: &Lifecycle) {
+        let (store, bus, ambient) = self.shared();
+        let attempts_max = self.config.worker.retry.attempts_max;
+        let sweeper = Sweeper::new(store, bus, ambient, self.config.sweeper.clone(), attempts_max);
+        lifecycle.spawn("sweeper", sweeper.serve(lifecycle.cancel.child_token()));
+    }
+
+    /// Ends what outlives the roles: servers, then the database's connections. Within what is left of patience.
+    pub(crate) async fn close(&self, host: Option<&Host>, lifecycle: &Lifecycle) {
+        let left = lifecycle.time_left();
+        let closing = async {
+            if let Some(host) = host {
+                host.shutdown().await;
+            }
+            self.store.close().await;
+        };
+        if tokio::time::timeout(left, closing).await.is_err() {
+            tracing::warn!("connections are cut: they did not close in time");
+        }
+    }
+
+    fn shared(&self) -> (Store, Arc<dyn Bus>, Arc<dyn Ambient>) {
+        (self.store.clone(), self.queues.bus.clone(), self.ambient.clone())
+    }
+}
+
+/// How long a process may take from the first signal to its end.
+pub(crate) const fn patience(config: &Config) -> Duration {
+    Duration::from_millis(config.shutdown.patience_ms)
+}
