@@ -34,7 +34,7 @@ pub(crate) async fn missing_of_database(store: &Store) -> Option<Missing> {
             let reason = format!("the database lacks {pending} migrations; run `chimera db migrate`");
             (pending > 0).then(|| Missing::new("schema", reason))
         }
-        Err(StoreError::Schema { .. }) => {
+        Err(StoreError::NewerSchema { .. }) => {
             Some(Missing::new("schema", "the database was made by a newer program; bring this one up to date"))
         }
         Err(error) => {
