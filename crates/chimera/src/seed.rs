@@ -106,6 +106,7 @@ pub(crate) async fn campaign(
         post_budget_usd: wanted.post_budget_usd,
         video_seconds: wanted.video_seconds,
         status: CampaignStatus::Active,
+        brief_version: StateVersion::FIRST,
         state_version: StateVersion::FIRST,
         created_at: now,
         updated_at: now,

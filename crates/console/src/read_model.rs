@@ -90,7 +90,7 @@ pub enum PostOutcome {
     Published,
     /// Waiting for a person.
     AwaitingReview,
-    /// Refused, and another attempt was planned in its place.
+    /// Refused or void, and another attempt was planned in its place.
     Replaced,
     /// Refused.
     Rejected,
@@ -106,7 +106,7 @@ impl PostOutcome {
         match row.task.state {
             TaskState::Published => Self::Published,
             TaskState::HitlQueue => Self::AwaitingReview,
-            TaskState::Rejected if replanned => Self::Replaced,
+            TaskState::Rejected | TaskState::Cancelled if replanned => Self::Replaced,
             TaskState::Rejected => Self::Rejected,
             TaskState::Failed => Self::Failed,
             TaskState::Cancelled => Self::Cancelled,

@@ -42,7 +42,11 @@ pub struct Campaign {
     pub video_seconds: u32,
     /// Whether it plans and publishes.
     pub status: CampaignStatus,
-    /// How often the row was written; a pause bumps it, so nothing planned on the old version survives unseen.
+    /// The version in which its brief was last edited: the goal, the agents, the channels, what a post may cost, the
+    /// length of its videos. What was planned before is void. A pause, another threshold or other resources are no edit
+    /// of the brief: they decide what is planned from now on.
+    pub brief_version: StateVersion,
+    /// How often the row was written; a planner that read an older version plans nothing.
     pub state_version: StateVersion,
     /// When it was made.
     pub created_at: DateTime<Utc>,

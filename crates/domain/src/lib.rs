@@ -54,7 +54,8 @@ pub use score::{Score, ScoreOutOfRange};
 pub use signal::{SignalOutcome, TrendSignal};
 pub use soul::{Soul, SoulError, SoulProblem};
 pub use task::{
-    AgentTask, Costs, IllegalTransition, PersonaLock, Priority, TaskEvent, TaskPayload, TaskState, TaskType,
+    AgentTask, CancelReason, Costs, Ground, IllegalTransition, Outdated, PersonaLock, Priority, TaskEvent, TaskPayload,
+    TaskState, TaskType,
 };
 pub use text::{one_line, shown, visible};
 pub use trace::{TraceId, TraceParseError};

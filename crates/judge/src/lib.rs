@@ -8,6 +8,7 @@ mod assess;
 mod components;
 mod config;
 mod desk;
+mod outdated;
 mod patience;
 mod persona;
 mod rule;

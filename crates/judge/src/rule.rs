@@ -1,8 +1,8 @@
 //! From an assessment to a ruling: the decision, the move, the ticket, the next attempt. Pure but for fresh ids.
 
 use chimera_domain::{
-    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskId, TaskType,
-    Verdict, policy::RouteReason,
+    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskType, Verdict,
+    policy::RouteReason,
 };
 use chimera_store::{ReviewCase, Ruling};
 
@@ -51,9 +51,30 @@ pub fn rule(case: &ReviewCase, assessment: Assessment, replans_max: u32, ambient
 
 /// New words and a new post, told why the last ones were rejected; pictures and video are kept.
 fn next_attempt(case: &ReviewCase, reasoning: &str, ambient: &dyn Ambient) -> Vec<AgentTask> {
-    let kept: Vec<TaskId> = case.inputs.iter().filter(|i| !i.media.is_empty()).map(|i| i.task_id).collect();
-    let words = case.task.renewed(TaskType::GenerateText, vec![], reasoning, ambient);
-    let parts = std::iter::once(words.id).chain(kept).collect();
-    let post = case.task.renewed(case.task.task_type, parts, reasoning, ambient);
-    vec![words, post]
+    let anew = |part: &AgentTask| part.task_type == TaskType::GenerateText;
+    plan_again(&case.task, &case.parts, anew, reasoning, ambient)
+}
+
+/// A new post in place of this one, and new tasks in place of those of its parts that are to be made anew.
+pub(crate) fn plan_again(
+    post: &AgentTask,
+    parts: &[AgentTask],
+    anew: impl Fn(&AgentTask) -> bool,
+    correction: &str,
+    ambient: &dyn Ambient,
+) -> Vec<AgentTask> {
+    let mut tasks = Vec::with_capacity(parts.len() + 1);
+    let mut needs = Vec::with_capacity(parts.len());
+    for part in parts {
+        if anew(part) {
+            let mut part = part.renewed(part.task_type, vec![], correction, ambient);
+            part.payload.replans = post.payload.replans.saturating_add(1);
+            needs.push(part.id);
+            tasks.push(part);
+        } else {
+            needs.push(part.id);
+        }
+    }
+    tasks.push(post.renewed(post.task_type, needs, correction, ambient));
+    tasks
 }

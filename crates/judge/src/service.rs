@@ -1,15 +1,20 @@
 //! The judge's loop.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, SensitiveTopic, TaskId, ToolCall, error_chain};
+use chimera_domain::{Ambient, Outdated, SensitiveTopic, TaskId, ToolCall, error_chain};
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Findings, JudgeConfig, assess, patience::Patience, rule};
+use crate::{
+    Findings, JudgeConfig, assess,
+    outdated::{renewed, withdrawn},
+    patience::Patience,
+    rule,
+};
 
 /// Results judged and committed together at the most.
 const BATCH_MAX: usize = 64;
@@ -78,39 +83,84 @@ impl Judge {
     }
 
     /// Judges these results. Verdicts are committed as they come, so that a slow answer of the mind holds back no other
-    /// post.
+    /// post. What is void by now, because its campaign or its persona has moved, is withdrawn or planned anew, and the mind
+    /// is not asked.
     ///
     /// # Errors
     /// [`StoreError`] when the database can't be reached; the results concerned then wait for the sweeper.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let cases = self.store.review_cases(ids).await?;
+        let known: HashSet<TaskId> = cases.iter().map(|case| case.task.id).collect();
+        let elsewhere = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+        let (void, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| outdated(case).is_some());
+        let mut trouble = self.withdraw(&void, elsewhere).await.err();
         let judging = stream::iter(cases)
             .map(|case| async move { self.judge(&case).await })
             .buffer_unordered(self.config.opinions_at_once.max(1))
             .ready_chunks(BATCH_MAX);
         let mut judging = pin!(judging);
-        let mut trouble = None;
+        let mut late = Vec::new();
         while let Some(judged) = judging.next().await {
-            if let Err(error) = self.write(judged).await {
-                trouble = Some(error);
+            match self.write(judged).await {
+                Ok(outdated) => late.extend(outdated),
+                Err(error) => trouble = Some(error),
             }
+        }
+        if !late.is_empty() {
+            // They became void while they were judged. Read afresh, they tell why.
+            let cases = self.store.review_cases(&late).await?;
+            let void: Vec<_> = cases.into_iter().filter(|case| outdated(case).is_some()).collect();
+            self.withdraw(&void, vec![]).await?;
         }
         trouble.map_or(Ok(()), Err)
     }
 
-    /// Commits verdicts; while the database is away, again; and one by one when one of them is what it refuses.
-    async fn write(&self, judged: Vec<Judged>) -> Result<(), StoreError> {
+    /// Withdraws results that are void, and plans anew those posts among them, and among the tasks `elsewhere` that are not
+    /// in review, whose persona has changed.
+    async fn withdraw(&self, void: &[ReviewCase], elsewhere: Vec<TaskId>) -> Result<(), StoreError> {
+        let (mut rulings, mut renewable) = (Vec::new(), elsewhere);
+        for case in void {
+            match outdated(case) {
+                Some(Outdated::PersonaChanged { .. }) if case.task.task_type.is_publishable() => {
+                    renewable.push(case.task.id);
+                }
+                Some(why) => rulings.push(withdrawn(&case.task, &why, &*self.ambient)),
+                None => {}
+            }
+        }
+        if !renewable.is_empty() {
+            let posts = self.store.outdated_posts(&renewable).await?;
+            rulings.extend(posts.iter().filter_map(|post| renewed(post, self.config.replans_max, &*self.ambient)));
+        }
+        for ruling in &rulings {
+            let decision = &ruling.decision;
+            tracing::info!(
+                trace_id = %decision.trace_id, task_id = %decision.task_id, reason = %decision.reasoning_trace, "void"
+            );
+        }
+        self.write(rulings.into_iter().map(|ruling| (Some(ruling), None)).collect()).await?;
+        Ok(())
+    }
+
+    /// Commits verdicts; while the database is away, again; and one by one when one of them is what it refuses. Gives the
+    /// tasks whose verdicts were not taken because they became void meanwhile.
+    async fn write(&self, judged: Vec<Judged>) -> Result<Vec<TaskId>, StoreError> {
         let (rulings, calls): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
         let rulings: Vec<Ruling> = rulings.into_iter().flatten().collect();
         let calls: Vec<ToolCall> = calls.into_iter().flatten().collect();
-        let Err(mut error) = self.write_once(&rulings, &calls).await else { return Ok(()) };
+        let mut error = match self.write_once(&rulings, &calls).await {
+            Ok(outdated) => return Ok(outdated),
+            Err(error) => error,
+        };
         for _ in 1..WRITE_ATTEMPTS_MAX {
             if !error.is_retryable() {
                 break;
             }
             tokio::time::sleep(TROUBLE_REST).await;
-            let Err(again) = self.write_once(&rulings, &calls).await else { return Ok(()) };
-            error = again;
+            match self.write_once(&rulings, &calls).await {
+                Ok(outdated) => return Ok(outdated),
+                Err(again) => error = again,
+            }
         }
         if !error.is_retryable() && rulings.len() > 1 {
             for ruling in &rulings {
@@ -122,13 +172,13 @@ impl Judge {
         Err(error)
     }
 
-    async fn write_once(&self, rulings: &[Ruling], calls: &[ToolCall]) -> Result<(), StoreError> {
+    async fn write_once(&self, rulings: &[Ruling], calls: &[ToolCall]) -> Result<Vec<TaskId>, StoreError> {
         // What was paid is written down first: it is spent, whatever becomes of the verdicts.
         if !calls.is_empty() {
             self.store.tool_calls_record(calls).await?;
         }
         if rulings.is_empty() {
-            return Ok(());
+            return Ok(vec![]);
         }
         let decided = self.store.task_decide(rulings.to_vec(), self.ambient.now()).await?;
         self.patience.forget(&decided.applied);
@@ -138,7 +188,7 @@ impl Judge {
         }
         self.offer(Queue::Task, &decided.ready).await;
         self.offer(Queue::Publish, &decided.approved).await;
-        Ok(())
+        Ok(decided.outdated.into_iter().map(|(id, _)| id).collect())
     }
 
     /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
@@ -214,4 +264,9 @@ impl Judge {
             tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
         }
     }
+}
+
+/// Why a result is void, if it is.
+fn outdated(case: &ReviewCase) -> Option<Outdated> {
+    case.task.outdated(&case.campaign, &case.agent)
 }

@@ -83,10 +83,7 @@ fn task(
         priority: if signal.relevance >= HIGH_PRIORITY { Priority::High } else { Priority::Medium },
         state: if depends_on.is_empty() { TaskState::Ready } else { TaskState::Pending },
         depends_on,
-        persona_lock: PersonaLock {
-            character_reference_id: agent.soul.character_reference_id.clone(),
-            soul_hash: agent.soul_hash.clone(),
-        },
+        persona_lock: PersonaLock::of(agent),
         budget_cap_usd: budget,
         payload: TaskPayload {
             goal: campaign.goal.clone(),
@@ -105,6 +102,7 @@ fn task(
         attempts: 0,
         lease_owner: None,
         last_error: None,
+        cancel_reason: None,
         result_artifact: None,
         hitl_ticket_id: None,
         created_at: now,

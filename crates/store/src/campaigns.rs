@@ -16,7 +16,8 @@ use crate::{
 
 impl Store {
     /// Inserts the campaign, or brings the stored one of its slug up to date when it differs. The stored id, status
-    /// and birth are kept: only [`Self::campaign_set_status`] pauses or resumes. Returns the row as it stands.
+    /// and birth are kept: only [`Self::campaign_set_status`] pauses or resumes. An edit of the brief voids what was
+    /// planned before ([`Campaign::brief_version`]). Returns the row as it stands.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails, or others keep saving the same campaign.
@@ -30,7 +31,7 @@ impl Store {
             find,
             |stored| {
                 let seen = (stored.id, StateVersion::new(stored.state_version));
-                if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(&wanted)) }
+                if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(stored, &wanted)) }
             },
             |row, changed| records::campaign_saved(row, self.actor.clone(), changed, row.updated_at),
         )
@@ -81,8 +82,9 @@ impl Store {
         rows.into_iter().next().map(Entity::read).transpose()
     }
 
-    /// Pauses, resumes or ends the campaign. Its version moves on, so nothing planned on the old one survives unseen;
-    /// a publish call that began before goes on, none begins after.
+    /// Pauses, resumes or ends the campaign. Its version moves on, so no plan made before is committed after. A pause
+    /// voids nothing that is planned already: it holds still, and goes on when the campaign is resumed. A publish call
+    /// that began before goes on, none begins after.
     ///
     /// # Errors
     /// [`crate::StoreError::Conflict`] when it was changed since `version`, [`crate::StoreError::NotFound`].
@@ -111,17 +113,22 @@ impl Store {
 }
 
 fn is_same(stored: &Model, wanted: &Model) -> bool {
+    is_same_brief(stored, wanted)
+        && stored.resources == wanted.resources
+        && stored.relevance_threshold.to_bits() == wanted.relevance_threshold.to_bits()
+}
+
+/// Whether what is planned already still is what the campaign wants.
+fn is_same_brief(stored: &Model, wanted: &Model) -> bool {
     stored.goal == wanted.goal
         && stored.agents == wanted.agents
-        && stored.resources == wanted.resources
         && stored.channels == wanted.channels
-        && stored.relevance_threshold.to_bits() == wanted.relevance_threshold.to_bits()
         && stored.post_budget_micros == wanted.post_budget_micros
         && stored.video_seconds == wanted.video_seconds
 }
 
-fn changes(wanted: &Model) -> Vec<(Column, Expr)> {
-    vec![
+fn changes(stored: &Model, wanted: &Model) -> Vec<(Column, Expr)> {
+    let mut set = vec![
         (Column::Goal, Expr::val(wanted.goal.clone())),
         (Column::Agents, Expr::val(wanted.agents.clone())),
         (Column::Resources, Expr::val(wanted.resources.clone())),
@@ -130,5 +137,10 @@ fn changes(wanted: &Model) -> Vec<(Column, Expr)> {
         (Column::PostBudgetMicros, Expr::val(wanted.post_budget_micros)),
         (Column::VideoSeconds, Expr::val(wanted.video_seconds)),
         (Column::UpdatedAt, Expr::val(wanted.updated_at)),
-    ]
+    ];
+    if !is_same_brief(stored, wanted) {
+        // The version that this very write makes.
+        set.push((Column::BriefVersion, Expr::val(stored.state_version + 1)));
+    }
+    set
 }

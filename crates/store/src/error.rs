@@ -7,8 +7,8 @@ use sea_orm::{DbErr, RuntimeErr};
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentId, CampaignId, CampaignStatus, IllegalTransition, Question, Resolution, StateVersion, TaskEvent, TaskId,
-    TaskState, TenantId, TicketId, Verdict,
+    AgentId, CampaignId, CampaignStatus, IllegalTransition, Outdated, Question, Resolution, StateVersion, TaskEvent,
+    TaskId, TaskState, TenantId, TicketId, Verdict,
 };
 
 /// A result of the store.
@@ -327,6 +327,16 @@ pub enum PlanError {
         /// The status it has now.
         status: CampaignStatus,
     },
+    /// SOUL.md was edited since the agent was read.
+    #[error("the SOUL.md of agent {agent_id} moved (planned under {planned}, in force is {present}): read it again")]
+    PersonaMoved {
+        /// The agent.
+        agent_id: AgentId,
+        /// The hash of the SOUL.md that was planned under.
+        planned: String,
+        /// The hash of the one in force.
+        present: String,
+    },
     /// Someone else has already recorded some of these signals, or planned the same story.
     #[error("{} of the signals are recorded already: drop them and plan the rest", event_keys.len())]
     AlreadyPlanned {
@@ -396,6 +406,14 @@ pub enum TicketError {
         question: Question,
         /// The answer.
         resolution: Resolution,
+    },
+    /// What the post was planned on has moved since; the judges withdraw it, or plan it anew.
+    #[error("ticket {id} lapses, its post can't be approved any more: {why}")]
+    Outdated {
+        /// The ticket.
+        id: TicketId,
+        /// What has moved.
+        why: Outdated,
     },
     /// The task no longer waits for this ticket.
     #[error("ticket {id} lapsed: its task is {state}")]

@@ -48,7 +48,8 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store, StoreConfig};
 pub use tasks::{
-    Decided, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
+    Decided, OutdatedPost, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept,
+    TaskCounts, WorkOrder,
 };
 pub use tickets::{TicketAnswer, TicketCounts};
 pub use trace::{PostRow, TraceView};

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType};
 
 use chimera_domain::{
-    AgentId, AgentTask, Alert, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome, StateVersion,
-    TaskId, TrendSignal, Usd,
+    Agent, AgentId, AgentTask, Alert, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome,
+    StateVersion, TaskId, TrendSignal, Usd,
     policy::{Governor, GovernorVerdict},
 };
 
@@ -35,8 +35,8 @@ pub struct Plan {
 }
 
 impl Store {
-    /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, no signal may be
-    /// recorded already, and no story planned twice, and the governor of each agent must still allow what is planned
+    /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, each agent's SOUL.md
+    /// the one that was planned under, no signal may be recorded already, and no story planned twice, and the governor of each agent must still allow what is planned
     /// (agents are locked, so that two planners can't both take the last place). Returns the tasks that may be claimed.
     ///
     /// # Errors
@@ -101,10 +101,10 @@ impl Store {
             .lock(LockType::NoKeyUpdate)
             .all(db)
             .await?;
-        let limits: HashMap<AgentId, GovernorLimits> = batch::read_all::<agents::Entity>(rows)?
-            .into_iter()
-            .map(|agent| (agent.id, agent.governor_limits))
-            .collect();
+        let agents = batch::read_all::<agents::Entity>(rows)?;
+        check_personas(plan, &agents)?;
+        let limits: HashMap<AgentId, GovernorLimits> =
+            agents.into_iter().map(|agent| (agent.id, agent.governor_limits)).collect();
         let mut used = money::used(db, self.tenant, &ids, now).await?;
         let mut governors: HashMap<AgentId, Governor> = limits
             .into_iter()
@@ -146,6 +146,21 @@ impl Store {
         }
         Ok(in_the_way)
     }
+}
+
+/// Whether every task is bound to the SOUL.md in force.
+fn check_personas(plan: &Plan, agents: &[Agent]) -> Result<(), PlanError> {
+    for agent in agents {
+        let moved = |task: &&AgentTask| task.agent_id == agent.id && task.persona_lock.soul_hash != agent.soul_hash;
+        if let Some(task) = plan.tasks.iter().find(moved) {
+            return Err(PlanError::PersonaMoved {
+                agent_id: agent.id,
+                planned: task.persona_lock.soul_hash.clone(),
+                present: agent.soul_hash.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What each signal's tasks may cost together.

@@ -21,6 +21,7 @@ use crate::{
     },
     tasks::{
         aftermath, check_verdict,
+        ground::Grounds,
         moves::{self, Move},
     },
     versioned,
@@ -117,6 +118,9 @@ impl Store {
     /// publish it again", rejection "it is not out, and shall not be": ABSENT both times, by the person's word. Such a
     /// ticket can't be withdrawn, for then nobody would ever tell; and no other ticket can be answered with "it is out".
     ///
+    /// A post that is void by now, because its campaign or its persona has moved, can't be approved; the other answers
+    /// are taken.
+    ///
     /// # Errors
     /// [`TicketError`], which tells the loser of a race who was first and when; then nothing was written.
     pub async fn ticket_resolve(&self, answer: &TicketAnswer, now: DateTime<Utc>) -> Result<Decided, TicketError> {
@@ -134,6 +138,7 @@ impl Store {
         let tx = self.begin().await?;
         // The task is locked before the ticket, as everywhere; so the ticket is read once without a lock.
         let task_id = self.ticket_row(&*tx, answer.ticket_id, None).await?.task_id;
+        let grounds = Grounds::hold(&*tx, self.tenant, &[task_id]).await?;
         let tasks = moves::lock(&*tx, self.tenant, [task_id]).await?;
         let ticket = self.ticket_row(&*tx, answer.ticket_id, Some(LockType::NoKeyUpdate)).await?;
         let (seen, found) = fits(&ticket, answer)?;
@@ -144,6 +149,13 @@ impl Store {
         let Ok(step) = Move::of(task, event) else {
             return Err(TicketError::TaskMoved { id: answer.ticket_id, state: task.standing()? });
         };
+        // Whether a post is out is worth knowing, whatever became of its campaign.
+        if found.is_none()
+            && event == TaskEvent::Approve
+            && let Some(why) = grounds.voids(task)?
+        {
+            return Err(TicketError::Outdated { id: answer.ticket_id, why });
+        }
         let set = vec![
             (Column::Resolution, Expr::val(answer.resolution.as_str())),
             (Column::ResolvedBy, Expr::val(text(&answer.by))),

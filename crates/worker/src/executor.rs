@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chimera_domain::{
-    AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Score, StateVersion,
-    TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain,
+    AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Outdated, Score,
+    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_store::{BlobError, Blobs, StoreError, WorkOrder};
@@ -21,9 +21,9 @@ pub enum ExecuteError {
     /// No executor knows this type.
     #[error("no worker here does {0} tasks")]
     UnknownType(TaskType),
-    /// SOUL.md changed after the task was planned.
-    #[error("the persona changed after this task was planned")]
-    PersonaMoved,
+    /// What it was planned on has moved. No failure: nobody claims it again.
+    #[error("the task is void: {0}")]
+    Outdated(Outdated),
     /// The tool call.
     #[error("calling the {role} role")]
     Call {
@@ -60,7 +60,7 @@ impl ExecuteError {
             Self::Call { source, .. } => source.class() != CallClass::Refused,
             Self::Blob(_) => true,
             Self::Order(source) => source.is_retryable(),
-            Self::UnknownType(_) | Self::PersonaMoved | Self::Answer { .. } | Self::Assemble(_) => false,
+            Self::UnknownType(_) | Self::Outdated(_) | Self::Answer { .. } | Self::Assemble(_) => false,
         }
     }
 }
@@ -133,8 +133,8 @@ impl Executor {
     }
 
     async fn make(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
-        if order.agent.soul_hash != order.task.persona_lock.soul_hash {
-            return Err(ExecuteError::PersonaMoved);
+        if let Some(why) = order.task.outdated(&order.campaign, &order.agent) {
+            return Err(ExecuteError::Outdated(why));
         }
         match order.task.task_type {
             TaskType::GenerateText => self.write(order, calls).await,

@@ -9,7 +9,7 @@ use chimera_domain::{
 use chimera_store::{Release, Store, StoreError, Submission};
 use tokio::sync::mpsc;
 
-use crate::{Finished, held::Hold};
+use crate::{ExecuteError, Finished, held::Hold};
 
 /// Results committed together at the most.
 const BATCH_MAX: usize = 64;
@@ -80,7 +80,8 @@ impl Submitter {
                     tool_calls: finished.calls.clone(),
                 }),
                 Err(error) => {
-                    let exhausted = !error.is_transient() || finished.attempts >= self.retry.attempts_max;
+                    let void = matches!(error, ExecuteError::Outdated(_));
+                    let exhausted = !void && (!error.is_transient() || finished.attempts >= self.retry.attempts_max);
                     let message = error_chain(error);
                     if exhausted {
                         let reason = if error.is_transient() { ATTEMPTS_EXHAUSTED } else { NOT_RETRYABLE };

@@ -1,16 +1,18 @@
 //! Tasks: the nodes of a planned DAG.
 
+mod ground;
 mod state;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use ground::{CancelReason, Ground, Outdated};
 pub use state::{IllegalTransition, TaskEvent, TaskState};
 
 use crate::{
-    AgentId, Ambient, ArtifactId, CampaignId, Channel, Modality, SignalId, StateVersion, TaskId, TenantId, TicketId,
-    TraceId, Usd, wire::wire_enum,
+    Agent, AgentId, Ambient, ArtifactId, Campaign, CampaignId, Channel, Modality, SignalId, StateVersion, TaskId,
+    TenantId, TicketId, TraceId, Usd, wire::wire_enum,
 };
 
 wire_enum! {
@@ -134,6 +136,8 @@ pub struct AgentTask {
     pub lease_owner: Option<String>,
     /// What went wrong last, in one line.
     pub last_error: Option<String>,
+    /// Why it was cancelled, while CANCELLED.
+    pub cancel_reason: Option<CancelReason>,
     /// What it made.
     pub result_artifact: Option<ArtifactId>,
     /// The question it waits on.
@@ -185,11 +189,30 @@ impl AgentTask {
             attempts: 0,
             lease_owner: None,
             last_error: None,
+            cancel_reason: None,
             result_artifact: None,
             hitl_ticket_id: None,
             created_at: now,
             updated_at: now,
         }
+    }
+}
+
+impl AgentTask {
+    /// The same task, planned on the campaign and the persona as they stand.
+    #[must_use]
+    pub fn rebound(mut self, campaign: &Campaign, agent: &Agent) -> Self {
+        self.campaign_version = campaign.state_version;
+        self.persona_lock = PersonaLock::of(agent);
+        self
+    }
+}
+
+impl PersonaLock {
+    /// Binds to this agent as it stands.
+    #[must_use]
+    pub fn of(agent: &Agent) -> Self {
+        Self { character_reference_id: agent.soul.character_reference_id.clone(), soul_hash: agent.soul_hash.clone() }
     }
 }
 

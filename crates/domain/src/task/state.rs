@@ -87,8 +87,12 @@ wire_enum! {
         PublishRefused = "publish_refused",
         /// The campaign ended, a dependency died, or an operator withdrew it.
         Cancel = "cancel",
-        /// An operator retries a dead letter.
+        /// An operator has a dead letter made again.
         Retry = "retry",
+        /// An operator has a post published again that is certainly not out: the same one, under the same key.
+        Republish = "republish",
+        /// What it waited for was retried, so it waits again.
+        Revive = "revive",
     }
 }
 
@@ -135,6 +139,10 @@ impl TaskState {
                 S::Cancelled
             }
             (S::Failed, E::Retry) => S::Ready,
+            // Its approval still stands. Only for a post that the ledger calls refused, which the store checks.
+            (S::Failed, E::Republish) if publishable => S::Approved,
+            // Only for one that was cancelled because of what it waited for, which the store checks.
+            (S::Cancelled, E::Revive) => S::Pending,
             _ => return Err(IllegalTransition { task_type, from: self, event }),
         })
     }

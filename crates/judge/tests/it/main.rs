@@ -14,6 +14,7 @@
 mod desk;
 mod fake;
 mod mind;
+mod moved;
 mod replanning;
 mod routes;
 mod together;
@@ -39,6 +40,13 @@ chimera_testkit::on_both! {
         a_mind_that_garbles_is_asked_so_often_and_no_more
         a_slow_opinion_holds_back_no_other_post
         every_opinion_is_paid_for_once;
+    moved:
+        a_post_of_an_edited_campaign_is_withdrawn_unjudged
+        a_post_of_an_edited_persona_is_planned_anew
+        a_part_that_no_longer_fits_the_face_is_made_anew
+        a_persona_edited_while_the_mind_thinks_counts
+        a_post_that_waits_for_a_person_is_planned_anew_too
+        a_post_is_planned_anew_so_often_and_no_more;
     together:
         of_two_judges_one_verdict_counts
         a_verdict_on_what_has_moved_on_is_dropped

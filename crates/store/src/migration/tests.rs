@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use chimera_domain::{Actor, AuditAction, AuditRecord, AuditSubject, TaskType, TenantId, Verdict};
 use chimera_domain::{AlertKind, Ambient as _, ArtifactId, Publication, PublicationId, PublicationState, StateVersion};
 use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait, FromQueryResult, JsonValue};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
+    FromQueryResult, IntoActiveModel, JsonValue,
+};
 use sea_orm_migration::MigratorTrait as _;
 
 use super::Migrator;
 use crate::{
     Backend, ResourceCursor, audit, batch,
+    codec::Mapped,
     entity::{
         agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, tasks, tickets,
         tool_calls,
@@ -26,8 +30,9 @@ async fn schema(db: &DatabaseConnection, backend: Backend) -> Vec<String> {
         }
         Backend::Postgres => {
             "SELECT line FROM ( \
-               SELECT table_name AS t, concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, \
-                      column_default) AS line FROM information_schema.columns WHERE table_schema = 'public' \
+               SELECT table_name AS t, concat_ws(' ', table_name, \
+                      row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position), column_name, data_type, \
+                      is_nullable, column_default) AS line FROM information_schema.columns WHERE table_schema = 'public' \
                UNION ALL SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' \
                UNION ALL SELECT conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
                       WHERE connamespace = 'public'::regnamespace \
@@ -63,8 +68,26 @@ struct Rows {
     artifact: chimera_domain::Artifact,
 }
 
+/// Inserts entities into a table that lacks the columns that `later` migrations add.
+async fn insert_early<'a, E>(
+    db: &DatabaseConnection,
+    entities: impl IntoIterator<Item = &'a E::Domain>,
+    later: &[E::Column],
+) where
+    E: Mapped,
+    E::Domain: 'a,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    for entity in entities {
+        let mut row = E::write(entity, TenantId::DEFAULT).unwrap().into_active_model();
+        later.iter().for_each(|column| row.not_set(*column));
+        E::insert(row).exec_without_returning(db).await.unwrap();
+    }
+}
+
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 8] = [
+const TABLES: [&[&str]; 9] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -73,6 +96,7 @@ const TABLES: [&[&str]; 8] = [
     &["publications"],
     &["alerts"],
     &["audit_head", "audit_log"],
+    &[],
 ];
 
 impl Rows {
@@ -94,7 +118,7 @@ impl Rows {
         match step {
             0 => {
                 batch::insert::<agents::Entity>(db, tenant, [&self.agent]).await.unwrap();
-                batch::insert::<campaigns::Entity>(db, tenant, [&self.campaign]).await.unwrap();
+                insert_early::<campaigns::Entity>(db, [&self.campaign], &[campaigns::Column::BriefVersion]).await;
             }
             1 => {
                 let cursor = ResourceCursor {
@@ -108,7 +132,7 @@ impl Rows {
                 batch::insert::<signals::Entity>(db, tenant, [&self.signal]).await.unwrap();
             }
             2 => {
-                batch::insert::<tasks::Entity>(db, tenant, &self.tasks).await.unwrap();
+                insert_early::<tasks::Entity>(db, &self.tasks, &[tasks::Column::CancelReason]).await;
                 let edge = dependencies::Model {
                     tenant_id: tenant.as_uuid(),
                     task_id: self.tasks[1].id.as_uuid(),
@@ -132,12 +156,13 @@ impl Rows {
                 let alert = fixtures::alert(&self.ambient, AlertKind::DeadLetter, "task");
                 batch::insert::<alerts::Entity>(db, tenant, [&alert]).await.unwrap();
             }
-            _ => {
+            7 => {
                 let subject = (AuditSubject::Task, task.id.as_uuid());
                 let action = AuditAction::TaskRetried;
                 let record = AuditRecord::new(self.ambient.now(), Actor::system(), action, subject.0, subject.1);
                 audit::append(db, tenant, &[record]).await.unwrap();
             }
+            _ => {}
         }
     }
 

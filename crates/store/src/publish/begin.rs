@@ -7,14 +7,14 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
+    ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
-    Agent, AgentTask, Artifact, Campaign, CampaignStatus, Publication, PublicationId, PublicationState, StateVersion,
-    TaskEvent, TaskId, TaskState, error_chain,
+    Agent, AgentTask, Artifact, Campaign, Publication, PublicationId, PublicationState, StateVersion, TaskEvent,
+    TaskId, TaskState, error_chain,
 };
 
 use crate::{
@@ -22,9 +22,10 @@ use crate::{
     audit::{self, records},
     batch,
     codec::{Reader, text, time},
-    entity::{campaigns, publications, tasks},
+    entity::{publications, tasks},
     tasks::{
         Surroundings,
+        ground::Grounds,
         moves::{self, Lease, Move},
         with_dependencies,
     },
@@ -50,7 +51,8 @@ pub struct PublishCase {
 }
 
 impl Store {
-    /// Begins to publish those of these tasks that are APPROVED and whose campaign is ACTIVE: PUBLISHING under a lease,
+    /// Begins to publish those of these tasks that are APPROVED and not void, and whose campaign is ACTIVE: PUBLISHING
+    /// under a lease,
     /// with a ledger entry for each, committed before this returns. A pause that was committed before holds them all
     /// back; a pause that comes later waits for this commit. `new_ids` gives each task an id for its ledger entry; it is
     /// used unless the same content has an entry already.
@@ -81,14 +83,14 @@ impl Store {
     ) -> Result<Vec<PublishCase>> {
         let lease = Lease { owner: publisher.to_owned(), end: self.lease_end(lease) };
         let tx = self.begin().await?;
-        let (rows, campaigns) = self.publishable(&*tx, ids).await?;
+        let (rows, grounds) = self.publishable(&*tx, ids).await?;
         let mut steps = Vec::with_capacity(rows.len());
         for row in &rows {
             steps.push(Move::of(row, TaskEvent::StartPublish)?.leased(&lease));
         }
         let rows = moves::apply(&*tx, self.tenant, &steps, now).await?;
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
-        let around = self.around(&*tx, &tasks, campaigns).await?;
+        let around = self.around(&*tx, &tasks, grounds).await?;
         let known = self.ledger(&*tx, &tasks, &around).await?;
         let previously = perhaps_out(&known);
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
@@ -159,9 +161,9 @@ impl Store {
         })
         .await?;
         let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
-        let of = tasks.iter().map(|task| task.campaign_id.as_uuid()).collect::<HashSet<_>>();
-        let campaigns = batch::find::<campaigns::Entity>(&*tx, self.tenant, campaigns::Column::Id, of).await?;
-        let around = self.around(&*tx, &tasks, campaigns).await?;
+        let rests_on = tasks.iter().map(|task| (task.campaign_id.as_uuid(), task.agent_id.as_uuid()));
+        let grounds = Grounds::glimpse(&*tx, self.tenant, rests_on).await?;
+        let around = self.around(&*tx, &tasks, grounds).await?;
         let known = self.ledger(&*tx, &tasks, &around).await?;
         let previously: HashSet<String> = known.keys().cloned().collect();
         let cases = cases(tasks, &around, &known, &previously)?;
@@ -177,45 +179,26 @@ impl Store {
         Ok(cases)
     }
 
-    /// Locks the APPROVED ones, after their campaigns, which must be ACTIVE and stay so until the commit.
-    async fn publishable(
-        &self,
-        db: &impl ConnectionTrait,
-        ids: &[TaskId],
-    ) -> Result<(Vec<tasks::Model>, Vec<campaigns::Model>)> {
-        use campaigns::Column as C;
-        let of: SelectStatement = Query::select()
-            .column(tasks::Column::CampaignId)
-            .from(tasks::Entity)
-            .and_where(batch::of_tenant::<tasks::Entity>(self.tenant))
-            .and_where(tasks::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
-            .take();
-        let mut campaigns = campaigns::Entity::find()
-            .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
-            .filter(C::Id.in_subquery(of))
-            .order_by_asc(C::Id)
-            .lock(LockType::Share)
-            .all(db)
-            .await?;
-        campaigns.retain(|row| row.status == CampaignStatus::Active.as_str());
-        if campaigns.is_empty() {
-            return Ok((vec![], campaigns));
+    /// Locks the APPROVED ones that hold, after their campaigns, which must be ACTIVE, and their agents: these stay as they
+    /// are until the commit.
+    async fn publishable(&self, db: &impl ConnectionTrait, ids: &[TaskId]) -> Result<(Vec<tasks::Model>, Grounds)> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let grounds = Grounds::hold(db, self.tenant, &ids).await?;
+        let mut rows = Vec::with_capacity(ids.len());
+        if grounds.any_active() {
+            for row in moves::lock(db, self.tenant, ids).await?.into_values() {
+                let approved = row.state == TaskState::Approved.as_str();
+                if approved && grounds.is_active(&row) && grounds.voids(&row)?.is_none() {
+                    rows.push(row);
+                }
+            }
         }
-        let active: HashSet<Uuid> = campaigns.iter().map(|row| row.id).collect();
-        let locked = moves::lock(db, self.tenant, ids.iter().map(|id| id.as_uuid())).await?;
-        let approved =
-            |row: &tasks::Model| row.state == TaskState::Approved.as_str() && active.contains(&row.campaign_id);
-        Ok((locked.into_values().filter(approved).collect(), campaigns))
+        Ok((rows, grounds))
     }
 
     /// Who speaks for what, and what goes out.
-    async fn around(
-        &self,
-        db: &impl ConnectionTrait,
-        tasks: &[AgentTask],
-        campaigns: Vec<campaigns::Model>,
-    ) -> Result<Surroundings> {
-        Surroundings::of_posts(db, self.tenant, tasks, campaigns, tasks.iter().map(|task| task.id)).await
+    async fn around(&self, db: &impl ConnectionTrait, tasks: &[AgentTask], grounds: Grounds) -> Result<Surroundings> {
+        Surroundings::on(db, self.tenant, grounds, tasks.iter().map(|task| task.id)).await
     }
 
     /// Ledger entries for what these tasks made, by idempotency key.

@@ -7,17 +7,14 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
 
-use chimera_domain::{AgentTask, CampaignStatus, StateVersion, TaskId, TaskState, error_chain};
+use chimera_domain::{AgentTask, StateVersion, TaskId, TaskState, error_chain};
 
-use super::each_with_dependencies;
+use super::{each_with_dependencies, ground};
 use crate::{
     Result, Store, batch,
     codec::{text, wide},
     dialect::BINDS_MAX,
-    entity::{
-        campaigns,
-        tasks::{Column, Entity},
-    },
+    entity::tasks::{Column, Entity},
     versioned::{self, Seen},
 };
 
@@ -27,7 +24,7 @@ const CLAIMED_FROM: TaskState = TaskState::Ready;
 const CLAIMED_TO: TaskState = TaskState::Executing;
 
 impl Store {
-    /// Takes those of these tasks that are READY and whose campaign is ACTIVE, for `worker`, until `lease` has passed on
+    /// Takes those of these tasks that are READY and not void, and whose campaign is ACTIVE, for `worker`, until `lease` has passed on
     /// the database's clock. Each is given to one claimer only; its version is the fencing token. Highest priority first,
     /// then oldest. One that can't be read is logged and left out: its lease lapses, and in the end its attempts are used
     /// up.
@@ -95,19 +92,13 @@ impl Store {
 
     /// Rows that another claimer holds locked are passed over, not waited for.
     fn claimable(&self, ids: &[TaskId]) -> SelectStatement {
-        let active: SelectStatement = Query::select()
-            .column(campaigns::Column::Id)
-            .from(campaigns::Entity)
-            .and_where(batch::of_tenant::<campaigns::Entity>(self.tenant))
-            .and_where(campaigns::Column::Status.eq(CampaignStatus::Active.as_str()))
-            .take();
         Query::select()
             .column(Column::Id)
             .from(Entity)
             .and_where(batch::of_tenant::<Entity>(self.tenant))
             .and_where(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
             .and_where(Column::State.eq(CLAIMED_FROM.as_str()))
-            .and_where(Column::CampaignId.in_subquery(active))
+            .cond_where(ground::standing(self.tenant))
             .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
             .take()
     }

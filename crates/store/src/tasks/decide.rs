@@ -10,11 +10,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    Actor, AgentTask, AuditRecord, HitlTicket, IllegalTransition, JudgeDecision, Resolution, StateVersion, TaskEvent,
-    TaskId, TaskState, TenantId, Verdict,
+    Actor, AgentTask, AuditRecord, HitlTicket, IllegalTransition, JudgeDecision, Outdated, Resolution, StateVersion,
+    TaskEvent, TaskId, TaskState, TenantId, Verdict,
 };
 
-use super::{graph, moves};
+use super::{graph, ground::Grounds, moves};
 use crate::{
     Result, Store, StoreError,
     audit::{self, records},
@@ -49,6 +49,8 @@ pub struct Decided {
     pub applied: Vec<TaskId>,
     /// Changed by someone else; nothing was recorded.
     pub conflicts: Vec<TaskId>,
+    /// Void since they were judged, so not to be approved nor put before a person; nothing was recorded.
+    pub outdated: Vec<(TaskId, Outdated)>,
     /// Tasks that may now be claimed: unlocked children and replacements.
     pub ready: Vec<TaskId>,
     /// Tasks that may now be published.
@@ -58,14 +60,15 @@ pub struct Decided {
 }
 
 impl Store {
-    /// Commits rulings. A task that was changed since it was judged is a conflict and nothing of its ruling is recorded;
-    /// otherwise the decision is appended, the task moves, its question is put, children whose last dependency is done
+    /// Commits rulings. A task that was changed since it was judged is a conflict, and one whose campaign or persona has
+    /// moved since it was planned is neither approved nor put before a person; nothing of such a ruling is recorded.
+    /// Campaigns and agents can't be edited between this check and the commit. Otherwise the decision is appended, the task moves, its question is put, children whose last dependency is done
     /// become READY, replacements are inserted, and what waits for a rejected task is cancelled.
     ///
     /// The campaign may be paused: deciding is harmless, publishing has a gate of its own.
     ///
-    /// Rulings are about results in JUDGE_REVIEW. A task that waits for a person can be cancelled, but not while its post
-    /// may be out; everything else about it is the person's to say ([`Self::ticket_resolve`]).
+    /// Rulings are about results in JUDGE_REVIEW. In other states a task can be cancelled, but not while its post may be
+    /// out; everything else about one that waits for a person is theirs to say ([`Self::ticket_resolve`]).
     ///
     /// # Errors
     /// [`StoreError::VerdictMismatch`], [`StoreError::TicketMissing`] or [`StoreError::Illegal`] for a ruling that no
@@ -79,7 +82,9 @@ impl Store {
 
     async fn decide_once(&self, rulings: &[Ruling], now: DateTime<Utc>) -> Result<Decided> {
         let tx = self.begin().await?;
-        let rows = moves::lock(&*tx, self.tenant, rulings.iter().map(|r| r.decision.task_id.as_uuid())).await?;
+        let ids: Vec<Uuid> = rulings.iter().map(|r| r.decision.task_id.as_uuid()).collect();
+        let grounds = Grounds::hold(&*tx, self.tenant, &ids).await?;
+        let rows = moves::lock(&*tx, self.tenant, ids).await?;
         let perhaps_out = self.perhaps_out(&*tx, rows.values()).await?;
         let mut decided = Decided::default();
         let mut moved: Vec<(Move, &Ruling)> = Vec::new();
@@ -87,19 +92,24 @@ impl Store {
         let mut taken = HashSet::new();
         for ruling in rulings {
             let task_id = ruling.decision.task_id;
-            match judged(&rows, ruling).filter(|row| taken.insert(row.id)) {
-                Some(row) => {
-                    let step = ruled(row, ruling.event, &perhaps_out)?;
-                    let step = match &ruling.ticket {
-                        Some(ticket) => step.asking(ticket.id.as_uuid()),
-                        None => step,
-                    };
-                    decided.applied.push(task_id);
-                    logged.push(records::decided(row, step.to, ruling.event, &ruling.decision, now));
-                    moved.push((step, ruling));
-                }
-                None => decided.conflicts.push(task_id),
+            let Some(row) = judged(&rows, ruling).filter(|row| taken.insert(row.id)) else {
+                decided.conflicts.push(task_id);
+                continue;
+            };
+            let void = grounds.voids(row)?;
+            let goes_on = matches!(ruling.event, TaskEvent::Approve | TaskEvent::AskHuman);
+            if let Some(why) = void.as_ref().filter(|_| goes_on) {
+                decided.outdated.push((task_id, why.clone()));
+                continue;
             }
+            let step = ruled(row, ruling.event, &perhaps_out, void.as_ref())?;
+            let step = match &ruling.ticket {
+                Some(ticket) => step.asking(ticket.id.as_uuid()),
+                None => step,
+            };
+            decided.applied.push(task_id);
+            logged.push(records::decided(row, step.to, ruling.event, &ruling.decision, now));
+            moved.push((step, ruling));
         }
         let applied = || moved.iter().map(|(_, ruling)| *ruling);
         batch::insert::<decisions::Entity>(&*tx, self.tenant, applied().map(|r| &r.decision)).await?;
@@ -114,14 +124,14 @@ impl Store {
         Ok(decided)
     }
 
-    /// Those of the tasks that wait for a person whose post may be out.
-    async fn perhaps_out<'a>(
+    /// Those of the tasks whose post may be out.
+    pub(super) async fn perhaps_out<'a>(
         &self,
         db: &impl ConnectionTrait,
         rows: impl Iterator<Item = &'a Model>,
     ) -> Result<HashSet<Uuid>> {
-        let waiting: Vec<Uuid> =
-            rows.filter(|row| row.state == TaskState::HitlQueue.as_str()).map(|row| row.id).collect();
+        let tried = [TaskState::HitlQueue, TaskState::Approved].map(TaskState::as_str);
+        let waiting: Vec<Uuid> = rows.filter(|row| tried.contains(&row.state.as_str())).map(|row| row.id).collect();
         let mut found = HashSet::new();
         for chunk in waiting.chunks(crate::dialect::BINDS_MAX - 8) {
             let select = publish::perhaps_out(self.tenant)
@@ -136,8 +146,11 @@ impl Store {
 }
 
 /// The move of a ruling on this row.
-fn ruled(row: &Model, event: TaskEvent, perhaps_out: &HashSet<Uuid>) -> Result<Move> {
-    let step = Move::of(row, event)?;
+fn ruled(row: &Model, event: TaskEvent, perhaps_out: &HashSet<Uuid>, void: Option<&Outdated>) -> Result<Move> {
+    let step = match void.filter(|_| event == TaskEvent::Cancel) {
+        Some(why) => Move::cancel(row, why.cancel_reason(), &why.to_string())?,
+        None => Move::of(row, event)?,
+    };
     let from = row.standing()?;
     if from == TaskState::JudgeReview || event == TaskEvent::Cancel && !perhaps_out.contains(&row.id) {
         return Ok(step);

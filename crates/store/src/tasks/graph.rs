@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{AgentTask, TaskEvent, TaskId, TaskState, TenantId};
+use chimera_domain::{AgentTask, CancelReason, TaskEvent, TaskId, TaskState, TenantId};
 
 use super::moves::{self, Move};
 use crate::{
@@ -55,6 +55,7 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[&
         }
         let mut row = tasks::Entity::write(task, tenant)?;
         row.state = state.to_string();
+        row.cancel_reason = (state == TaskState::Cancelled).then(|| CancelReason::Dependency.to_string());
         rows.push(row);
     }
     batch::insert_rows::<tasks::Entity>(db, rows, None).await?;
@@ -202,7 +203,7 @@ pub(crate) async fn cancel_dependents(
         let mut doomed = Vec::new();
         for row in moves::lock(db, tenant, found).await?.values() {
             if row.state == TaskState::Pending.as_str() {
-                doomed.push(Move::of(row, TaskEvent::Cancel)?.because("a task it depends on came to nothing"));
+                doomed.push(Move::cancel(row, CancelReason::Dependency, "a task it depends on came to nothing")?);
             }
         }
         moves::apply(db, tenant, &doomed, now).await?;

@@ -4,6 +4,7 @@ mod claim;
 mod decide;
 
 pub(crate) mod graph;
+pub(crate) mod ground;
 pub(crate) mod moves;
 mod orders;
 mod results;
@@ -11,7 +12,7 @@ mod sweep;
 mod unreadable;
 
 pub use decide::{Decided, Ruling};
-pub use orders::{ReviewCase, WorkOrder};
+pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
 pub use sweep::{SweepLimits, Swept};
 

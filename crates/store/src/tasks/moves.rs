@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{StateVersion, TaskEvent, TaskId, TaskState, TenantId};
+use chimera_domain::{CancelReason, StateVersion, TaskEvent, TaskId, TaskState, TenantId};
 
 use crate::{
     Result, RowKind, StoreError, batch,
@@ -59,6 +59,7 @@ pub(crate) struct Move {
     /// Where it goes.
     pub(crate) to: TaskState,
     error: Option<String>,
+    cancelled_for: Option<CancelReason>,
     artifact: Option<Uuid>,
     ticket: Option<Uuid>,
     lease: Option<Lease>,
@@ -73,8 +74,25 @@ impl Move {
     pub(crate) fn of(row: &Model, event: TaskEvent) -> Result<Self> {
         let id = TaskId::from_uuid(row.id);
         let to = row.standing()?.on(event, row.kind()?).map_err(|source| StoreError::Illegal { id, source })?;
-        let seen = (row.id, row.version());
-        Ok(Self { seen, to, error: None, artifact: None, ticket: None, lease: None, forgets_attempts: false })
+        Ok(Self {
+            seen: (row.id, row.version()),
+            to,
+            error: None,
+            cancelled_for: (to == TaskState::Cancelled).then_some(CancelReason::Withdrawn),
+            artifact: None,
+            ticket: None,
+            lease: None,
+            forgets_attempts: false,
+        })
+    }
+
+    /// The cancelling of a locked row, with the reason for programs and the one for people.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`] when the state machine forbids it.
+    pub(crate) fn cancel(row: &Model, reason: CancelReason, why: &str) -> Result<Self> {
+        let step = Self::of(row, TaskEvent::Cancel)?;
+        Ok(Self { cancelled_for: Some(reason), ..step }.because(why))
     }
 
     /// Records what went wrong.
@@ -135,6 +153,14 @@ pub(crate) async fn apply<'a>(
         vec![
             optional(Column::State, |m| Some(m.to.as_str().into())),
             optional(Column::LastError, |m| m.error.clone().map(Into::into)),
+            // A task that is not cancelled, or no longer, has no reason to be.
+            (
+                Column::CancelReason,
+                batch::by_id::<Entity>(
+                    chunk.iter().filter_map(|m| Some((m.seen.0, Expr::val(m.cancelled_for?.as_str())))),
+                    Expr::val(None::<String>),
+                ),
+            ),
             optional(Column::ResultArtifact, |m| m.artifact.map(Into::into)),
             optional(Column::HitlTicketId, |m| m.ticket.map(Into::into)),
             optional(Column::Attempts, |m| m.forgets_attempts.then(|| 0_i64.into())),

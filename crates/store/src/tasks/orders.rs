@@ -12,12 +12,12 @@ use chimera_domain::{
     Agent, AgentTask, Artifact, ArtifactId, Campaign, SignalId, TaskId, TaskState, TenantId, TrendSignal,
 };
 
-use super::with_dependencies;
+use super::{ground::Grounds, with_dependencies};
 use crate::{
     BadValue, Result, RowKind, Store, StoreError, batch,
     codec::Reader,
     dialect::BINDS_MAX,
-    entity::{agents, artifacts, campaigns, signals, tasks},
+    entity::{artifacts, signals, tasks},
 };
 
 /// Everything a worker needs for one claimed task.
@@ -42,11 +42,28 @@ pub struct ReviewCase {
     pub task: AgentTask,
     /// What it made.
     pub artifact: Artifact,
-    /// What the tasks made that it depends on, in the order of `depends_on`.
+    /// The tasks that it depends on, in the order of `depends_on`.
+    pub parts: Vec<AgentTask>,
+    /// What these made.
     pub inputs: Vec<Artifact>,
     /// The signal behind it.
     pub signal: TrendSignal,
     /// Who acts.
+    pub agent: Agent,
+    /// For what.
+    pub campaign: Campaign,
+}
+
+/// A post that was planned under a SOUL.md that is no longer in force, and on which nobody works: to be planned anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutdatedPost {
+    /// The task that would have been published.
+    pub task: AgentTask,
+    /// The tasks that it depends on, in the order of `depends_on`.
+    pub parts: Vec<AgentTask>,
+    /// What these made, as far as they have.
+    pub inputs: Vec<Artifact>,
+    /// Who acts, as they are now.
     pub agent: Agent,
     /// For what.
     pub campaign: Campaign,
@@ -100,17 +117,46 @@ impl Store {
         Ok(cases)
     }
 
+    /// Those of these tasks that are posts planned under another SOUL.md than their agent's present one, that nobody works
+    /// on and that are certainly not out, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails, or something of one of them can't be read.
+    pub async fn outdated_posts(&self, ids: &[TaskId]) -> Result<Vec<OutdatedPost>> {
+        let wanted = self.renewable().filter(tasks::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())));
+        let posts = with_dependencies(&self.db, self.tenant, wanted.all(&self.db).await?).await?;
+        if posts.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut around = Surroundings::load(&self.db, self.tenant, &posts).await?;
+        around.load_parts(&self.db, self.tenant, &posts).await?;
+        posts
+            .into_iter()
+            .map(|task| {
+                Ok(OutdatedPost {
+                    parts: around.parts(&task),
+                    inputs: around.inputs(&task),
+                    agent: around.agent(&task)?,
+                    campaign: around.campaign(&task)?,
+                    task,
+                })
+            })
+            .collect()
+    }
+
     async fn all_review_cases(&self, ids: &[TaskId]) -> Result<Vec<ReviewCase>> {
         let ids = ids.iter().map(|id| id.as_uuid());
         let mut rows = batch::find::<tasks::Entity>(&self.db, self.tenant, tasks::Column::Id, ids).await?;
         rows.retain(|row| row.state == TaskState::JudgeReview.as_str());
         let tasks = with_dependencies(&self.db, self.tenant, rows).await?;
-        let around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
+        let mut around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
+        around.load_parts(&self.db, self.tenant, &tasks).await?;
         tasks
             .into_iter()
             .map(|task| {
                 Ok(ReviewCase {
                     artifact: around.artifact(&task)?.clone(),
+                    parts: around.parts(&task),
                     inputs: around.inputs(&task),
                     signal: around.signal(&task)?,
                     agent: around.agent(&task)?,
@@ -129,6 +175,7 @@ pub(crate) struct Surroundings {
     agents: HashMap<Uuid, Agent>,
     campaigns: HashMap<Uuid, Campaign>,
     results: HashMap<TaskId, Artifact>,
+    parts: HashMap<TaskId, AgentTask>,
 }
 
 impl Surroundings {
@@ -136,32 +183,42 @@ impl Surroundings {
     async fn load(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[AgentTask]) -> Result<Self> {
         let signals = distinct(tasks.iter().map(|t| t.signal_id.as_uuid()));
         let signals = batch::find::<signals::Entity>(db, tenant, signals::Column::Id, signals).await?;
-        let campaigns = distinct(tasks.iter().map(|t| t.campaign_id.as_uuid()));
-        let campaigns = batch::find::<campaigns::Entity>(db, tenant, campaigns::Column::Id, campaigns).await?;
+        let rests_on = tasks.iter().map(|t| (t.campaign_id.as_uuid(), t.agent_id.as_uuid()));
+        let grounds = Grounds::glimpse(db, tenant, rests_on).await?;
         let parents = tasks.iter().flat_map(|t| &t.depends_on).copied();
         let done = tasks.iter().filter(|t| t.result_artifact.is_some()).map(|t| t.id);
-        let mut around = Self::of_posts(db, tenant, tasks, campaigns, parents.chain(done)).await?;
+        let mut around = Self::on(db, tenant, grounds, parents.chain(done)).await?;
         around.signals = batch::read_all::<signals::Entity>(signals)?.into_iter().map(|s| (s.id, s)).collect();
         Ok(around)
     }
 
-    /// The same without signals, campaigns being read already, and with the results of the tasks named.
-    pub(crate) async fn of_posts(
+    /// The same without signals, on grounds that are read already, and with the results of the tasks named.
+    pub(crate) async fn on(
         db: &impl ConnectionTrait,
         tenant: TenantId,
-        tasks: &[AgentTask],
-        campaigns: Vec<campaigns::Model>,
+        grounds: Grounds,
         makers: impl Iterator<Item = TaskId>,
     ) -> Result<Self> {
-        let agents = distinct(tasks.iter().map(|t| t.agent_id.as_uuid()));
-        let agents = batch::find::<agents::Entity>(db, tenant, agents::Column::Id, agents).await?;
-        let campaigns = batch::read_all::<campaigns::Entity>(campaigns)?;
+        let (campaigns, agents) = grounds.into_entities()?;
         Ok(Self {
             signals: HashMap::new(),
-            agents: batch::read_all::<agents::Entity>(agents)?.into_iter().map(|a| (a.id.as_uuid(), a)).collect(),
+            agents: agents.into_iter().map(|a| (a.id.as_uuid(), a)).collect(),
             campaigns: campaigns.into_iter().map(|c| (c.id.as_uuid(), c)).collect(),
             results: results_of(db, tenant, makers).await?,
+            parts: HashMap::new(),
         })
+    }
+
+    /// Loads the tasks that `tasks` depend on.
+    async fn load_parts(&mut self, db: &impl ConnectionTrait, tenant: TenantId, tasks: &[AgentTask]) -> Result<()> {
+        let parts = distinct(tasks.iter().flat_map(|t| &t.depends_on).map(|id| id.as_uuid()));
+        let parts = batch::find::<tasks::Entity>(db, tenant, tasks::Column::Id, parts).await?;
+        self.parts = with_dependencies(db, tenant, parts).await?.into_iter().map(|part| (part.id, part)).collect();
+        Ok(())
+    }
+
+    fn parts(&self, task: &AgentTask) -> Vec<AgentTask> {
+        task.depends_on.iter().filter_map(|id| self.parts.get(id)).cloned().collect()
     }
 
     fn inputs(&self, task: &AgentTask) -> Vec<Artifact> {

@@ -5,21 +5,23 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use uuid::Uuid;
 
-use chimera_domain::{CampaignStatus, TaskEvent, TaskId, TaskState, TaskType, error_chain};
+use chimera_domain::{Outdated, TaskEvent, TaskId, TaskState, TaskType, error_chain};
 
-use super::{decide::withdraw_tickets, graph, moves};
+use super::{
+    decide::withdraw_tickets,
+    graph,
+    ground::{self, Grounds},
+    moves,
+};
 use crate::{
     Result, Store,
     audit::{self, records},
     batch,
-    entity::{
-        campaigns,
-        tasks::{Column, Entity, Model},
-    },
+    entity::tasks::{Column, Entity, Model},
     publish,
     tasks::moves::Move,
 };
@@ -44,9 +46,9 @@ pub struct Swept {
     pub ready: Vec<TaskId>,
     /// Lapsed and out of attempts: gave up. The caller raises the alerts.
     pub failed: Vec<TaskId>,
-    /// Waited for one that gave up, or belonged to a campaign that ended.
+    /// Waited for one that gave up, or were void: their campaign or their persona had moved.
     pub cancelled: Vec<TaskId>,
-    /// To be delivered to judges.
+    /// To be delivered to judges: results, and posts whose persona has changed, to be planned anew.
     pub review: Vec<TaskId>,
     /// To be delivered to publishers.
     pub approved: Vec<TaskId>,
@@ -54,26 +56,26 @@ pub struct Swept {
     pub stale_publishing: u64,
 }
 
-/// Who withdraws the questions on tasks of an ended campaign.
+/// Who withdraws the questions on tasks that are void.
 const SWEEPER: &str = "sweeper";
-/// Why such tasks are cancelled.
-const ENDED: &str = "its campaign has ended";
 
 impl Store {
     /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
-    /// attempts are used up; cancels the tasks of ended campaigns; and names what waits without being worked on.
-    /// Tasks of paused campaigns are not delivered.
+    /// attempts are used up; cancels what is void; and names what waits without being worked on. Tasks of paused campaigns
+    /// are not delivered. Posts whose persona has changed are not cancelled here but delivered to the judges, who plan them
+    /// anew; their parts are cancelled once nobody waits for them.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; what an earlier step put back stays so.
     pub async fn sweep(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Swept> {
         let mut swept = self.retrying(|| self.sweep_lapsed(limits, now)).await?;
-        swept.cancelled.extend(self.retrying(|| self.sweep_ended(limits, now)).await?);
+        swept.cancelled.extend(self.retrying(|| self.sweep_void(limits, now)).await?);
         let ready_before = now - limits.ready_older_than;
         let review_before = now - limits.review_older_than;
         let waiting = self.waiting(TaskState::Ready, ready_before, true, limits.batch).await?;
         swept.ready.extend(waiting);
         swept.review = self.waiting(TaskState::JudgeReview, review_before, false, limits.batch).await?;
+        swept.review.extend(self.of_another_persona(review_before, limits.batch).await?);
         swept.approved = self.waiting(TaskState::Approved, ready_before, true, limits.batch).await?;
         swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
         Ok(swept)
@@ -113,30 +115,38 @@ impl Store {
         Ok(swept)
     }
 
-    /// Cancels what can be cancelled. A question whether a post is out stays until someone has looked; a post that nobody
-    /// saw out, and that would have been tried again, is cancelled, and the ledger keeps saying that nobody knows.
-    async fn sweep_ended(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Vec<TaskId>> {
-        let ended = Entity::find()
+    /// Cancels what is void. A question whether a post is out stays until someone has looked; a post that nobody saw out,
+    /// and that would have been tried again, is cancelled, and the ledger keeps saying that nobody knows.
+    async fn sweep_void(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Vec<TaskId>> {
+        let in_doubt = Column::Id.in_subquery(publish::perhaps_out(self.tenant));
+        let asked = Expr::col((Entity, Column::State)).eq(TaskState::HitlQueue.as_str()).and(in_doubt.clone());
+        let approved = Expr::col((Entity, Column::State)).eq(TaskState::Approved.as_str());
+        let of_no_use = Condition::any()
+            .add(ground::is_publishable().not().and(ground::is_awaited(self.tenant).not()))
+            .add(approved.and(in_doubt));
+        let void = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .filter(Column::State.is_in(cancellable().map(TaskState::as_str)))
-            .filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Ended)))
             .filter(
                 Condition::any()
-                    .add(Column::State.ne(TaskState::HitlQueue.as_str()))
-                    .add(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant))),
+                    .add(ground::of_moved_campaign(self.tenant))
+                    .add(Condition::all().add(ground::of_moved_persona(self.tenant)).add(of_no_use)),
             )
+            .filter(asked.not())
             .limit(limits.batch);
         // Mostly there are none; a reading is cheaper than a writing transaction.
-        if ended.clone().select_only().column(Column::Id).into_tuple::<Uuid>().one(&self.db).await?.is_none() {
+        if void.clone().select_only().column(Column::Id).into_tuple::<Uuid>().one(&self.db).await?.is_none() {
             return Ok(vec![]);
         }
         let tx = self.begin().await?;
-        let rows = ended.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
+        let rows = void.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked).all(&*tx).await?;
+        let rests_on = rows.iter().map(|row| (row.campaign_id, row.agent_id));
+        let grounds = Grounds::glimpse(&*tx, self.tenant, rests_on).await?;
         let (mut moved, mut logged) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for row in &rows {
-            let Some(step) = movable(row, TaskEvent::Cancel) else { continue };
-            moved.push(step.because(ENDED));
-            logged.push(records::cancelled(row, ENDED, now));
+            let Some((step, why)) = voided(row, &grounds) else { continue };
+            moved.push(step);
+            logged.push(records::cancelled(row, &why.to_string(), now));
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         let ids: Vec<Uuid> = moved.iter().map(|step| step.id().as_uuid()).collect();
@@ -146,12 +156,42 @@ impl Store {
         Ok(moved.iter().map(Move::id).collect())
     }
 
+    /// Posts on which nobody works and that were planned under another SOUL.md, untouched since `before`: the judges plan
+    /// them anew.
+    async fn of_another_persona(&self, before: DateTime<Utc>, limit: u64) -> Result<Vec<TaskId>> {
+        let ids: Vec<Uuid> = self
+            .renewable()
+            .select_only()
+            .column(Column::Id)
+            // Those in review are delivered as such.
+            .filter(Column::State.ne(TaskState::JudgeReview.as_str()))
+            .filter(Column::UpdatedAt.lte(before))
+            .order_by_asc(Column::UpdatedAt)
+            .limit(limit)
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        Ok(ids.into_iter().map(TaskId::from_uuid).collect())
+    }
+
+    /// Posts that were planned under another SOUL.md, on which nobody works and that are certainly not out.
+    pub(crate) fn renewable(&self) -> Select<Entity> {
+        let idle = cancellable().filter(|state| *state != TaskState::Executing);
+        Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.is_in(idle.map(TaskState::as_str)))
+            .filter(ground::is_publishable())
+            .filter(ground::of_moved_persona(self.tenant))
+            .filter(ground::of_moved_campaign(self.tenant).not())
+            .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
+    }
+
     /// Tasks in `state` untouched since `before`, the longest waiting first.
     async fn waiting(
         &self,
         state: TaskState,
         before: DateTime<Utc>,
-        active_only: bool,
+        standing_only: bool,
         limit: u64,
     ) -> Result<Vec<TaskId>> {
         let mut select = Entity::find()
@@ -162,20 +202,11 @@ impl Store {
             .filter(Column::UpdatedAt.lte(before))
             .order_by_asc(Column::UpdatedAt)
             .limit(limit);
-        if active_only {
-            select = select.filter(Column::CampaignId.in_subquery(self.campaigns_in(CampaignStatus::Active)));
+        if standing_only {
+            select = select.filter(ground::standing(self.tenant));
         }
         let ids: Vec<Uuid> = select.into_tuple().all(&self.db).await?;
         Ok(ids.into_iter().map(TaskId::from_uuid).collect())
-    }
-
-    fn campaigns_in(&self, status: CampaignStatus) -> SelectStatement {
-        Query::select()
-            .column(campaigns::Column::Id)
-            .from(campaigns::Entity)
-            .and_where(batch::of_tenant::<campaigns::Entity>(self.tenant))
-            .and_where(campaigns::Column::Status.eq(status.as_str()))
-            .take()
     }
 }
 
@@ -184,6 +215,16 @@ fn movable(row: &Model, event: TaskEvent) -> Option<Move> {
     let step = Move::of(row, event);
     step.inspect_err(|error| tracing::error!(task_id = %row.id, error = %error_chain(error), "a task can't be swept"))
         .ok()
+}
+
+/// The cancelling of a void row, and why; `None` when it holds after all, or, with a line in the log, when it is damaged.
+fn voided(row: &Model, grounds: &Grounds) -> Option<(Move, Outdated)> {
+    let step = grounds.voids(row).and_then(|void| {
+        void.map(|why| Ok((Move::cancel(row, why.cancel_reason(), &why.to_string())?, why))).transpose()
+    });
+    step.inspect_err(|error| tracing::error!(task_id = %row.id, error = %error_chain(error), "a task can't be swept"))
+        .ok()
+        .flatten()
 }
 
 /// States from which the state machine lets every kind of task be cancelled.

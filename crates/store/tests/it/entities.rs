@@ -74,8 +74,13 @@ pub(crate) async fn a_campaign_comes_back_whole_and_keeps_its_status(world: Worl
         ..campaign
     };
     let saved = store.campaign_save(&edited).await.unwrap();
-    let wanted =
-        chimera_domain::Campaign { status: CampaignStatus::Paused, state_version: StateVersion::new(3), ..edited };
+    let third = StateVersion::new(3);
+    let wanted = chimera_domain::Campaign {
+        status: CampaignStatus::Paused,
+        brief_version: third,
+        state_version: third,
+        ..edited
+    };
     assert_eq!(saved, wanted);
 }
 

@@ -19,6 +19,8 @@ mod failures;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod moved;
+#[cfg(test)]
 mod planning;
 #[cfg(test)]
 mod publishing;
@@ -89,6 +91,17 @@ chimera_testkit::on_both! {
         programs_that_start_at_once_migrate_once
         a_database_of_a_newer_program_is_refused
         a_rollback_says_first_what_it_takes;
+    moved:
+        what_was_planned_on_an_old_brief_is_not_approved
+        what_was_planned_under_an_old_persona_is_not_approved
+        a_pause_or_another_threshold_voids_nothing
+        what_is_void_is_neither_claimed_nor_published
+        a_person_can_not_approve_what_is_void
+        an_edit_and_an_approval_at_once_publish_nothing_old
+        what_an_edited_brief_voids_is_swept_with_its_questions
+        posts_of_an_edited_persona_go_to_the_judges_and_their_parts_after_them
+        a_persona_edited_back_takes_its_work_up_again
+        a_plan_made_under_an_old_persona_is_not_committed;
     planning:
         a_plan_is_committed_whole_and_gives_the_ready_tasks
         a_paused_or_changed_campaign_plans_nothing

@@ -209,6 +209,7 @@ pub(crate) async fn review_cases_hold_everything_a_judge_needs(world: World) {
     let wanted = ReviewCase {
         task: post,
         artifact,
+        parts: world.store.tasks_by_ids(&[tasks[0].id, tasks[1].id]).await.unwrap(),
         inputs,
         signal,
         agent: world.agent.clone(),

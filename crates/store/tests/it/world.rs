@@ -156,6 +156,20 @@ impl World {
         self.store.publish_begin(ids, publisher, lease, self.ambient.now(), &new_ids).await.unwrap()
     }
 
+    /// Edits the campaign's brief.
+    pub(crate) async fn edit_brief(&self) -> Campaign {
+        let stored = self.store.campaign_by_id(self.campaign.id).await.unwrap().unwrap();
+        let edited = Campaign { goal: format!("{} (edited)", stored.goal), ..stored };
+        self.store.campaign_save(&edited).await.unwrap()
+    }
+
+    /// Edits the persona.
+    pub(crate) async fn edit_persona(&self) -> Agent {
+        let stored = self.store.agents_by_ids(&[self.agent.id]).await.unwrap().remove(0);
+        let soul_hash = chimera_domain::sha256_hex(stored.soul_hash.as_bytes());
+        self.store.agent_save(&Agent { soul_hash, ..stored }).await.unwrap()
+    }
+
     /// The task as it is stored.
     pub(crate) async fn stored(&self, id: TaskId) -> AgentTask {
         self.store.tasks_by_ids(&[id]).await.unwrap().remove(0)

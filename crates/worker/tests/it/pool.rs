@@ -64,15 +64,26 @@ pub(crate) async fn a_call_without_a_character_is_refused_and_becomes_a_dead_let
     assert_eq!(world.fake.count("generate_image"), 1);
 }
 
-pub(crate) async fn a_persona_that_changed_is_not_spoken_for(world: World) {
-    let outdated = |task: &mut chimera_domain::AgentTask| task.persona_lock.soul_hash = "of another SOUL.md".to_owned();
-    let tasks = world.planned_with(&[TaskType::GenerateText], outdated).await;
+pub(crate) async fn a_persona_that_changed_is_not_spoken_for(mut world: World) {
+    let tasks = world.planned(&[TaskType::GenerateText]).await;
+    let edited = chimera_domain::Agent { soul_hash: "f".repeat(64), ..world.agent.clone() };
+    world.agent = world.store.agent_save(&edited).await.unwrap();
+    let (_, fine) = world.words().await;
     let pool = world.pool("pool", 2, LEASE);
-    world.push(Queue::Task, &tasks[..1]).await;
-    let failed = world.until(tasks[0].id, TaskState::Failed).await;
+    world.push(Queue::Task, &[tasks[0].clone(), fine.clone()]).await;
+    world.until(fine.id, TaskState::JudgeReview).await;
     pool.stop().await;
-    assert!(failed.last_error.unwrap().contains("the persona changed"));
-    assert_eq!(world.fake.count("generate_text"), 0);
+    assert_eq!(world.stored(tasks[0].id).await, tasks[0], "nobody takes it");
+
+    // The persona may change between the claim and the work.
+    let (_, late) = world.words().await;
+    let claimed = world.claim(late.id, "worker", LEASE).await;
+    let order = world.store.work_orders(&[claimed]).await.unwrap().remove(0);
+    let agent = chimera_domain::Agent { soul_hash: "e".repeat(64), ..order.agent.clone() };
+    let finished = world.executor().execute(&chimera_store::WorkOrder { agent, ..order }).await;
+    let refused = finished.outcome.unwrap_err();
+    assert!(refused.to_string().contains("planned under SOUL.md ffffffffffff"), "{refused}");
+    assert_eq!(world.fake.count("generate_text"), 1);
 }
 
 pub(crate) async fn a_failing_tool_is_tried_again_and_the_attempts_are_counted(world: World) {

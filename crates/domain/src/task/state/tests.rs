@@ -34,6 +34,8 @@ const LEGAL: &[(S, E, S, bool, bool)] = &[
     (S::Publishing, E::PublishUnknown, S::HitlQueue, false, true),
     (S::Publishing, E::PublishRefused, S::Failed, false, true),
     (S::Failed, E::Retry, S::Ready, true, true),
+    (S::Failed, E::Republish, S::Approved, false, true),
+    (S::Cancelled, E::Revive, S::Pending, true, true),
 ];
 
 fn wanted(from: S, event: E, publishable: bool) -> Option<S> {
@@ -65,7 +67,7 @@ fn an_illegal_move_names_both_sides() {
 }
 
 #[test]
-fn terminal_states_are_the_listed_ones_and_only_a_dead_letter_revives() {
+fn terminal_states_are_the_listed_ones_and_only_dead_letters_and_what_waited_for_them_come_back() {
     for &state in S::ALL {
         assert_eq!(state.is_terminal(), S::TERMINAL.contains(&state), "{state}");
         assert_eq!(
@@ -74,8 +76,13 @@ fn terminal_states_are_the_listed_ones_and_only_a_dead_letter_revives() {
             "{state}: an end is one or the other"
         );
         if state.is_terminal() {
-            let ways_out = E::ALL.iter().filter(|&&e| state.on(e, POST).is_ok()).count();
-            assert_eq!(ways_out, usize::from(state == S::Failed), "{state}");
+            let ways_out: Vec<E> = E::ALL.iter().copied().filter(|&e| state.on(e, POST).is_ok()).collect();
+            let wanted: &[E] = match state {
+                S::Failed => &[E::Retry, E::Republish],
+                S::Cancelled => &[E::Revive],
+                _ => &[],
+            };
+            assert_eq!(ways_out, wanted, "{state}");
         }
     }
 }
@@ -84,7 +91,8 @@ fn terminal_states_are_the_listed_ones_and_only_a_dead_letter_revives() {
 fn nothing_is_published_without_an_approval_or_a_persons_word() {
     // Walks every path of events from PENDING. A path to PUBLISHING or PUBLISHED must contain an approval of what goes
     // out (a retry makes something new, so it needs a new one). The one way around is a person in HITL_QUEUE who says
-    // that it is out; the store takes that only as the answer to the question which follows an unknown outcome.
+    // that it is out; the store takes that only as the answer to the question which follows an unknown outcome. A post
+    // is published again only where the ledger calls it refused; and nothing but an approval leads into the ledger.
     let mut open = vec![(S::Pending, false)];
     let mut seen = vec![];
     let (mut approved_out, mut said_to_be_out) = (0, 0);
@@ -95,7 +103,10 @@ fn nothing_is_published_without_an_approval_or_a_persons_word() {
         seen.push((state, approved));
         for &event in E::ALL {
             let Ok(next) = state.on(event, POST) else { continue };
-            let approved = (approved && event != E::Retry) || event == E::Approve;
+            if event == E::Republish && !approved {
+                continue;
+            }
+            let approved = (approved && !matches!(event, E::Retry | E::Revive)) || event == E::Approve;
             if matches!(next, S::Publishing | S::Published) {
                 let persons_word = (state, event) == (S::HitlQueue, E::ConfirmPublish);
                 assert!(approved || persons_word, "{state} reaches {next} by {event} without an approval");
