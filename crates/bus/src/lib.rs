@@ -21,10 +21,7 @@ use chimera_domain::TaskId;
 pub use error::BusError;
 pub use in_process::InProcessBus;
 pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError};
-pub use spend::{
-    Closed, EntryState, InProcessSpend, RedisSpend, ReservationId, Reserved, Spend, SpendCap, SpendCaps, SpendEntry,
-    SpendError, SpendRequest, SpendUse, keys as spend_keys,
-};
+pub use spend::{InProcessSpend, RedisSpend, Spend, SpendError, keys as spend_keys};
 pub use streams::{DeadLetter, DeliveryPolicy, QueueState, RedisBus, keys as queue_keys};
 
 /// A queue between two roles.

@@ -24,6 +24,7 @@ mod publication;
 mod score;
 mod signal;
 mod soul;
+mod spend;
 mod task;
 mod text;
 mod trace;
@@ -53,6 +54,10 @@ pub use publication::{Publication, PublicationState};
 pub use score::{Score, ScoreOutOfRange};
 pub use signal::{SignalOutcome, TrendSignal};
 pub use soul::{Soul, SoulError, SoulProblem};
+pub use spend::{
+    Closed, EntryState, LedgerEntry, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse,
+    SpendWindows,
+};
 pub use task::{
     AgentTask, CancelReason, Costs, Ground, IllegalTransition, Outdated, PersonaLock, Priority, TaskEvent, TaskPayload,
     TaskState, TaskType,

@@ -33,6 +33,10 @@ impl Usd {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// A billion dollars, the most that is reserved or spent at once: sums of such amounts stay exact in a double, in
+    /// which scripts of Redis count.
+    pub const COUNTABLE_MAX: Self = Self::dollars(1_000_000_000);
+
     /// Whole dollars.
     #[must_use]
     pub const fn dollars(dollars: i32) -> Self {
@@ -85,6 +89,12 @@ impl Usd {
     #[must_use]
     pub fn to_decimal(self) -> Decimal {
         Decimal::new(self.0, DECIMALS).normalize()
+    }
+
+    /// Whether something can cost this: from zero to [`Self::COUNTABLE_MAX`].
+    #[must_use]
+    pub const fn is_countable(self) -> bool {
+        self.0 >= 0 && self.0 <= Self::COUNTABLE_MAX.0
     }
 
     /// The sum, or `None` beyond nine trillion dollars.

@@ -6,12 +6,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chimera_domain::{AgentId, Usd};
+use chimera_domain::{
+    AgentId, Closed, EntryState, ReservationId, Reserved, SpendEntry, SpendRequest, SpendUse, SpendWindows, Usd,
+};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Closed, EntryState, ReservationId, Reserved, Spend, SpendCap, SpendEntry, SpendError, SpendRequest, SpendUse,
-    window::{DAYS_REMEMBERED, Windows, amount, cap, sums},
+    Spend, SpendError,
+    window::{DAYS_REMEMBERED, amount, sums},
 };
 
 /// Counters inside one process.
@@ -67,24 +69,21 @@ impl Counter {
 struct Held {
     state: EntryState,
     amount: Usd,
-    windows: Windows,
+    windows: SpendWindows,
 }
 
 impl Purse {
     fn reserve(&mut self, request: &SpendRequest, amount: Usd) -> Reserved {
         match self.reservations.get(&request.reservation).map(|held| held.state) {
-            Some(EntryState::Open) => return Reserved::Granted,
-            Some(EntryState::Settled | EntryState::Released) => return Reserved::Closed,
+            Some(state) if state.is_closed() => return Reserved::Closed,
+            Some(_) => return Reserved::Granted,
             None => {}
         }
-        let now = Windows::at(request.at);
+        let now = SpendWindows::at(request.at);
         let (day, hour) = (self.day.rolled(now.day), self.hour.rolled(now.hour));
-        let caps =
-            [(SpendCap::Daily, day, cap(Some(request.caps.daily))), (SpendCap::Hourly, hour, cap(request.caps.hourly))];
-        for (which, counter, cap) in caps {
-            if counter.used.saturating_add(amount) > cap {
-                return Reserved::Refused { cap: which, left: cap.saturating_sub(counter.used) };
-            }
+        let used = SpendUse { today: day.used, this_hour: hour.used };
+        if let Some((cap, left)) = request.caps.refusal(used, amount) {
+            return Reserved::Refused { cap, left };
         }
         if day.window != self.day.window {
             let oldest = day.window - DAYS_REMEMBERED;
@@ -93,7 +92,7 @@ impl Purse {
         (self.day, self.hour) = (day, hour);
         self.day.change(Usd::ZERO, amount);
         self.hour.change(Usd::ZERO, amount);
-        let windows = Windows { day: day.window, hour: hour.window };
+        let windows = SpendWindows { day: day.window, hour: hour.window };
         self.reservations.insert(request.reservation.clone(), Held { state: EntryState::Open, amount, windows });
         Reserved::Granted
     }
@@ -102,7 +101,7 @@ impl Purse {
         let windows = match self.reservations.get(id) {
             Some(Held { state: EntryState::Settled, .. }) => return Closed::AlreadySettled,
             Some(Held { state: EntryState::Released, .. }) => return Closed::AlreadyReleased,
-            Some(&Held { state: EntryState::Open, amount, windows }) => {
+            Some(&Held { state: EntryState::Open | EntryState::Presumed, amount, windows }) => {
                 if self.day.window == windows.day {
                     self.day.change(amount, cost);
                 }
@@ -113,7 +112,7 @@ impl Purse {
             }
             // Never heard of, but the money is gone: it counts now.
             None => {
-                let now = Windows::at(at);
+                let now = SpendWindows::at(at);
                 (self.day, self.hour) = (self.day.rolled(now.day), self.hour.rolled(now.hour));
                 self.day.change(Usd::ZERO, cost);
                 self.hour.change(Usd::ZERO, cost);
@@ -132,7 +131,7 @@ impl Spend for InProcessSpend {
         let held = |entry: &SpendEntry| Held {
             state: entry.state,
             amount: entry.amount,
-            windows: Windows::at(entry.reserved_at),
+            windows: SpendWindows::at(entry.reserved_at),
         };
         Ok(self.with(|purses| {
             if purses.contains_key(&agent) {
@@ -172,7 +171,7 @@ impl Spend for InProcessSpend {
     }
 
     async fn used(&self, agent: AgentId, at: DateTime<Utc>) -> Result<SpendUse, SpendError> {
-        let now = Windows::at(at);
+        let now = SpendWindows::at(at);
         self.with_purse(agent, |purse| SpendUse {
             today: purse.day.rolled(now.day).used,
             this_hour: purse.hour.rolled(now.hour).used,

@@ -1,9 +1,7 @@
 //! Names in Redis, for operators and dashboards. The braces are a hash tag: in a cluster it keeps the keys of one agent
 //! in one slot, which scripts need.
 
-use chimera_domain::AgentId;
-
-use super::ReservationId;
+use chimera_domain::{AgentId, ReservationId};
 
 /// A counter's field with the window it counts: days or hours since 1970.
 pub const FIELD_WINDOW: &str = "window";

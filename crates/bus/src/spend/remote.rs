@@ -1,13 +1,15 @@
 //! Counters in Redis, shared by many processes: one script for each act.
 
 use async_trait::async_trait;
-use chimera_domain::{AgentId, Usd};
+use chimera_domain::{
+    AgentId, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendEntry, SpendRequest, SpendUse, SpendWindows, Usd,
+};
 use chrono::{DateTime, Utc};
 use redis::{RedisError, Script, ScriptInvocation};
 
 use super::{
-    Closed, EntryState, ReservationId, Reserved, Spend, SpendCap, SpendEntry, SpendError, SpendRequest, SpendUse, keys,
-    window::{REMEMBERED, Windows, amount, cap, sums},
+    Spend, SpendError, keys,
+    window::{REMEMBERED, amount, cap, sums},
 };
 use crate::RedisLink;
 
@@ -53,7 +55,7 @@ impl RedisSpend {
         cost: Usd,
         at: DateTime<Utc>,
     ) -> Result<Closed, SpendError> {
-        let now = Windows::at(at);
+        let now = SpendWindows::at(at);
         let mut ask = self.on(&self.close, agent);
         ask.key(keys::reservation(self.link.prefix(), agent, reservation))
             .arg(now.day)
@@ -80,7 +82,7 @@ impl Spend for RedisSpend {
         ask.arg(sums.windows.day).arg(sums.windows.hour).arg(sums.today.micros()).arg(sums.this_hour.micros());
         ask.arg(remembered());
         for entry in entries {
-            let began = Windows::at(entry.reserved_at);
+            let began = SpendWindows::at(entry.reserved_at);
             ask.key(keys::reservation(self.link.prefix(), agent, &entry.reservation));
             ask.arg(name(entry.state)).arg(entry.amount.micros()).arg(began.day).arg(began.hour);
         }
@@ -88,7 +90,7 @@ impl Spend for RedisSpend {
     }
 
     async fn reserve(&self, request: &SpendRequest) -> Result<Reserved, SpendError> {
-        let (agent, now) = (request.agent_id, Windows::at(request.at));
+        let (agent, now) = (request.agent_id, SpendWindows::at(request.at));
         let mut ask = self.on(&self.reserve, agent);
         ask.key(keys::reservation(self.link.prefix(), agent, &request.reservation))
             .arg(now.day)
@@ -140,7 +142,7 @@ impl Spend for RedisSpend {
         if day.0.is_none() {
             return Err(SpendError::NotStarted { agent_id: agent });
         }
-        let now = Windows::at(at);
+        let now = SpendWindows::at(at);
         let used = |counter: Counter, window: i64| match counter {
             (Some(began), Some(micros)) if began >= window => Usd::from_micros(micros),
             _ => Usd::ZERO,
@@ -151,7 +153,8 @@ impl Spend for RedisSpend {
 
 const fn name(state: EntryState) -> &'static str {
     match state {
-        EntryState::Open => "open",
+        // Nobody knows its end yet.
+        EntryState::Open | EntryState::Presumed => "open",
         EntryState::Settled => "settled",
         EntryState::Released => "released",
     }

@@ -2,11 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chimera_bus::{
-    Closed, EntryState, RedisSpend, ReservationId, Reserved, Spend, SpendCap, SpendCaps, SpendEntry, SpendError,
-    SpendRequest, SpendUse,
+use chimera_bus::{RedisSpend, Spend, SpendError};
+use chimera_domain::{
+    AgentId, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse, Usd,
 };
-use chimera_domain::{AgentId, Usd};
 use chimera_testkit::{SeededAmbient, TestRedis};
 use chrono::{DateTime, Utc};
 

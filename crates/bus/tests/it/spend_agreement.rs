@@ -1,8 +1,8 @@
 //! The two kinds of counters are two programs for one thing; long random histories show that they agree, and that no
 //! reserve ever goes beyond a cap.
 
-use chimera_bus::{InProcessSpend, RedisSpend, ReservationId, Reserved, Spend, SpendCaps, SpendRequest};
-use chimera_domain::{AgentId, Ambient as _, Usd};
+use chimera_bus::{InProcessSpend, RedisSpend, Spend};
+use chimera_domain::{AgentId, Ambient as _, ReservationId, Reserved, SpendCaps, SpendRequest, Usd};
 use chimera_testkit::{SeededAmbient, TestRedis};
 use chrono::{DateTime, Duration, Utc};
 
