@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, Soul, StateVersion, TenantId, Usd, wire::wire_enum};
+use crate::{AgentId, Soul, SpendCaps, StateVersion, TenantId, Usd, wire::wire_enum};
 
 wire_enum! {
     /// Whether an agent can be reached.
@@ -28,13 +28,25 @@ wire_enum! {
 pub struct GovernorLimits {
     /// The most it may spend in a UTC day.
     pub max_daily_spend: Usd,
+    /// The most it may spend in one hour of the clock, where that is limited: work that would cost more waits for the
+    /// next one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_hourly_spend: Option<Usd>,
     /// The most posts that may be planned for it in any sixty minutes.
     pub max_tasks_per_hour: u32,
 }
 
 impl Default for GovernorLimits {
     fn default() -> Self {
-        Self { max_daily_spend: Usd::dollars(50), max_tasks_per_hour: 10 }
+        Self { max_daily_spend: Usd::dollars(50), max_hourly_spend: None, max_tasks_per_hour: 10 }
+    }
+}
+
+impl GovernorLimits {
+    /// What may be spent and reserved together.
+    #[must_use]
+    pub const fn spend_caps(self) -> SpendCaps {
+        SpendCaps { daily: self.max_daily_spend, hourly: self.max_hourly_spend }
     }
 }
 

@@ -28,6 +28,8 @@ wire_enum! {
         DeadLetter = "dead_letter",
         /// A publish call's outcome is unknown.
         PublishUnknown = "publish_unknown",
+        /// Tools cost more than had been set aside for them.
+        SpendOverrun = "spend_overrun",
         /// A SOUL.md contradicts itself or the post.
         PersonaConflict = "persona_conflict",
     }

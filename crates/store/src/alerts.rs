@@ -1,12 +1,16 @@
 //! Alerts, and the log of tool calls.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeMap;
 
-use chimera_domain::{Alert, TenantId, ToolCall};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use chimera_domain::{Alert, AlertId, TenantId, ToolCall, Usd, sha256_parts};
 
 use crate::{
     Result, Store, batch,
     entity::{alerts, tool_calls},
+    spend,
 };
 
 impl Store {
@@ -36,13 +40,22 @@ impl Store {
         batch::read_all::<alerts::Entity>(rows)
     }
 
-    /// Records tool calls; one that is recorded already is left as it is.
+    /// Records tool calls, and enters what they cost in the spend ledger; one that is recorded already is left as it is.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn tool_calls_record(&self, calls: &[ToolCall]) -> Result<()> {
-        let _turn = self.turn().await;
-        record_calls(&self.db, self.tenant, calls).await
+        if calls.iter().all(|call| call.cost_usd <= Usd::ZERO) {
+            let _turn = self.turn().await;
+            insert_calls(&self.db, self.tenant, calls).await?;
+            return Ok(());
+        }
+        self.retrying(|| async {
+            let tx = self.begin().await?;
+            record_calls(&*tx, self.tenant, calls).await?;
+            tx.commit().await
+        })
+        .await
     }
 }
 
@@ -55,11 +68,31 @@ pub(crate) async fn raise<'a>(
     Ok(())
 }
 
+/// Records calls that no attempt at a task made, and enters what the new ones cost in the spend ledger.
 pub(crate) async fn record_calls<'a>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     calls: impl IntoIterator<Item = &'a ToolCall>,
 ) -> Result<()> {
-    batch::insert_new::<tool_calls::Entity>(db, tenant, calls).await?;
+    let new = insert_calls(db, tenant, calls).await?;
+    spend::loose(db, tenant, &new).await?;
     Ok(())
+}
+
+/// Records calls; gives those that were not recorded before. Whoever records a call enters what it cost.
+pub(crate) async fn insert_calls<'a>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    calls: impl IntoIterator<Item = &'a ToolCall>,
+) -> Result<Vec<&'a ToolCall>> {
+    let mut by_id: BTreeMap<Uuid, &ToolCall> = calls.into_iter().map(|call| (call.id.as_uuid(), call)).collect();
+    let written = batch::insert_unknown::<tool_calls::Entity>(db, tenant, by_id.values().copied()).await?;
+    Ok(written.iter().filter_map(|id| by_id.remove(id)).collect())
+}
+
+/// The store draws no ids by chance: an alert's follows from its reason and from the row and version it is about, so that
+/// one event alerts once.
+pub(crate) fn alert_id(reason: &str, id: Uuid, version: i64) -> AlertId {
+    let hash = sha256_parts(&[reason.as_bytes(), id.as_bytes(), &version.to_be_bytes()]);
+    AlertId::from_uuid(hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or(id))
 }

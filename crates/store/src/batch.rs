@@ -47,6 +47,35 @@ where
     insert_rows::<E>(db, rows::<E>(tenant, entities)?, Some(OnConflict::new().do_nothing().to_owned())).await
 }
 
+/// Inserts entities; one that breaks any unique index is left out. Returns the ids of those that went in.
+pub(crate) async fn insert_unknown<'a, E>(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    entities: impl IntoIterator<Item = &'a E::Domain>,
+) -> Result<Vec<Uuid>>
+where
+    E: Mapped,
+    E::Domain: 'a,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+{
+    let mut written = Vec::new();
+    for chunk in rows::<E>(tenant, entities)?.chunks(rows_max::<E>()) {
+        let rows = chunk.iter().cloned().map(IntoActiveModel::into_active_model);
+        let mut insert = E::insert_many(rows).on_conflict(OnConflict::new().do_nothing().to_owned());
+        let insert = sea_orm::QueryTrait::query(&mut insert).returning_col("id");
+        for row in db.query_all(insert).await? {
+            written.push(row.try_get_by_index(0)?);
+        }
+    }
+    Ok(written)
+}
+
+/// As many rows as one statement has bound values for.
+fn rows_max<E: EntityTrait>() -> usize {
+    (BINDS_MAX / E::Column::iter().count().max(1)).max(1)
+}
+
 fn rows<'a, E>(tenant: TenantId, entities: impl IntoIterator<Item = &'a E::Domain>) -> Result<Vec<E::Model>>
 where
     E: Mapped,
@@ -68,7 +97,7 @@ where
     E::Model: IntoActiveModel<E::ActiveModel>,
     E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
 {
-    let rows_max = (BINDS_MAX / E::Column::iter().count().max(1)).max(1);
+    let rows_max = rows_max::<E>();
     let mut inserted = 0;
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {

@@ -41,6 +41,8 @@ pub enum RowKind {
     Alert,
     /// `audit_log`.
     AuditEntry,
+    /// `spend_ledger`, named by its task or agent.
+    LedgerEntry,
 }
 
 impl fmt::Display for RowKind {
@@ -58,6 +60,7 @@ impl fmt::Display for RowKind {
             Self::Publication => "publication",
             Self::Alert => "alert",
             Self::AuditEntry => "audit entry",
+            Self::LedgerEntry => "spend ledger entry of",
         })
     }
 }

@@ -31,6 +31,7 @@ mod plan;
 mod publish;
 mod schema;
 mod signals;
+mod spend;
 mod statistics;
 mod store;
 mod tasks;
@@ -48,8 +49,8 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store, StoreConfig};
 pub use tasks::{
-    Decided, OutdatedPost, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept,
-    TaskCounts, WorkOrder,
+    Claim, Claimed, Decided, OutdatedPost, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits,
+    Swept, TaskCounts, WorkOrder,
 };
 pub use tickets::{TicketAnswer, TicketCounts};
 pub use trace::{PostRow, TraceView};

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Duration, NaiveTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Func, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -14,15 +14,16 @@ use chimera_domain::{AgentId, CampaignId, SignalOutcome, TaskState, TenantId, Us
 use crate::{
     Result, Store, batch, dialect,
     entity::{artifacts, signals, tasks, tool_calls},
+    spend,
 };
 
-/// States in which a task may yet spend its whole cap.
-const SPENDING: [TaskState; 3] = [TaskState::Pending, TaskState::Ready, TaskState::Executing];
+/// States in which a task may yet set its whole cap aside. From its claim on, the spend ledger says what it may cost.
+const PLANNED: [TaskState; 2] = [TaskState::Pending, TaskState::Ready];
 
 impl Store {
     /// What each agent has used. Planned in the last hour: its PLANNED signals read in the sixty minutes before `now`.
-    /// Spent today: what its tool calls and its tasks' cost since midnight UTC, with or without a task, and the whole caps of its tasks that are PENDING,
-    /// READY or EXECUTING (a task that has spent part of its cap is counted with both, the cautious reading).
+    /// Spent today: what the spend ledger counts since midnight UTC ([`Self::spend_use`]), and the whole caps of its tasks
+    /// that are PENDING or READY (a task that has spent part of its cap is counted with both, the cautious reading).
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
@@ -74,8 +75,10 @@ pub(crate) async fn used(
     for (id, count) in planned_since(db, tenant, &ids, now - Duration::hours(1)).await? {
         uses.entry(AgentId::from_uuid(id)).or_default().planned_last_hour = u32::try_from(count).unwrap_or(u32::MAX);
     }
-    let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
-    for (id, micros) in spent_since(db, tenant, &ids, midnight).await? {
+    for (id, committed) in spend::committed(db, tenant, &ids, now).await? {
+        uses.entry(AgentId::from_uuid(id)).or_default().spent_today = committed.used.today;
+    }
+    for (id, micros) in planned_caps(db, tenant, &ids).await? {
         let spent = &mut uses.entry(AgentId::from_uuid(id)).or_default().spent_today;
         *spent = spent.saturating_add(Usd::from_micros(micros));
     }
@@ -101,52 +104,15 @@ async fn planned_since(
     Ok(select.into_tuple().all(db).await?)
 }
 
-/// By agent: its tool calls and those for its tasks, what its artifacts cost beyond those, and what its tasks may yet spend.
-async fn spent_since(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    agents: &[Uuid],
-    since: DateTime<Utc>,
-) -> Result<Vec<(Uuid, i64)>> {
-    // A call names its agent, or its task does.
-    let named = Expr::col((tool_calls::Entity, tool_calls::Column::AgentId));
-    let agent = Func::coalesce([named, Expr::col((tasks::Entity, tasks::Column::AgentId))]);
-    let called = Query::select()
-        .expr(agent.clone())
-        .expr_as(dialect::sum(Expr::col((tool_calls::Entity, tool_calls::Column::CostMicros))), "micros")
-        .from(tool_calls::Entity)
-        .left_join(
-            tasks::Entity,
-            Expr::col((tasks::Entity, tasks::Column::Id)).equals((tool_calls::Entity, tool_calls::Column::TaskId)),
-        )
-        .and_where(batch::of_tenant::<tool_calls::Entity>(tenant))
-        .and_where(Expr::expr(agent.clone()).is_in(agents.iter().copied()))
-        .and_where(Expr::col((tool_calls::Entity, tool_calls::Column::CalledAt)).gte(since))
-        .add_group_by([agent.into()])
-        .take();
-    let beyond = Query::select()
-        .column(artifacts::Column::AgentId)
-        .expr(dialect::sum(Expr::col(artifacts::Column::BeyondToolsMicros)))
-        .from(artifacts::Entity)
-        .and_where(batch::of_tenant::<artifacts::Entity>(tenant))
-        .and_where(artifacts::Column::AgentId.is_in(agents.iter().copied()))
-        .and_where(artifacts::Column::CreatedAt.gte(since))
-        .group_by_col(artifacts::Column::AgentId)
-        .take();
-    let reserved = Query::select()
+/// By agent: what its tasks may yet set aside.
+async fn planned_caps(db: &impl ConnectionTrait, tenant: TenantId, agents: &[Uuid]) -> Result<Vec<(Uuid, i64)>> {
+    let select = tasks::Entity::find()
+        .select_only()
         .column(tasks::Column::AgentId)
         .expr(dialect::sum(Expr::col(tasks::Column::BudgetCapMicros)))
-        .from(tasks::Entity)
-        .and_where(batch::of_tenant::<tasks::Entity>(tenant))
-        .and_where(tasks::Column::AgentId.is_in(agents.iter().copied()))
-        .and_where(tasks::Column::State.is_in(SPENDING.iter().map(|s| s.as_str())))
-        .group_by_col(tasks::Column::AgentId)
-        .take();
-    let mut spent = Vec::new();
-    for select in [called, beyond, reserved] {
-        for row in db.query_all(&select).await? {
-            spent.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
-        }
-    }
-    Ok(spent)
+        .filter(batch::of_tenant::<tasks::Entity>(tenant))
+        .filter(tasks::Column::AgentId.is_in(agents.iter().copied()))
+        .filter(tasks::Column::State.is_in(PLANNED.iter().map(|s| s.as_str())))
+        .group_by(tasks::Column::AgentId);
+    Ok(select.into_tuple().all(db).await?)
 }

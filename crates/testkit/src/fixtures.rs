@@ -2,10 +2,11 @@
 
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Campaign, CampaignId,
-    CampaignStatus, Channel, Component, Costs, DecisionId, Disclosure, GovernorLimits, HitlTicket, JudgeDecision,
-    MediaRef, Modality, NextAction, PersonaLock, Presence, Priority, Question, Score, SensitiveTopic, Severity,
-    SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId,
-    ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict, contracts::FeedItem, sha256_hex,
+    CampaignStatus, Channel, Component, Costs, DecisionId, Disclosure, EntryState, GovernorLimits, HitlTicket,
+    JudgeDecision, LedgerEntry, MediaRef, Modality, NextAction, PersonaLock, Presence, Priority, Question,
+    ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload,
+    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict,
+    contracts::FeedItem, sha256_hex,
 };
 
 /// Eight hex digits that no other call gives.
@@ -42,7 +43,11 @@ pub fn agent(ambient: &dyn Ambient) -> Agent {
         soul_hash: sha256_hex(mark.as_bytes()),
         soul,
         soul_version: 3,
-        governor_limits: GovernorLimits { max_daily_spend: Usd::from_micros(777_000_001), max_tasks_per_hour: 99 },
+        governor_limits: GovernorLimits {
+            max_daily_spend: Usd::from_micros(777_000_001),
+            max_hourly_spend: Some(Usd::from_micros(555_000_001)),
+            max_tasks_per_hour: 99,
+        },
         presence: Presence::Idle,
         state_version: StateVersion::FIRST,
         created_at: ambient.now(),
@@ -184,6 +189,27 @@ pub fn tool_call(ambient: &dyn Ambient, task: &AgentTask) -> ToolCall {
         attempts: 2,
         error: Some("the second attempt timed out".to_owned()),
         called_at: ambient.now(),
+    }
+}
+
+/// A ledger's entry of an attempt at this task, with every column filled; it counts 310,001 micro-dollars.
+#[must_use]
+pub fn ledger_entry(ambient: &dyn Ambient, task: &AgentTask) -> LedgerEntry {
+    LedgerEntry {
+        reservation: ReservationId::of_attempt(task.id, task.state_version),
+        agent_id: task.agent_id,
+        campaign_id: Some(task.campaign_id),
+        task_id: Some(task.id),
+        task_version: Some(task.state_version),
+        trace_id: Some(task.trace_id),
+        purpose: task.task_type.to_string(),
+        reserved: task.budget_cap_usd,
+        cost: Usd::from_micros(30_001),
+        counted: task.budget_cap_usd,
+        state: EntryState::Presumed,
+        reserved_at: ambient.now(),
+        changed_at: ambient.now(),
+        state_version: StateVersion::new(2),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chimera_domain::{
-    AgentId, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendEntry, SpendRequest, SpendUse, SpendWindows, Usd,
+    AgentId, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendEntry, SpendRequest, SpendUse, SpendWindows,
+    Usd,
 };
 use chrono::{DateTime, Utc};
 use redis::{RedisError, Script, ScriptInvocation};

@@ -92,7 +92,8 @@ impl World {
 
     /// Has a worker hand in a post, changed as wanted.
     pub(crate) async fn made(&self, task: &AgentTask, change: impl Fn(&mut Artifact)) -> Artifact {
-        let claimed = self.store.task_claim(&[task.id], "worker", Duration::from_secs(600)).await.unwrap().remove(0);
+        let claim = chimera_store::Claim::new("worker", Duration::from_secs(600), self.ambient.now());
+        let claimed = self.store.task_claim(&[task.id], claim).await.unwrap().tasks.remove(0);
         let mut artifact = fixtures::artifact(&*self.ambient, &claimed);
         change(&mut artifact);
         let submission = Submission {

@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn the_days_money_is_never_overdrawn() {
-        let limits = GovernorLimits { max_daily_spend: Usd::dollars(1), max_tasks_per_hour: 100 };
+        let limits =
+            GovernorLimits { max_daily_spend: Usd::dollars(1), max_tasks_per_hour: 100, ..GovernorLimits::default() };
         let mut governor = Governor::new(limits, GovernorUse { spent_today: Usd::cents(90), planned_last_hour: 0 });
         assert_eq!(governor.admit(Usd::cents(11)), GovernorVerdict::DailySpendCap);
         assert_eq!(governor.admit(Usd::cents(10)), GovernorVerdict::Allowed);

@@ -106,7 +106,8 @@ impl World {
 
     /// Has a worker hand in something spotless, but for the changes.
     pub(crate) async fn hand_in(&self, task: &AgentTask, change: impl Fn(&mut Artifact)) -> Artifact {
-        let claimed = self.store.task_claim(&[task.id], "worker", Duration::from_secs(600)).await.unwrap().remove(0);
+        let claim = chimera_store::Claim::new("worker", Duration::from_secs(600), self.ambient.now());
+        let claimed = self.store.task_claim(&[task.id], claim).await.unwrap().tasks.remove(0);
         let mut artifact = fixtures::artifact(&*self.ambient, &claimed);
         artifact.text = "Silk that outlives the season.\n\nMade by an AI.".to_owned();
         artifact.hashtags = vec!["silk".to_owned()];

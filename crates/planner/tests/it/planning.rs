@@ -137,7 +137,8 @@ pub(crate) async fn the_hourly_cap_defers_the_rest_with_one_alert(world: World) 
 
 /// The governor in the database counts every channel's post; a planner that counted one would be refused for ever.
 pub(crate) async fn money_for_all_channels_is_asked_for_at_once(world: World) {
-    let limits = GovernorLimits { max_daily_spend: Usd::dollars(5), max_tasks_per_hour: 99 };
+    let limits =
+        GovernorLimits { max_daily_spend: Usd::dollars(5), max_tasks_per_hour: 99, ..GovernorLimits::default() };
     world.store.agent_save(&Agent { governor_limits: limits, ..world.agent.clone() }).await.unwrap();
     let channels = vec![Channel::X, Channel::Threads];
     let costly = Campaign { post_budget_usd: Usd::dollars(2), channels, ..world.campaign.clone() };

@@ -49,7 +49,8 @@ impl World {
     pub(crate) async fn over(backends: Backends) -> Self {
         let (store, bus) = (backends.store().await, backends.bus().await);
         let ambient = Arc::new(SeededAmbient::new(42));
-        let limits = GovernorLimits { max_daily_spend: Usd::dollars(500), max_tasks_per_hour: 99 };
+        let limits =
+            GovernorLimits { max_daily_spend: Usd::dollars(500), max_tasks_per_hour: 99, ..GovernorLimits::default() };
         let agent = Agent { governor_limits: limits, ..fixtures::agent(&*ambient) };
         let agent = store.agent_save(&agent).await.unwrap();
         let campaign = Campaign {

@@ -24,6 +24,7 @@ pub(crate) struct Model {
     pub(crate) soul_version: i64,
     pub(crate) max_daily_spend_micros: i64,
     pub(crate) max_tasks_per_hour: i64,
+    pub(crate) max_hourly_spend_micros: Option<i64>,
     pub(crate) presence: String,
     pub(crate) state_version: i64,
     pub(crate) created_at: DateTimeUtc,
@@ -51,6 +52,7 @@ impl Mapped for Entity {
             soul_version: agent.soul_version.into(),
             max_daily_spend_micros: agent.governor_limits.max_daily_spend.micros(),
             max_tasks_per_hour: agent.governor_limits.max_tasks_per_hour.into(),
+            max_hourly_spend_micros: agent.governor_limits.max_hourly_spend.map(Usd::micros),
             presence: agent.presence.to_string(),
             state_version: agent.state_version.get(),
             created_at: time(agent.created_at),
@@ -70,6 +72,7 @@ impl Mapped for Entity {
             soul_version: reader.count("soul_version", row.soul_version)?,
             governor_limits: GovernorLimits {
                 max_daily_spend: Usd::from_micros(row.max_daily_spend_micros),
+                max_hourly_spend: row.max_hourly_spend_micros.map(Usd::from_micros),
                 max_tasks_per_hour: reader.count("max_tasks_per_hour", row.max_tasks_per_hour)?,
             },
             presence: reader.name("presence", &row.presence)?,

@@ -47,7 +47,7 @@ pub(crate) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What an artifact's costs exceed its tool log by: paid to the mind directly, so recorded nowhere else.
-fn beyond_tools(artifact: &Artifact) -> Usd {
+pub(crate) fn beyond_tools(artifact: &Artifact) -> Usd {
     let called: Usd = artifact.tool_log.iter().map(|call| call.cost_usd).sum();
     artifact.costs.total().saturating_sub(called).max(Usd::ZERO)
 }

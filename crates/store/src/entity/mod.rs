@@ -11,6 +11,7 @@ pub(crate) mod decisions;
 pub(crate) mod dependencies;
 pub(crate) mod publications;
 pub(crate) mod signals;
+pub(crate) mod spend_ledger;
 pub(crate) mod tasks;
 pub(crate) mod tickets;
 pub(crate) mod tool_calls;

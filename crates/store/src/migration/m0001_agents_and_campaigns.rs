@@ -1,7 +1,7 @@
 //! Agents and campaigns.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
-use sea_orm_migration::schema::{big_integer, double, json_binary, text};
+use sea_orm_migration::schema::{big_integer, big_integer_null, double, json_binary, text};
 
 use super::{create, drop, index, table, versioned};
 
@@ -20,6 +20,7 @@ impl MigrationTrait for Migration {
                 text("soul_hash"),
                 big_integer("soul_version"),
                 big_integer("max_daily_spend_micros"),
+                big_integer_null("max_hourly_spend_micros"),
                 big_integer("max_tasks_per_hour"),
                 text("presence"),
             ]

@@ -16,8 +16,8 @@ use crate::{
     Backend, ResourceCursor, audit, batch,
     codec::Mapped,
     entity::{
-        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, tasks, tickets,
-        tool_calls,
+        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, spend_ledger,
+        tasks, tickets, tool_calls,
     },
 };
 
@@ -87,7 +87,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 9] = [
+const TABLES: [&[&str]; 10] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -96,6 +96,7 @@ const TABLES: [&[&str]; 9] = [
     &["publications"],
     &["alerts"],
     &["audit_head", "audit_log"],
+    &["spend_ledger"],
     &[],
 ];
 
@@ -161,6 +162,10 @@ impl Rows {
                 let action = AuditAction::TaskRetried;
                 let record = AuditRecord::new(self.ambient.now(), Actor::system(), action, subject.0, subject.1);
                 audit::append(db, tenant, &[record]).await.unwrap();
+            }
+            8 => {
+                let entry = fixtures::ledger_entry(&self.ambient, task);
+                batch::insert::<spend_ledger::Entity>(db, tenant, [&entry]).await.unwrap();
             }
             _ => {}
         }

@@ -1,20 +1,30 @@
-//! Claims and heartbeats: one compare-and-set each, on the database's clock.
+//! Claims and heartbeats: one compare-and-set each, on the database's clock. With a claim, money is set aside.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
 
-use chimera_domain::{AgentTask, StateVersion, TaskId, TaskState, error_chain};
+use chimera_domain::{
+    AgentTask, Alert, AlertKind, Priority, Severity, SpendCap, StateVersion, TaskEvent, TaskId, TaskState, TaskType,
+    Usd, error_chain,
+};
 
-use super::{each_with_dependencies, ground};
+use super::{
+    each_with_dependencies, graph, ground,
+    moves::{self, Move},
+};
 use crate::{
-    Result, Store, batch,
+    Result, Store,
+    alerts::{alert_id, raise},
+    batch,
     codec::{text, wide},
     dialect::BINDS_MAX,
-    entity::tasks::{Column, Entity},
+    entity::tasks::{Column, Entity, Model},
+    spend::{self, Refusal, Wish},
     versioned::{self, Seen},
 };
 
@@ -23,37 +33,147 @@ use crate::{
 const CLAIMED_FROM: TaskState = TaskState::Ready;
 const CLAIMED_TO: TaskState = TaskState::Executing;
 
+/// Who claims, and on what terms.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// Who will hold the tasks.
+    pub worker: &'a str,
+    /// For how long, on the database's clock.
+    pub lease: Duration,
+    /// The caller's present moment: money set aside counts in its day and hour.
+    pub now: DateTime<Utc>,
+    /// Types of tasks whose tools cost nothing: no money is set aside for them.
+    pub free: &'a [TaskType],
+}
+
+impl<'a> Claim<'a> {
+    /// A claim for tasks none of which is free.
+    #[must_use]
+    pub const fn new(worker: &'a str, lease: Duration, now: DateTime<Utc>) -> Self {
+        Self { worker, lease, now, free: &[] }
+    }
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claimed {
+    /// The claimer's, highest priority first, then oldest.
+    pub tasks: Vec<AgentTask>,
+    /// The day's money does not cover them: dead letters, with an alert each.
+    pub failed: Vec<TaskId>,
+    /// The hour's money does not cover them: still READY.
+    pub waiting: Vec<TaskId>,
+}
+
 impl Store {
-    /// Takes those of these tasks that are READY and not void, and whose campaign is ACTIVE, for `worker`, until `lease` has passed on
-    /// the database's clock. Each is given to one claimer only; its version is the fencing token. Highest priority first,
-    /// then oldest. One that can't be read is logged and left out: its lease lapses, and in the end its attempts are used
-    /// up.
+    /// Takes those of these tasks that are READY and not void, and whose campaign is ACTIVE. Each is given to one claimer only; its
+    /// version is the fencing token. One that can't be read is logged and left out: its lease lapses, and in the end its
+    /// attempts are used up.
+    ///
+    /// In the same transaction each task's whole cap is set aside in the spend ledger, unless its tools are free. A task
+    /// that would go beyond its agent's daily cap becomes a dead letter, with an alert; an operator may retry it when the
+    /// day has turned or the cap was raised. One that would go beyond the hourly cap stays READY.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
-    pub async fn task_claim(&self, ids: &[TaskId], worker: &str, lease: Duration) -> Result<Vec<AgentTask>> {
-        let mut rows = Vec::new();
+    pub async fn task_claim(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<Claimed> {
+        let mut claimed = Claimed::default();
         for chunk in ids.chunks(BINDS_MAX / 2) {
-            let _turn = self.turn().await;
-            let claim = Entity::update_many()
-                .col_expr(Column::State, Expr::val(CLAIMED_TO.as_str()))
-                .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i64))
-                .col_expr(Column::StateVersion, Expr::col(Column::StateVersion).add(1_i64))
-                .col_expr(Column::LeaseOwner, Expr::val(text(worker)))
-                .col_expr(Column::LeaseExpiresMs, self.lease_end(lease))
-                .col_expr(Column::UpdatedAt, self.backend.clock())
-                .filter(Column::Id.in_subquery(self.claimable(chunk)));
-            rows.extend(claim.exec_with_returning(&self.db).await?);
-        }
-        let mut claimed = Vec::with_capacity(rows.len());
-        for task in each_with_dependencies(&self.db, self.tenant, rows).await? {
-            match task {
-                Ok(task) => claimed.push(task),
-                Err(error) => tracing::error!(error = %error_chain(&error), "a claimed task can't be read"),
+            let (rows, failed, waiting) = self.retrying(|| self.claim_once(chunk, claim)).await?;
+            claimed.failed.extend(failed);
+            claimed.waiting.extend(waiting);
+            for task in each_with_dependencies(&self.db, self.tenant, rows).await? {
+                match task {
+                    Ok(task) => claimed.tasks.push(task),
+                    Err(error) => tracing::error!(error = %error_chain(&error), "a claimed task can't be read"),
+                }
             }
         }
-        claimed.sort_by_key(|task| task.priority);
+        claimed.tasks.sort_by_key(|task| task.priority);
         Ok(claimed)
+    }
+
+    /// The rows claimed, and the ids of those that can't be paid for.
+    async fn claim_once(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<(Vec<Model>, Vec<TaskId>, Vec<TaskId>)> {
+        let tx = self.begin().await?;
+        let update = Entity::update_many()
+            .col_expr(Column::State, Expr::val(CLAIMED_TO.as_str()))
+            .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1_i64))
+            .col_expr(Column::StateVersion, Expr::col(Column::StateVersion).add(1_i64))
+            .col_expr(Column::LeaseOwner, Expr::val(text(claim.worker)))
+            .col_expr(Column::LeaseExpiresMs, self.lease_end(claim.lease))
+            .col_expr(Column::UpdatedAt, self.backend.clock())
+            .filter(Column::Id.in_subquery(self.claimable(ids)));
+        let mut rows = update.exec_with_returning(&*tx).await?;
+        let refused = spend::reserve(&*tx, self.tenant, wishes(&rows, claim.free), claim.now).await?;
+        let (failed, waiting) = self.turn_away(&*tx, &refused, claim.now).await?;
+        tx.commit().await?;
+        rows.retain(|row| !failed.iter().chain(&waiting).any(|id| id.as_uuid() == row.id));
+        Ok((rows, failed, waiting))
+    }
+
+    /// Moves tasks that can't be paid for: to FAILED where the day's money is used up, back to READY where the hour's is.
+    async fn turn_away(
+        &self,
+        db: &impl ConnectionTrait,
+        refused: &[Refusal<'_>],
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<TaskId>, Vec<TaskId>)> {
+        let (mut failed, mut waiting) = (Vec::new(), Vec::new());
+        let (mut steps, mut alerts) = (Vec::new(), Vec::new());
+        for refusal in refused {
+            let alert = self.unaffordable(refusal, now);
+            let step = match refusal.cap {
+                SpendCap::Daily => {
+                    let step = Move::of(refusal.row, TaskEvent::Exhaust)?.because(&alert.message);
+                    failed.push(step.id());
+                    step
+                }
+                SpendCap::Hourly => {
+                    let step = Move::of(refusal.row, TaskEvent::Release)?.because(&alert.message);
+                    waiting.push(step.id());
+                    step
+                }
+            };
+            steps.push(step.unclaimed(refusal.row));
+            alerts.push(alert);
+        }
+        moves::apply(db, self.tenant, &steps, now).await?;
+        graph::cancel_dependents(db, self.tenant, &failed, now).await?;
+        raise(db, self.tenant, &alerts).await?;
+        Ok((failed, waiting))
+    }
+
+    fn unaffordable(&self, refusal: &Refusal<'_>, now: DateTime<Utc>) -> Alert {
+        let Refusal { row, agent, cap, left } = refusal;
+        let (left, cost) = ((*left).max(Usd::ZERO), Usd::from_micros(row.budget_cap_micros));
+        let (kind, subject, message) = match cap {
+            SpendCap::Daily => (
+                AlertKind::DeadLetter,
+                row.id.to_string(),
+                format!(
+                    "{agent} may spend ${left} more today, and this task up to ${cost}; raise the agent's daily cap or wait \
+                     for midnight UTC, then retry the task"
+                ),
+            ),
+            SpendCap::Hourly => (
+                AlertKind::GovernorCap,
+                agent.clone(),
+                format!("{agent} may spend ${left} more this hour; work that may cost more waits for the next one"),
+            ),
+        };
+        Alert {
+            id: alert_id(cap.reason_code(), row.id, row.state_version),
+            tenant_id: self.tenant,
+            trace_id: row.trace_id.parse().ok(),
+            kind,
+            severity: Severity::Warning,
+            subject,
+            reason_code: cap.reason_code().to_owned(),
+            message,
+            acknowledged_by: None,
+            created_at: now,
+        }
     }
 
     /// Prolongs the leases of tasks that `worker` still holds at these versions, from now on the database's clock;
@@ -102,6 +222,19 @@ impl Store {
             .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
             .take()
     }
+}
+
+/// The claimed tasks that may cost something, the most urgent first.
+fn wishes<'a>(rows: &'a [Model], free: &[TaskType]) -> Vec<Wish<'a>> {
+    let mut wishes: Vec<(Priority, Wish<'a>)> = rows
+        .iter()
+        .filter(|row| row.budget_cap_micros > 0)
+        // One that can't be read is not worked on.
+        .filter_map(|row| Some((row.priority.parse().ok()?, Wish { row, task_type: row.kind().ok()? })))
+        .filter(|(_, wish)| !free.contains(&wish.task_type))
+        .collect();
+    wishes.sort_by_key(|(priority, wish)| (*priority, wish.row.created_at, wish.row.id));
+    wishes.into_iter().map(|(_, wish)| wish).collect()
 }
 
 #[cfg(test)]

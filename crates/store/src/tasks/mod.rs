@@ -1,5 +1,6 @@
 //! Tasks: read here; claimed, submitted, released, decided and swept in the files beside.
 
+mod attempts;
 mod claim;
 mod decide;
 
@@ -11,6 +12,7 @@ mod results;
 mod sweep;
 mod unreadable;
 
+pub use claim::{Claim, Claimed};
 pub use decide::{Decided, Ruling};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};

@@ -63,7 +63,7 @@ pub(crate) struct Move {
     artifact: Option<Uuid>,
     ticket: Option<Uuid>,
     lease: Option<Lease>,
-    forgets_attempts: bool,
+    attempts: Option<i64>,
 }
 
 impl Move {
@@ -82,7 +82,7 @@ impl Move {
             artifact: None,
             ticket: None,
             lease: None,
-            forgets_attempts: false,
+            attempts: None,
         })
     }
 
@@ -121,7 +121,13 @@ impl Move {
 
     /// Gives the task all its attempts again.
     pub(crate) const fn with_fresh_attempts(mut self) -> Self {
-        self.forgets_attempts = true;
+        self.attempts = Some(0);
+        self
+    }
+
+    /// Takes back the count of a claim that came to nothing.
+    pub(crate) fn unclaimed(mut self, row: &Model) -> Self {
+        self.attempts = Some(row.attempts.saturating_sub(1).max(0));
         self
     }
 
@@ -163,7 +169,7 @@ pub(crate) async fn apply<'a>(
             ),
             optional(Column::ResultArtifact, |m| m.artifact.map(Into::into)),
             optional(Column::HitlTicketId, |m| m.ticket.map(Into::into)),
-            optional(Column::Attempts, |m| m.forgets_attempts.then(|| 0_i64.into())),
+            optional(Column::Attempts, |m| m.attempts.map(Into::into)),
             leased(Column::LeaseOwner, &|lease| Expr::val(text(&lease.owner)), Expr::val(None::<String>)),
             leased(Column::LeaseExpiresMs, &|lease| lease.end.clone(), Expr::val(None::<i64>)),
             (Column::UpdatedAt, Expr::val(time(now))),

@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use chimera_domain::{Alert, Artifact, StateVersion, TaskEvent, TaskId, TaskState, ToolCall};
 use uuid::Uuid;
 
-use super::{graph, moves};
+use super::{attempts::Attempt, graph, moves};
 use crate::{
     Result, Store,
-    alerts::{raise, record_calls},
+    alerts::{insert_calls, raise},
     audit::{self, records},
     batch,
     entity::{artifacts, tasks::Model},
@@ -82,24 +82,24 @@ impl Store {
         let rows = moves::lock(&*tx, self.tenant, submissions.iter().map(|s| s.task_id.as_uuid())).await?;
         let mut done = Submitted::default();
         let (mut artifacts, mut calls, mut moved) = (Vec::new(), Vec::new(), Vec::new());
+        let mut attempts = Vec::with_capacity(submissions.len());
         let mut taken = HashSet::new();
         for submission in submissions {
             calls.extend(&submission.tool_calls);
-            let Some(row) = held(&rows, submission.task_id, submission.version) else {
+            let row = held(&rows, submission.task_id, submission.version).filter(|row| taken.insert(row.id));
+            attempts.push(Attempt::submitted(submission, row));
+            let Some(row) = row else {
                 done.fenced.push(submission.task_id);
                 continue;
             };
-            if !taken.insert(row.id) {
-                done.fenced.push(submission.task_id);
-                continue;
-            }
             calls.extend(&submission.artifact.tool_log);
             moved.push(Move::of(row, TaskEvent::Submit)?.yielding(submission.artifact.id.as_uuid()));
             artifacts.push(&submission.artifact);
             done.accepted.push(submission.task_id);
         }
         batch::insert::<artifacts::Entity>(&*tx, self.tenant, artifacts).await?;
-        record_calls(&*tx, self.tenant, calls).await?;
+        let new_calls = insert_calls(&*tx, self.tenant, calls).await?;
+        self.close_attempts(&*tx, attempts, new_calls, now).await?;
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         tx.commit().await?;
         Ok(done)
@@ -125,6 +125,8 @@ impl Store {
         let mut done = Released::default();
         let mut moved = Vec::new();
         let mut taken = HashSet::new();
+        let known = releases.iter().filter_map(|r| Some((rows.get(&r.task_id.as_uuid())?, r)));
+        let attempts = known.map(|(row, release)| Attempt::given_back(release, row)).collect();
         for release in releases {
             let row = held(&rows, release.task_id, release.version).filter(|row| taken.insert(row.id));
             let Some(row) = row else {
@@ -138,7 +140,8 @@ impl Store {
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         done.cancelled = graph::cancel_dependents(&*tx, self.tenant, &done.failed, now).await?;
-        record_calls(&*tx, self.tenant, releases.iter().flat_map(|r| &r.tool_calls)).await?;
+        let new_calls = insert_calls(&*tx, self.tenant, releases.iter().flat_map(|r| &r.tool_calls)).await?;
+        self.close_attempts(&*tx, attempts, new_calls, now).await?;
         let fenced: HashSet<String> = done.fenced.iter().map(ToString::to_string).collect();
         raise(&*tx, self.tenant, alerts.iter().filter(|alert| !fenced.contains(&alert.subject))).await?;
         tx.commit().await?;

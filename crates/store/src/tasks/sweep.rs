@@ -61,7 +61,7 @@ const SWEEPER: &str = "sweeper";
 
 impl Store {
     /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
-    /// attempts are used up; cancels what is void; and names what waits without being worked on. Tasks of paused campaigns
+    /// attempts are used up, and presumes spent what was set aside for those attempts; cancels what is void; and names what waits without being worked on. Tasks of paused campaigns
     /// are not delivered. Posts whose persona has changed are not cancelled here but delivered to the judges, who plan them
     /// anew; their parts are cancelled once nobody waits for them.
     ///
@@ -70,6 +70,7 @@ impl Store {
     pub async fn sweep(&self, limits: SweepLimits, now: DateTime<Utc>) -> Result<Swept> {
         let mut swept = self.retrying(|| self.sweep_lapsed(limits, now)).await?;
         swept.cancelled.extend(self.retrying(|| self.sweep_void(limits, now)).await?);
+        self.spend_presume(now).await?;
         let ready_before = now - limits.ready_older_than;
         let review_before = now - limits.review_older_than;
         let waiting = self.waiting(TaskState::Ready, ready_before, true, limits.batch).await?;

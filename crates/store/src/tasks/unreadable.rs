@@ -5,13 +5,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use chimera_domain::{Alert, AlertId, AlertKind, Severity, TaskEvent, TaskId, TaskState, error_chain, sha256_parts};
+use chimera_domain::{Alert, AlertKind, Severity, TaskEvent, TaskId, TaskState, error_chain};
 
 use super::{
     graph,
     moves::{self, Move},
 };
-use crate::{Result, Store, StoreError, alerts::raise, entity::tasks::Model};
+use crate::{
+    Result, Store, StoreError,
+    alerts::{alert_id, raise},
+    entity::tasks::Model,
+};
 
 /// The alert's reason, for programs.
 const UNREADABLE: &str = "unreadable";
@@ -52,13 +56,9 @@ impl Store {
         tx.commit().await
     }
 
-    /// The store draws no ids by chance: this one follows from the row and its version, so one failure alerts once.
     fn unreadable_alert(&self, row: &Model, reason: &str, now: DateTime<Utc>) -> Alert {
-        let version = row.state_version.to_be_bytes();
-        let hash = sha256_parts(&[UNREADABLE.as_bytes(), row.id.as_bytes(), &version]);
-        let id = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok()).unwrap_or(row.id);
         Alert {
-            id: AlertId::from_uuid(id),
+            id: alert_id(UNREADABLE, row.id, row.state_version),
             tenant_id: self.tenant,
             trace_id: row.trace_id.parse().ok(),
             kind: AlertKind::DeadLetter,

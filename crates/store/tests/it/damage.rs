@@ -1,7 +1,7 @@
 //! Damaged rows: each harms itself alone.
 
 use chimera_domain::{AlertKind, Ambient as _, TaskState, TaskType};
-use chimera_store::SweepLimits;
+use chimera_store::{Claim, SweepLimits};
 use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::{
@@ -50,7 +50,12 @@ pub(crate) async fn a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_
 pub(crate) async fn a_task_that_can_not_be_read_holds_no_other_back(world: World) {
     let (hurt, whole) = (world.ready(TaskType::GenerateText).await, world.ready(TaskType::GenerateText).await);
     damage(&world, format!("UPDATE agent_tasks SET channel = 'NOWHERE' WHERE trace_id = '{}'", hurt.trace_id)).await;
-    let claimed = world.store.task_claim(&[hurt.id, whole.id], "worker", MOMENT).await.unwrap();
+    let claimed = world
+        .store
+        .task_claim(&[hurt.id, whole.id], Claim::new("worker", MOMENT, world.ambient.now()))
+        .await
+        .unwrap()
+        .tasks;
     assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [whole.id]);
 
     // Its lease lapses like any other, and its attempts are used up.
@@ -64,7 +69,7 @@ pub(crate) async fn a_task_that_can_not_be_read_holds_no_other_back(world: World
 
     // One that can't even be moved stays, and the sweep goes on.
     let (stuck, other) = (world.ready(TaskType::GenerateText).await, world.ready(TaskType::GenerateText).await);
-    world.store.task_claim(&[stuck.id, other.id], "worker", MOMENT).await.unwrap();
+    world.store.task_claim(&[stuck.id, other.id], Claim::new("worker", MOMENT, world.ambient.now())).await.unwrap();
     damage(&world, format!("UPDATE agent_tasks SET task_type = 'NOTHING' WHERE trace_id = '{}'", stuck.trace_id)).await;
     let swept = eventually("the other lease's end", || async {
         let swept = world.store.sweep(LIMITS, world.ambient.now()).await.unwrap();
@@ -72,7 +77,7 @@ pub(crate) async fn a_task_that_can_not_be_read_holds_no_other_back(world: World
     })
     .await;
     assert!(!swept.ready.contains(&stuck.id) && !swept.failed.contains(&stuck.id), "{swept:?}");
-    assert_eq!(world.store.task_claim(&[other.id], "worker", LEASE).await.unwrap().len(), 1);
+    world.claimed(other.id, "worker").await;
 }
 
 pub(crate) async fn a_publication_that_can_not_be_read_holds_no_look_up_back(world: World) {

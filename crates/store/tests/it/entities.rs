@@ -25,7 +25,7 @@ pub(crate) async fn an_agent_comes_back_whole_and_is_written_only_when_it_differ
     let again = chimera_domain::Agent { id: fixtures::agent(ambient).id, updated_at: ambient.now(), ..agent.clone() };
     assert_eq!(store.agent_save(&again).await.unwrap(), agent);
 
-    let limits = GovernorLimits { max_daily_spend: Usd::cents(1), max_tasks_per_hour: 1 };
+    let limits = GovernorLimits { max_daily_spend: Usd::cents(1), max_tasks_per_hour: 1, ..GovernorLimits::default() };
     let tighter = chimera_domain::Agent { governor_limits: limits, updated_at: ambient.now(), ..agent.clone() };
     let saved = store.agent_save(&tighter).await.unwrap();
     assert_eq!(saved, chimera_domain::Agent { state_version: StateVersion::new(2), ..tighter.clone() });

@@ -27,6 +27,8 @@ mod publishing;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod spending;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod sweeping;
@@ -120,6 +122,20 @@ chimera_testkit::on_both! {
         a_refused_post_is_a_dead_letter
         a_dead_publishers_posts_are_looked_up_by_the_next
         of_many_publishers_each_post_has_one;
+    spending:
+        a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost
+        a_task_given_back_frees_what_it_did_not_spend
+        of_many_pools_none_takes_more_than_is_left
+        a_task_that_the_day_has_no_money_for_is_a_dead_letter
+        a_new_day_brings_new_money
+        work_that_the_hour_has_no_money_for_waits
+        nothing_is_set_aside_for_free_tools
+        a_vanished_workers_money_is_presumed_spent_until_it_hands_in
+        a_cancelled_tasks_money_comes_free_when_its_worker_hands_in
+        what_goes_beyond_the_reservation_counts_and_is_told_once
+        a_call_that_was_cut_off_counts_in_full
+        questions_to_the_mind_are_entered_once
+        no_history_overdraws_or_loses_a_cent;
     statements:
         a_batch_of_posts_costs_a_few_statements_whatever_its_size
         a_batch_of_parts_costs_a_few_statements_whatever_its_size;

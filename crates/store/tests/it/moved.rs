@@ -98,13 +98,13 @@ pub(crate) async fn a_pause_or_another_threshold_voids_nothing(world: World) {
 pub(crate) async fn what_is_void_is_neither_claimed_nor_published(world: World) {
     let (ready, (approved, _)) = (world.ready(TaskType::GenerateText).await, world.approved().await);
     world.edit_persona().await;
-    assert_eq!(world.store.task_claim(&[ready.id], "worker", LEASE).await.unwrap(), []);
+    assert_eq!(world.claim(ready.id, "worker", LEASE).await, None);
     assert_eq!(world.begin(&[approved.id], "publisher", LEASE).await, []);
     world.store.agent_save(&world.agent).await.unwrap();
-    assert_eq!(world.store.task_claim(&[ready.id], "worker", LEASE).await.unwrap().len(), 1, "edited back");
+    assert!(world.claim(ready.id, "worker", LEASE).await.is_some(), "edited back");
     let ready = world.ready(TaskType::GenerateText).await;
     world.edit_brief().await;
-    assert_eq!(world.store.task_claim(&[ready.id], "worker", LEASE).await.unwrap(), []);
+    assert_eq!(world.claim(ready.id, "worker", LEASE).await, None);
     assert_eq!(world.begin(&[approved.id], "publisher", LEASE).await, []);
     assert_eq!((world.stored(ready.id).await, world.stored(approved.id).await), (ready, approved));
 }

@@ -92,7 +92,8 @@ pub(crate) async fn of_many_planners_one_wins(world: World) {
 
 pub(crate) async fn the_governors_cap_holds_between_planners(world: World) {
     let mut strict = world.agent.clone();
-    strict.governor_limits = GovernorLimits { max_daily_spend: Usd::dollars(50), max_tasks_per_hour: 3 };
+    strict.governor_limits =
+        GovernorLimits { max_daily_spend: Usd::dollars(50), max_tasks_per_hour: 3, ..GovernorLimits::default() };
     world.store.agent_save(&strict).await.unwrap();
     let mut planners = tokio::task::JoinSet::new();
     for _ in 0..8 {

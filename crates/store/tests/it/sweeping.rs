@@ -27,7 +27,7 @@ async fn swept(world: &World) -> Swept {
 
 pub(crate) async fn a_lapsed_lease_puts_the_task_back_and_fences_the_worker(world: World) {
     let (task, other) = (world.ready(TaskType::GenerateText).await, world.ready(TaskType::GenerateText).await);
-    let dead = world.store.task_claim(&[task.id], "dead", MOMENT).await.unwrap().remove(0);
+    let dead = world.claim(task.id, "dead", MOMENT).await.unwrap();
     world.claimed(other.id, "alive").await;
     let found = swept(&world).await;
     assert_eq!(found, Swept { ready: vec![task.id], ..Swept::default() });
@@ -44,7 +44,7 @@ pub(crate) async fn a_lapsed_lease_puts_the_task_back_and_fences_the_worker(worl
 pub(crate) async fn a_lapsed_task_out_of_attempts_fails_with_its_dependents(world: World) {
     let (_, tasks) = world.planned().await;
     for attempt in 1..=2 {
-        assert_eq!(world.store.task_claim(&[tasks[0].id], "dead", MOMENT).await.unwrap()[0].attempts, attempt);
+        assert_eq!(world.claim(tasks[0].id, "dead", MOMENT).await.unwrap().attempts, attempt);
         let found = swept(&world).await;
         if attempt == 1 {
             assert_eq!(found.ready, [tasks[0].id]);
@@ -84,7 +84,7 @@ pub(crate) async fn what_waits_too_long_is_delivered_again(world: World) {
 
 pub(crate) async fn an_ended_campaign_takes_its_tasks_along(world: World) {
     let (_, tasks) = world.planned().await;
-    world.store.task_claim(&[tasks[0].id], "worker", LEASE).await.unwrap();
+    world.claimed(tasks[0].id, "worker").await;
     let (waiting, _, ticket) = world.waiting_for_a_person().await;
     let (publishing, _) = world.approved().await;
     world.begin(&[publishing.id], "publisher", LEASE).await;

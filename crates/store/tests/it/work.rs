@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chimera_domain::{
     AlertKind, Ambient as _, CampaignStatus, StateVersion, TaskEvent, TaskId, TaskState, TaskType, Usd,
 };
-use chimera_store::{Release, Released, ReviewCase, WorkOrder};
+use chimera_store::{Claim, Release, Released, ReviewCase, WorkOrder};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, World, sorted};
@@ -18,6 +18,7 @@ pub(crate) async fn each_task_is_claimed_by_one_of_many_workers(world: World) {
     let mut workers = tokio::task::JoinSet::new();
     for number in 0..8_usize {
         let (store, mut ids) = (world.store.clone(), ids.clone());
+        let (worker, now) = (format!("worker-{number}"), world.ambient.now());
         // Each sees the queue in an order of its own, in batches that overlap.
         ids.rotate_left(number * 7);
         if number % 2 == 1 {
@@ -26,7 +27,7 @@ pub(crate) async fn each_task_is_claimed_by_one_of_many_workers(world: World) {
         workers.spawn(async move {
             let mut mine = Vec::new();
             for batch in ids.chunks(16) {
-                mine.extend(store.task_claim(batch, &format!("worker-{number}"), LEASE).await.unwrap());
+                mine.extend(store.task_claim(batch, Claim::new(&worker, LEASE, now)).await.unwrap().tasks);
             }
             mine
         });
@@ -47,10 +48,10 @@ pub(crate) async fn a_paused_campaigns_tasks_are_not_claimed(world: World) {
     let campaign = &world.campaign;
     let (version, now) = (campaign.state_version, world.ambient.now());
     world.store.campaign_set_status(campaign.id, version, CampaignStatus::Paused, now).await.unwrap();
-    assert_eq!(world.store.task_claim(&[task.id], "worker", LEASE).await.unwrap(), []);
+    assert_eq!(world.claim(task.id, "worker", LEASE).await, None);
     assert_eq!(world.stored(task.id).await, task);
     world.store.campaign_set_status(campaign.id, version.next(), CampaignStatus::Active, now).await.unwrap();
-    assert_eq!(world.store.task_claim(&[task.id], "worker", LEASE).await.unwrap().len(), 1);
+    assert!(world.claim(task.id, "worker", LEASE).await.is_some());
 }
 
 pub(crate) async fn a_late_result_is_fenced_but_its_calls_are_paid_for(world: World) {
@@ -173,7 +174,7 @@ pub(crate) async fn an_operator_retries_a_dead_letter(world: World) {
     let back = world.stored(task.id).await;
     assert_eq!((back.state, back.attempts, back.state_version), (TaskState::Ready, 0, StateVersion::new(4)));
     assert_eq!(world.stored(fine.id).await, fine);
-    assert_eq!(world.store.task_claim(&[task.id], "worker", LEASE).await.unwrap().len(), 1);
+    assert!(world.claim(task.id, "worker", LEASE).await.is_some());
 }
 
 pub(crate) async fn work_orders_hold_everything_a_worker_needs(world: World) {

@@ -6,7 +6,7 @@ use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, HitlTicket, PublicationId, TaskEvent, TaskId, TaskState,
     TaskType, TrendSignal, Verdict,
 };
-use chimera_store::{Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
+use chimera_store::{Claim, Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 
 /// Long enough that no lease lapses in a test that is not about that.
@@ -83,9 +83,13 @@ impl World {
 
     /// Claims a task for `worker`.
     pub(crate) async fn claimed(&self, id: TaskId, worker: &str) -> AgentTask {
-        let mut claimed = self.store.task_claim(&[id], worker, LEASE).await.unwrap();
-        assert_eq!(claimed.len(), 1, "{id} could not be claimed");
-        claimed.remove(0)
+        self.claim(id, worker, LEASE).await.expect("it can be claimed")
+    }
+
+    /// Claims a task, if that can be.
+    pub(crate) async fn claim(&self, id: TaskId, worker: &str, lease: Duration) -> Option<AgentTask> {
+        let claim = Claim::new(worker, lease, self.ambient.now());
+        self.store.task_claim(&[id], claim).await.unwrap().tasks.pop()
     }
 
     /// Claims a task and hands in a result.

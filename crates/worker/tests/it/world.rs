@@ -8,7 +8,7 @@ use chimera_domain::{
     TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
-use chimera_store::{Blobs, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
+use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
 use sea_orm::{ConnectionTrait as _, Database};
@@ -169,7 +169,7 @@ impl World {
     }
 
     pub(crate) async fn claim(&self, id: TaskId, worker: &str, lease: Duration) -> AgentTask {
-        self.store.task_claim(&[id], worker, lease).await.unwrap().remove(0)
+        self.store.task_claim(&[id], Claim::new(worker, lease, self.ambient.now())).await.unwrap().tasks.remove(0)
     }
 
     pub(crate) async fn submit(&self, task: &AgentTask) -> (Artifact, Submitted) {

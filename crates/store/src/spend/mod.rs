@@ -1,0 +1,126 @@
+//! The spend ledger: what agents have set aside and spent. It is the authority; counters elsewhere follow it.
+//!
+//! An attempt at a task that may cost something has an entry from its claim on ([`reserve`]); handing in settles or
+//! releases it ([`close`]). What a call cost that no attempt made (a question to the mind, a platform's fee) is an entry
+//! of its own, settled at once. A call is counted when its row is first written, so that nothing counts twice.
+
+mod close;
+mod loose;
+mod reserve;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{CaseStatement, Expr, ExprTrait},
+};
+use uuid::Uuid;
+
+use chimera_domain::{AgentId, EntryState, LedgerEntry, SpendUse, SpendWindows, TenantId, Usd};
+
+pub(crate) use close::{Closing, close};
+pub(crate) use loose::loose;
+pub(crate) use reserve::{Refusal, Wish, reserve};
+
+use crate::{
+    Result, Store, batch, dialect,
+    entity::spend_ledger::{Column, Entity},
+};
+
+impl Store {
+    /// The ledger's entries of these agents since a moment, and older ones that are open; newest first.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn spend_entries(
+        &self,
+        agents: &[AgentId],
+        since: DateTime<Utc>,
+        limit: Option<u64>,
+    ) -> Result<Vec<LedgerEntry>> {
+        let of_agents = |ids: &[AgentId]| Column::AgentId.is_in(ids.iter().map(|id| id.as_uuid()));
+        let recent = of_agents(agents).and(Column::ReservedAt.gte(since));
+        let open = of_agents(agents).and(Column::State.eq(EntryState::Open.as_str()));
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(recent.or(open))
+            .order_by_desc(Column::ReservedAt)
+            .order_by_desc(Column::Reservation)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        batch::read_all::<Entity>(rows)
+    }
+
+    /// What these agents have spent and reserved in the day and hour of `now`; every one of them has an entry.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn spend_use(&self, agents: &[AgentId], now: DateTime<Utc>) -> Result<HashMap<AgentId, SpendUse>> {
+        let ids: Vec<Uuid> = agents.iter().map(|id| id.as_uuid()).collect();
+        let found = committed(&self.db, self.tenant, &ids, now).await?;
+        Ok(found.into_iter().map(|(id, committed)| (AgentId::from_uuid(id), committed.used)).collect())
+    }
+}
+
+/// What an agent has spent and reserved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed {
+    pub(crate) used: SpendUse,
+    /// Now; or the time of the agent's latest entry, when that is later: windows never turn back.
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// What these agents have spent and reserved in the day and hour of `now`, or of their latest entry if that lies in a
+/// later one; every one of them has an entry.
+pub(crate) async fn committed(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, Committed>> {
+    let mut found = sums(db, tenant, agents, now).await?;
+    // Some process's clock is ahead of this one's, over the end of a window. That is rare.
+    let windows = SpendWindows::at(now);
+    let ahead: Vec<(Uuid, DateTime<Utc>)> =
+        found.iter().filter(|(_, c)| SpendWindows::at(c.at) > windows).map(|(id, c)| (*id, c.at)).collect();
+    for (id, at) in ahead {
+        found.extend(sums(db, tenant, &[id], at).await?);
+    }
+    Ok(found)
+}
+
+async fn sums(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, Committed>> {
+    let nothing = Committed { used: SpendUse::default(), at: now };
+    let mut found: HashMap<Uuid, Committed> = agents.iter().map(|id| (*id, nothing)).collect();
+    let this_hour: Expr = CaseStatement::new()
+        .case(Expr::col(Column::ReservedAt).gte(SpendWindows::hour_began(now)), Expr::col(Column::CountedMicros))
+        .finally(0_i64)
+        .into();
+    for chunk in agents.chunks(dialect::BINDS_MAX - 8) {
+        let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> = Entity::find()
+            .select_only()
+            .column(Column::AgentId)
+            .expr(dialect::sum(Expr::col(Column::CountedMicros)))
+            .expr(dialect::sum(this_hour.clone()))
+            .expr(Expr::col(Column::ReservedAt).max())
+            .filter(batch::of_tenant::<Entity>(tenant))
+            .filter(Column::AgentId.is_in(chunk.iter().copied()))
+            .filter(Column::ReservedAt.gte(SpendWindows::midnight(now)))
+            .group_by(Column::AgentId)
+            .into_tuple()
+            .all(db)
+            .await?;
+        for (id, today, this_hour, latest) in rows {
+            let used = SpendUse { today: Usd::from_micros(today), this_hour: Usd::from_micros(this_hour) };
+            found.insert(id, Committed { used, at: latest.map_or(now, |latest| Ord::max(latest, now)) });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,431 @@
+//! The spend ledger: money is set aside with a claim, and every attempt's end is entered once.
+
+use chimera_domain::{
+    Agent, AgentTask, AlertKind, Ambient as _, CampaignStatus, EntryState, GovernorLimits, LedgerEntry, ReservationId,
+    SpendUse, StateVersion, TaskId, TaskState, TaskType, ToolCall, ToolCallId, ToolStatus, Usd, policy::GovernorUse,
+};
+use chimera_store::{Claim, Release, Submission, SweepLimits};
+use chimera_testkit::fixtures;
+use chrono::{DateTime, Duration, Utc};
+
+use crate::world::{LEASE, MOMENT, World, eventually};
+
+const DOLLAR: Usd = Usd::dollars(1);
+
+/// The agent may spend so much a day.
+async fn limit(world: &World, daily: Usd, hourly: Option<Usd>) -> Agent {
+    let limits = GovernorLimits { max_daily_spend: daily, max_hourly_spend: hourly, max_tasks_per_hour: 999 };
+    world.store.agent_save(&Agent { governor_limits: limits, ..world.agent.clone() }).await.unwrap()
+}
+
+/// Tasks of a dollar each, READY; planned before the agent's cap is lowered.
+async fn dollar_tasks(world: &World, count: usize) -> Vec<AgentTask> {
+    let signals: Vec<_> = (0..count).map(|_| world.signal()).collect();
+    let tasks: Vec<_> = signals
+        .iter()
+        .map(|signal| AgentTask { budget_cap_usd: DOLLAR, ..world.task(signal, TaskType::GenerateText, vec![]) })
+        .collect();
+    world.store.plan_commit(&world.plan(signals, tasks.clone())).await.unwrap();
+    tasks
+}
+
+async fn entries(world: &World) -> Vec<LedgerEntry> {
+    world.store.spend_entries(&[world.agent.id], DateTime::UNIX_EPOCH, None).await.unwrap()
+}
+
+async fn used_at(world: &World, now: DateTime<Utc>) -> SpendUse {
+    world.store.spend_use(&[world.agent.id], now).await.unwrap()[&world.agent.id]
+}
+
+async fn used(world: &World) -> Usd {
+    used_at(world, world.ambient.now()).await.today
+}
+
+/// A call for this task.
+fn call(world: &World, task: &AgentTask, cost: Usd, status: ToolStatus) -> ToolCall {
+    ToolCall { cost_usd: cost, status, ..fixtures::tool_call(&world.ambient, task) }
+}
+
+/// A result whose only cost is this call.
+fn result(world: &World, task: &AgentTask, call: ToolCall) -> Submission {
+    let mut artifact = fixtures::artifact(&world.ambient, task);
+    artifact.costs = chimera_domain::Costs { inference_usd: call.cost_usd, ..Default::default() };
+    artifact.tool_log = vec![call.clone()];
+    Submission { task_id: task.id, version: task.state_version, artifact, tool_calls: vec![call] }
+}
+
+fn release(task: &AgentTask, tool_calls: Vec<ToolCall>) -> Release {
+    Release { task_id: task.id, version: task.state_version, error: "no".to_owned(), exhausted: false, tool_calls }
+}
+
+async fn sweep(world: &World) {
+    let limits = SweepLimits {
+        attempts_max: 9,
+        ready_older_than: std::time::Duration::from_secs(3_600),
+        review_older_than: std::time::Duration::from_secs(3_600),
+        batch: 99,
+    };
+    world.store.sweep(limits, world.ambient.now()).await.unwrap();
+}
+
+/// Claims a task whose lease lapses at once, and has the sweeper put it back.
+async fn vanish_with(world: &World, id: TaskId) -> AgentTask {
+    let lost = world.claim(id, "the departed", MOMENT).await.unwrap();
+    eventually("its lease lapses", || async {
+        sweep(world).await;
+        (world.stored(id).await.state == TaskState::Ready).then_some(())
+    })
+    .await;
+    lost
+}
+
+pub(crate) async fn a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost(world: World) {
+    let task = dollar_tasks(&world, 1).await.remove(0);
+    let held = world.claimed(task.id, "worker").await;
+    let open = entries(&world).await.remove(0);
+    let wanted = LedgerEntry {
+        reservation: ReservationId::of_attempt(task.id, held.state_version),
+        agent_id: world.agent.id,
+        campaign_id: Some(world.campaign.id),
+        task_id: Some(task.id),
+        task_version: Some(held.state_version),
+        trace_id: Some(task.trace_id),
+        purpose: "generate_text".to_owned(),
+        reserved: DOLLAR,
+        cost: Usd::ZERO,
+        counted: DOLLAR,
+        state: EntryState::Open,
+        reserved_at: open.reserved_at,
+        changed_at: open.reserved_at,
+        state_version: StateVersion::FIRST,
+    };
+    assert_eq!(open, wanted);
+    assert_eq!(used(&world).await, DOLLAR);
+    let governor = world.store.governor_use(&[world.agent.id], world.ambient.now()).await.unwrap();
+    assert_eq!(governor[&world.agent.id], GovernorUse { planned_last_hour: 1, spent_today: DOLLAR });
+
+    let handed_in = result(&world, &held, call(&world, &held, Usd::cents(40), ToolStatus::Success));
+    let now = world.ambient.now();
+    for _ in 0..2 {
+        // The second time, its commit was done and the answer was lost.
+        world.store.task_submit(vec![handed_in.clone()], now).await.unwrap();
+        let settled = LedgerEntry {
+            cost: Usd::cents(40),
+            counted: Usd::cents(40),
+            state: EntryState::Settled,
+            changed_at: now,
+            state_version: StateVersion::new(2),
+            ..wanted.clone()
+        };
+        assert_eq!(entries(&world).await, [settled]);
+    }
+    assert_eq!(used(&world).await, Usd::cents(40));
+    assert_eq!(world.store.spend_total(None).await.unwrap(), Usd::cents(40));
+    assert_eq!(world.store.alerts_open(9).await.unwrap(), []);
+}
+
+pub(crate) async fn a_task_given_back_frees_what_it_did_not_spend(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    let (idle, busy) = (world.claimed(tasks[0].id, "w").await, world.claimed(tasks[1].id, "w").await);
+    assert_eq!(used(&world).await, Usd::dollars(2));
+    let failed = call(&world, &busy, Usd::cents(10), ToolStatus::Failed);
+    let releases = vec![release(&idle, vec![]), release(&busy, vec![failed])];
+    world.store.task_release(releases, vec![], world.ambient.now()).await.unwrap();
+    assert_eq!(used(&world).await, Usd::cents(10));
+    let mut states: Vec<_> = entries(&world).await.into_iter().map(|e| (e.cost, e.state)).collect();
+    states.sort();
+    assert_eq!(states, [(Usd::ZERO, EntryState::Released), (Usd::cents(10), EntryState::Settled)]);
+    // Each further attempt has an entry of its own.
+    world.claimed(tasks[1].id, "w").await;
+    assert_eq!(used(&world).await, Usd::cents(110));
+    assert_eq!(entries(&world).await.len(), 3);
+}
+
+pub(crate) async fn of_many_pools_none_takes_more_than_is_left(world: World) {
+    let tasks = dollar_tasks(&world, 40).await;
+    limit(&world, Usd::dollars(7), None).await;
+    let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
+    let mut pools = tokio::task::JoinSet::new();
+    for number in 0..8_usize {
+        let (store, mut ids, now) = (world.store.clone(), ids.clone(), world.ambient.now());
+        ids.rotate_left(number * 5);
+        pools.spawn(async move {
+            let (mut held, mut failed) = (0, 0);
+            for batch in ids.chunks(3) {
+                let claimed = store.task_claim(batch, Claim::new("pool", LEASE, now)).await.unwrap();
+                held += claimed.tasks.len();
+                failed += claimed.failed.len();
+            }
+            (held, failed)
+        });
+    }
+    let (held, failed) = pools.join_all().await.into_iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    assert_eq!((held, failed), (7, 33));
+    assert_eq!(used(&world).await, Usd::dollars(7));
+    assert_eq!(world.store.task_counts().await.unwrap()[&TaskState::Failed], 33);
+    assert_eq!(world.store.alerts_open(99).await.unwrap().len(), 33);
+}
+
+pub(crate) async fn a_task_that_the_day_has_no_money_for_is_a_dead_letter(world: World) {
+    let signal = world.signal();
+    let mut words = world.task(&signal, TaskType::GenerateText, vec![]);
+    words.budget_cap_usd = DOLLAR;
+    let post = world.task(&signal, TaskType::AssemblePost, vec![words.id]);
+    world.store.plan_commit(&world.plan(vec![signal], vec![words.clone(), post.clone()])).await.unwrap();
+    limit(&world, Usd::cents(99), None).await;
+    let claim = Claim::new("worker", LEASE, world.ambient.now());
+    let claimed = world.store.task_claim(&[words.id], claim).await.unwrap();
+    assert_eq!((claimed.tasks, claimed.failed, claimed.waiting), (vec![], vec![words.id], vec![]));
+    assert_eq!(entries(&world).await, []);
+    let dead = world.stored(words.id).await;
+    assert_eq!((dead.state, dead.attempts, dead.lease_owner), (TaskState::Failed, 0, None));
+    assert!(dead.last_error.unwrap().contains("raise the agent's daily cap"));
+    assert_eq!(world.stored(post.id).await.state, TaskState::Cancelled);
+    let alerts = world.store.alerts_open(9).await.unwrap();
+    let told: Vec<_> = alerts.iter().map(|a| (a.kind, a.subject.as_str(), a.reason_code.as_str())).collect();
+    assert_eq!(told, [(AlertKind::DeadLetter, words.id.to_string().as_str(), "daily_spend_cap")]);
+    assert_eq!(alerts[0].trace_id, Some(words.trace_id));
+
+    // Retried too early it fails again; with a higher cap it is worked on.
+    assert_eq!(world.store.task_retry_failed(&[words.id], world.ambient.now()).await.unwrap(), [words.id]);
+    assert_eq!(world.claim(words.id, "worker", LEASE).await, None);
+    limit(&world, DOLLAR, None).await;
+    world.store.task_retry_failed(&[words.id], world.ambient.now()).await.unwrap();
+    assert_eq!(world.claimed(words.id, "worker").await.attempts, 1);
+}
+
+pub(crate) async fn a_new_day_brings_new_money(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    limit(&world, DOLLAR, None).await;
+    let held = world.claimed(tasks[0].id, "worker").await;
+    world.ambient.advance(Duration::hours(14));
+    assert_eq!(used(&world).await, Usd::ZERO);
+    let tomorrow = world.claimed(tasks[1].id, "worker").await;
+    // What was set aside yesterday counts yesterday, whenever it is settled.
+    let late = result(&world, &held, call(&world, &held, Usd::cents(30), ToolStatus::Success));
+    world.store.task_submit(vec![late], world.ambient.now()).await.unwrap();
+    assert_eq!(used(&world).await, DOLLAR);
+    // A process whose clock is behind counts in the day that has begun: it finds no second dollar in the old one.
+    let yesterday = world.ambient.now() - Duration::hours(14);
+    assert_eq!(used_at(&world, yesterday).await, SpendUse { today: DOLLAR, this_hour: DOLLAR });
+    let another = dollar_tasks(&world, 0).await;
+    assert!(another.is_empty());
+    world.store.task_release(vec![release(&tomorrow, vec![])], vec![], world.ambient.now()).await.unwrap();
+    let behind = Claim::new("slow clock", LEASE, yesterday);
+    assert_eq!(world.store.task_claim(&[tasks[1].id], behind).await.unwrap().tasks.len(), 1);
+    assert_eq!(used(&world).await, DOLLAR, "it counts today");
+}
+
+pub(crate) async fn work_that_the_hour_has_no_money_for_waits(world: World) {
+    let tasks = dollar_tasks(&world, 3).await;
+    limit(&world, Usd::dollars(50), Some(Usd::dollars(2))).await;
+    let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
+    let claim = || Claim::new("worker", LEASE, world.ambient.now());
+    let claimed = world.store.task_claim(&ids, claim()).await.unwrap();
+    assert_eq!((claimed.tasks.len(), claimed.failed, claimed.waiting), (2, vec![], vec![tasks[2].id]));
+    for _ in 0..3 {
+        assert_eq!(world.store.task_claim(&ids, claim()).await.unwrap().waiting, [tasks[2].id]);
+    }
+    let waiting = world.stored(tasks[2].id).await;
+    assert_eq!((waiting.state, waiting.attempts), (TaskState::Ready, 0), "waiting is no attempt");
+    let alerts = world.store.alerts_open(9).await.unwrap();
+    let told: Vec<_> = alerts.iter().map(|a| (a.kind, a.subject.clone(), a.reason_code.as_str())).collect();
+    assert_eq!(told, [(AlertKind::GovernorCap, world.agent.persona_slug.clone(), "hourly_spend_cap")]);
+    world.ambient.advance(Duration::hours(1));
+    assert_eq!(world.store.task_claim(&ids, claim()).await.unwrap().tasks.len(), 1);
+    assert_eq!(used_at(&world, world.ambient.now()).await, SpendUse { today: Usd::dollars(3), this_hour: DOLLAR });
+}
+
+pub(crate) async fn nothing_is_set_aside_for_free_tools(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    limit(&world, Usd::ZERO, None).await;
+    let free = Claim { free: &[TaskType::GenerateText], ..Claim::new("worker", LEASE, world.ambient.now()) };
+    let held = world.store.task_claim(&[tasks[0].id], free).await.unwrap().tasks.remove(0);
+    assert_eq!(entries(&world).await, []);
+    world.store.task_release(vec![release(&held, vec![])], vec![], world.ambient.now()).await.unwrap();
+    assert_eq!(entries(&world).await, []);
+    // Another kind of task pays.
+    let pictures = Claim { free: &[TaskType::GenerateImage], ..free };
+    assert_eq!(world.store.task_claim(&[tasks[1].id], pictures).await.unwrap().failed, [tasks[1].id]);
+}
+
+pub(crate) async fn a_vanished_workers_money_is_presumed_spent_until_it_hands_in(world: World) {
+    let task = dollar_tasks(&world, 1).await.remove(0);
+    let lost = vanish_with(&world, task.id).await;
+    let presumed = entries(&world).await.remove(0);
+    assert_eq!((presumed.state, presumed.counted, presumed.cost), (EntryState::Presumed, DOLLAR, Usd::ZERO));
+    let again = world.claimed(task.id, "heir").await;
+    assert_eq!(used(&world).await, Usd::dollars(2), "the first may have spent it, and the second may");
+    // A sweep leaves the money of whoever is at work alone.
+    sweep(&world).await;
+    assert_eq!(entries(&world).await[0].state, EntryState::Open);
+
+    let late = result(&world, &lost, call(&world, &lost, Usd::cents(25), ToolStatus::Success));
+    let good = result(&world, &again, call(&world, &again, Usd::cents(35), ToolStatus::Success));
+    let submitted = world.store.task_submit(vec![late.clone(), good], world.ambient.now()).await.unwrap();
+    assert_eq!((submitted.fenced, submitted.accepted), (vec![task.id], vec![task.id]));
+    world.store.task_submit(vec![late], world.ambient.now()).await.unwrap();
+    assert_eq!(used(&world).await, Usd::cents(60));
+    assert_eq!(world.store.spend_total(None).await.unwrap(), Usd::cents(60));
+    assert!(entries(&world).await.iter().all(|e| e.state == EntryState::Settled));
+}
+
+pub(crate) async fn a_cancelled_tasks_money_comes_free_when_its_worker_hands_in(world: World) {
+    let task = dollar_tasks(&world, 1).await.remove(0);
+    let held = world.claimed(task.id, "worker").await;
+    let campaign = &world.campaign;
+    let (now, ended) = (world.ambient.now(), CampaignStatus::Ended);
+    world.store.campaign_set_status(campaign.id, campaign.state_version, ended, now).await.unwrap();
+    sweep(&world).await;
+    assert_eq!(world.stored(task.id).await.state, TaskState::Cancelled);
+    assert_eq!(entries(&world).await[0].state, EntryState::Presumed);
+    let late = result(&world, &held, call(&world, &held, Usd::cents(5), ToolStatus::Success));
+    world.store.task_submit(vec![late], world.ambient.now()).await.unwrap();
+    assert_eq!(used(&world).await, Usd::cents(5));
+}
+
+pub(crate) async fn what_goes_beyond_the_reservation_counts_and_is_told_once(world: World) {
+    let tasks = dollar_tasks(&world, 4).await;
+    limit(&world, Usd::dollars(4), None).await;
+    for (task, cost) in tasks.iter().zip([Usd::cents(150), Usd::cents(250)]) {
+        let held = world.claimed(task.id, "worker").await;
+        let dear = result(&world, &held, call(&world, &held, cost, ToolStatus::Success));
+        world.store.task_submit(vec![dear], world.ambient.now()).await.unwrap();
+    }
+    assert_eq!(used(&world).await, Usd::dollars(4));
+    let alerts = world.store.alerts_open(9).await.unwrap();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((alerts[0].kind, &alerts[0].subject), (AlertKind::SpendOverrun, &world.agent.persona_slug));
+    assert!(alerts[0].message.contains("generate_text cost $1.5 where $1 had been set aside"));
+    assert_eq!(world.claim(tasks[2].id, "worker", LEASE).await, None, "nothing is left");
+}
+
+pub(crate) async fn a_call_that_was_cut_off_counts_in_full(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    let held = world.claimed(tasks[0].id, "worker").await;
+    let calls = vec![
+        call(&world, &held, Usd::cents(20), ToolStatus::Success),
+        call(&world, &held, Usd::ZERO, ToolStatus::Unknown),
+    ];
+    world.store.task_release(vec![release(&held, calls)], vec![], world.ambient.now()).await.unwrap();
+    let entry = entries(&world).await.remove(0);
+    assert_eq!((entry.state, entry.cost, entry.counted), (EntryState::Presumed, Usd::cents(20), DOLLAR));
+    // One that names its price is as dear as it says.
+    let held = world.claimed(tasks[1].id, "worker").await;
+    let priced = vec![call(&world, &held, Usd::cents(30), ToolStatus::Unknown)];
+    world.store.task_release(vec![release(&held, priced)], vec![], world.ambient.now()).await.unwrap();
+    let entry = entries(&world).await.remove(0);
+    assert_eq!((entry.state, entry.counted), (EntryState::Settled, Usd::cents(30)));
+}
+
+pub(crate) async fn questions_to_the_mind_are_entered_once(world: World) {
+    let task = dollar_tasks(&world, 1).await.remove(0);
+    let opinion = call(&world, &task, Usd::cents(3), ToolStatus::Success);
+    let free = ToolCall { cost_usd: Usd::ZERO, id: ToolCallId::generate(&world.ambient), ..opinion.clone() };
+    for _ in 0..2 {
+        world.store.tool_calls_record(&[opinion.clone(), free.clone()]).await.unwrap();
+    }
+    let entry = entries(&world).await;
+    let wanted = LedgerEntry {
+        reservation: ReservationId::of_call(opinion.id),
+        agent_id: world.agent.id,
+        campaign_id: Some(world.campaign.id),
+        task_id: Some(task.id),
+        task_version: None,
+        trace_id: Some(task.trace_id),
+        purpose: opinion.tool.clone(),
+        reserved: Usd::ZERO,
+        cost: Usd::cents(3),
+        counted: Usd::cents(3),
+        state: EntryState::Settled,
+        reserved_at: opinion.called_at,
+        changed_at: opinion.called_at,
+        state_version: StateVersion::FIRST,
+    };
+    assert_eq!(entry, [wanted]);
+    // A call that an attempt reports too counts where it was recorded first.
+    let held = world.claimed(task.id, "worker").await;
+    let mut handed_in = result(&world, &held, call(&world, &held, Usd::cents(7), ToolStatus::Success));
+    handed_in.tool_calls.push(opinion);
+    world.store.task_submit(vec![handed_in], world.ambient.now()).await.unwrap();
+    assert_eq!(used(&world).await, Usd::cents(10));
+    assert_eq!(world.store.spend_total(None).await.unwrap(), Usd::cents(10));
+}
+
+/// Claims, results, hand-backs, repeats, vanishing workers and late results in any order: the caps hold but for what tools
+/// cost beyond their reservations, and the ledger's costs are the recorded calls' to the micro-dollar.
+pub(crate) async fn no_history_overdraws_or_loses_a_cent(world: World) {
+    let tasks = dollar_tasks(&world, 30).await;
+    let cap = Usd::dollars(12);
+    limit(&world, cap, None).await;
+    let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
+    let (mut held, mut gone): (Vec<AgentTask>, Vec<AgentTask>) = (vec![], vec![]);
+    let mut overruns = Usd::ZERO;
+    for step in 0..120 {
+        let [what, which, cost, ..] = world.ambient.random();
+        let cost = Usd::cents(i32::from(cost) / 2);
+        let excess = cost.saturating_sub(DOLLAR).max(Usd::ZERO);
+        let from = usize::from(which) % ids.len();
+        let pick = |tasks: &mut Vec<AgentTask>| {
+            (!tasks.is_empty()).then(|| tasks.swap_remove(usize::from(which) % tasks.len()))
+        };
+        match what % 8 {
+            0..=2 => {
+                let claim = Claim::new("worker", LEASE, world.ambient.now());
+                let batch = &ids[from..(from + 4).min(ids.len())];
+                held.extend(world.store.task_claim(batch, claim).await.unwrap().tasks);
+            }
+            3 => {
+                let late = if step % 2 == 0 { &mut gone } else { &mut held };
+                let Some(task) = pick(late) else { continue };
+                let handed_in = result(&world, &task, call(&world, &task, cost, ToolStatus::Success));
+                overruns = overruns.saturating_add(excess);
+                for _ in 0..=(which % 2) {
+                    world.store.task_submit(vec![handed_in.clone()], world.ambient.now()).await.unwrap();
+                }
+            }
+            4 => {
+                let Some(task) = pick(&mut held) else { continue };
+                let calls = vec![call(&world, &task, cost, ToolStatus::Failed)];
+                overruns = overruns.saturating_add(excess);
+                world.store.task_release(vec![release(&task, calls)], vec![], world.ambient.now()).await.unwrap();
+            }
+            5 => {
+                let Some(task) = pick(&mut held) else { continue };
+                world.store.task_release(vec![release(&task, vec![])], vec![], world.ambient.now()).await.unwrap();
+            }
+            6 => {
+                let ready = world.store.tasks_in(&[TaskState::Ready], 1).await.unwrap();
+                let Some(task) = ready.first() else { continue };
+                if let Some(lost) = world.claim(task.id, "the departed", MOMENT).await {
+                    eventually("its lease lapses", || async {
+                        sweep(&world).await;
+                        (world.stored(lost.id).await.state != TaskState::Executing).then_some(())
+                    })
+                    .await;
+                    gone.push(lost);
+                }
+            }
+            _ => {
+                let failed = world.store.tasks_in(&[TaskState::Failed], 9).await.unwrap();
+                let failed: Vec<TaskId> = failed.iter().map(|t| t.id).collect();
+                world.store.task_retry_failed(&failed, world.ambient.now()).await.unwrap();
+            }
+        }
+        let entries = entries(&world).await;
+        let counted: Usd = entries.iter().map(|e| e.counted).sum();
+        let cost: Usd = entries.iter().map(|e| e.cost).sum();
+        assert_eq!(used(&world).await, counted, "step {step}");
+        assert_eq!(world.store.spend_total(None).await.unwrap(), cost, "step {step}");
+        assert!(counted <= cap.saturating_add(overruns), "step {step}: {counted} of {cap} and {overruns}");
+        for entry in entries {
+            let wanted = match entry.state {
+                EntryState::Open => entry.reserved,
+                EntryState::Settled => entry.cost,
+                EntryState::Released => Usd::ZERO,
+                EntryState::Presumed => entry.reserved.max(entry.cost),
+            };
+            assert_eq!(entry.counted, wanted, "step {step}: {entry:?}");
+        }
+    }
+}
