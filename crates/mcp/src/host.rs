@@ -16,7 +16,7 @@ use crate::{
     connection::{Connection, Serve, Shared},
     error::CallError,
     likeness::nearest_of,
-    role::RoleConfig,
+    role::{Cost, RoleConfig},
     secret::{LocalSecrets, SecretSource},
     template::Template,
 };
@@ -177,6 +177,13 @@ impl Host {
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
         self.inner.roles.contains_key(role)
+    }
+
+    /// Whether a call of this role costs nothing for certain, whichever of its fallbacks answers.
+    #[must_use]
+    pub fn is_free(&self, role: &str) -> bool {
+        let costs_nothing = |name: &str| self.role(name).is_some_and(|role| role.config.cost == Cost::None);
+        costs_nothing(role) && self.role(role).is_some_and(|r| r.config.fallback.iter().all(|name| costs_nothing(name)))
     }
 
     /// Ends all connections: children get the chance to leave by themselves, then are killed. Calls fail from now on.

@@ -8,7 +8,8 @@
 //!
 //! **Money is counted once.** Every tool call is a row of `tool_calls` and counts with its own cost; an artifact counts
 //! only with what its costs exceed the calls in its own tool log (what the mind was paid directly). So calls of an
-//! attempt that failed or came too late count too, and nothing counts twice.
+//! attempt that failed or came too late count too, and nothing counts twice. What counts toward an agent's caps is the
+//! spend ledger (`spend/`), which takes each cost in the transaction that records it.
 //!
 //! To add an entity: a file in `entity/` with its conversions, a migration with a real `down`, a repository file beside
 //! this one, and a case in the conformance suite (`tests/it/`), which runs on both databases.

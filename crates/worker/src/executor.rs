@@ -15,6 +15,11 @@ use crate::{
     assemble::{assemble, disclosure, room_for_words},
 };
 
+/// The roles that make words, pictures and videos.
+const WRITE: &str = "generate_text";
+const PICTURE: &str = "generate_image";
+const VIDEO: &str = "generate_video";
+
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
@@ -124,6 +129,19 @@ impl Executor {
         Self { host, blobs, ambient }
     }
 
+    /// The types of tasks that cost nothing here: no tool is called for them, or one that is free.
+    #[must_use]
+    pub fn free_types(&self) -> Vec<TaskType> {
+        let is_free = |task_type: &TaskType| match task_type {
+            TaskType::GenerateText => self.host.is_free(WRITE),
+            TaskType::GenerateImage => self.host.is_free(PICTURE),
+            TaskType::GenerateVideo => self.host.is_free(VIDEO),
+            TaskType::AssemblePost => true,
+            _ => false,
+        };
+        TaskType::ALL.iter().copied().filter(is_free).collect()
+    }
+
     /// Does the task. Every tool call is reported, whatever the outcome.
     pub async fn execute(&self, order: &WorkOrder) -> Finished {
         let mut calls = Vec::new();
@@ -156,7 +174,6 @@ impl Executor {
     }
 
     async fn write(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
-        const ROLE: &str = "generate_text";
         let (task, soul) = (&order.task, &order.agent.soul);
         let mut variables = common(order);
         variables.insert("persona".into(), json!(soul));
@@ -167,10 +184,10 @@ impl Executor {
         if let Some(correction) = &task.payload.correction {
             variables.insert("correction".into(), json!(correction));
         }
-        let output = self.call(order, ROLE, &variables, calls).await?;
+        let output = self.call(order, WRITE, &variables, calls).await?;
         let text = text_at(&output, "text")
             .filter(|t| !t.trim().is_empty())
-            .ok_or(ExecuteError::Answer { role: ROLE, wanted: "a text" })?;
+            .ok_or(ExecuteError::Answer { role: WRITE, wanted: "a text" })?;
         let hashtags = named(&output, "hashtags").and_then(Value::as_array).into_iter().flatten();
         Ok(Made {
             content_type: "text/plain".to_owned(),
@@ -186,14 +203,14 @@ impl Executor {
         let mut variables = common(order);
         variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
         variables.insert("aspect".into(), json!(order.task.channel.rules().aspect));
-        self.media(order, "generate_image", Modality::Image, &variables, calls).await
+        self.media(order, PICTURE, Modality::Image, &variables, calls).await
     }
 
     async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let mut variables = common(order);
         variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
         variables.insert("duration_seconds".into(), json!(order.task.payload.video_seconds));
-        self.media(order, "generate_video", Modality::Video, &variables, calls).await
+        self.media(order, VIDEO, Modality::Video, &variables, calls).await
     }
 
     async fn media(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Delivery, Queue};
 use chimera_domain::{AgentTask, Ambient, error_chain};
-use chimera_store::{Store, StoreError, WorkOrder};
+use chimera_store::{Claim, Store, StoreError, WorkOrder};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -125,7 +125,14 @@ impl Pool {
     async fn claim(&self, batch: Vec<Delivery>) -> Result<Vec<Claimed>, StoreError> {
         let (ids, receipts): (Vec<_>, Vec<_>) = batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
         let lease = Duration::from_millis(self.config.lease_ms);
-        let claimed = self.store.task_claim(&ids, &self.name, lease).await?;
+        let free = self.executor.free_types();
+        let claim = Claim { free: &free, ..Claim::new(&self.name, lease, self.ambient.now()) };
+        let claimed = self.store.task_claim(&ids, claim).await?;
+        let (failed, waiting) = (claimed.failed.len(), claimed.waiting.len());
+        if failed + waiting > 0 {
+            tracing::warn!(failed, waiting, "the agents' caps leave no money for tasks");
+        }
+        let claimed = claimed.tasks;
         let holds: Vec<Hold> = claimed.iter().map(|task| self.held.hold(task)).collect();
         if let Err(error) = self.bus.acknowledge(Queue::Task, &receipts).await {
             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused by the claim");

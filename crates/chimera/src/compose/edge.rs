@@ -191,6 +191,20 @@ impl Reach {
     }
 }
 
+/// The built-in configuration, where a role that certainly costs nothing says so: money need not be set aside for it. The
+/// studio draws pictures and videos itself; its words are free where the mind is offline. A studio elsewhere, or a role of
+/// the operator's, says for itself what it costs.
+fn with_certain_prices(given: &Config, mind_is_offline: bool) -> HostConfig {
+    let mut config = built_in(given);
+    let is_ours = config.servers.get(STUDIO).is_some_and(|studio| studio.transport == TransportConfig::InProcess);
+    for (name, free) in [("generate_text", mind_is_offline), ("generate_image", true), ("generate_video", true)] {
+        if is_ours && free && !given.mcp.roles.contains_key(name) {
+            config.roles.entry(name.to_owned()).and_modify(|role| role.cost = Cost::None);
+        }
+    }
+    config
+}
+
 /// The host, with those of our own servers registered that are within reach. The studio needs a mind.
 pub(super) async fn host(
     config: &Config,
@@ -199,7 +213,7 @@ pub(super) async fn host(
     ambient: Arc<dyn Ambient>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<Host> {
-    let reached = reach.narrow(built_in(config));
+    let reached = reach.narrow(with_certain_prices(config, mind.as_ref().is_some_and(|mind| mind.about().offline)));
     let is_served = |name: &str| reached.servers.get(name).is_some_and(|s| s.transport == TransportConfig::InProcess);
     let (feeds_too, studio_too, sandbox_too) = (is_served(FEEDS), is_served(STUDIO), is_served(SANDBOX));
     let mut host = Host::builder(reached, ambient.clone());

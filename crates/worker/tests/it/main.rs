@@ -13,6 +13,7 @@
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list of one")]
 
 mod fake;
+mod money;
 mod pool;
 mod publisher;
 mod sweeper;
@@ -33,6 +34,11 @@ chimera_testkit::on_both! {
         work_in_hand_is_finished_at_shutdown_and_nothing_else_is_begun
         a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced
         one_task_that_cannot_be_read_spoils_no_other;
+    money:
+        the_days_money_pays_for_three_of_five
+        two_pools_race_for_the_last_dollar
+        a_worker_killed_in_the_middle_is_counted_in_full_until_it_is_heard_of
+        free_tools_leave_the_ledger_empty;
     publisher:
         the_intent_is_on_record_before_the_call_and_the_outcome_after
         a_busy_platform_is_tried_again_after_a_rest

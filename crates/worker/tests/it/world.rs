@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Publication, PublicationId, TaskEvent,
-    TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
+    Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, GovernorLimits, LedgerEntry,
+    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict,
+    policy::RetryPolicy,
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
 use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
+use chrono::DateTime;
 use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -71,14 +73,33 @@ impl World {
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
         let fake = Fake::new();
-        let host = Arc::new(host(&fake, &ambient, &["find_post"]));
+        let host = Arc::new(host(&fake, &ambient, &["find_post"], &said()));
         let blobs = Blobs::new(backends.folder().join("media"));
         Self { store, bus, ambient, agent, campaign, fake, host, blobs, backends }
     }
 
     /// A host whose roles lack the ability to look posts up.
     pub(crate) fn host_without_look_up(&self) -> Arc<Host> {
-        Arc::new(host(&self.fake, &self.ambient, &[]))
+        Arc::new(host(&self.fake, &self.ambient, &[], &said()))
+    }
+
+    /// The same world, where making words, a picture or a video costs this.
+    pub(crate) fn with_cost(mut self, cost: &Cost) -> Self {
+        self.host = Arc::new(host(&self.fake, &self.ambient, &["find_post"], cost));
+        self
+    }
+
+    /// The agent may spend so much a day.
+    pub(crate) async fn limit(&self, max_daily_spend: Usd) {
+        let limits = GovernorLimits { max_daily_spend, ..GovernorLimits::default() };
+        self.store.agent_save(&Agent { governor_limits: limits, ..self.agent.clone() }).await.unwrap();
+    }
+
+    /// The spend ledger, oldest first.
+    pub(crate) async fn ledger(&self) -> Vec<LedgerEntry> {
+        let mut entries = self.store.spend_entries(&[self.agent.id], DateTime::UNIX_EPOCH, None).await.unwrap();
+        entries.reverse();
+        entries
     }
 
     pub(crate) fn executor(&self) -> Executor {
@@ -280,9 +301,14 @@ impl World {
     }
 }
 
-fn host(fake: &Fake, ambient: &Arc<SeededAmbient>, optional: &[&str]) -> Host {
+/// What a tool costs is what it says.
+fn said() -> Cost {
+    Cost::Field("/cost_usd".to_owned())
+}
+
+fn host(fake: &Fake, ambient: &Arc<SeededAmbient>, optional: &[&str], cost: &Cost) -> Host {
     let generate = |tool: &str| RoleConfig {
-        cost: Cost::Field("/cost_usd".to_owned()),
+        cost: cost.clone(),
         // Which of these a tool answers with is its own affair.
         result: BTreeMap::from([("text".to_owned(), "/output/caption".to_owned())]),
         ..RoleConfig::new(
