@@ -148,7 +148,7 @@ pub(crate) async fn an_edit_and_an_approval_at_once_publish_nothing_old(world: W
 
 pub(crate) async fn what_an_edited_brief_voids_is_swept_with_its_questions(world: World) {
     let (_, tasks) = world.planned().await;
-    world.store.task_claim(&[tasks[0].id], "worker", LEASE).await.unwrap();
+    world.claimed(tasks[0].id, "worker").await;
     let (waiting, _, ticket) = world.waiting_for_a_person().await;
     let (approved, _) = world.approved().await;
     let (publishing, _) = world.approved().await;

@@ -1,7 +1,7 @@
 //! How many statements work costs. Every figure is a ceiling: one statement for each item would break it at once.
 
 use chimera_domain::{Ambient as _, TaskEvent, TaskId, TaskType};
-use chimera_store::{PublishOutcome, Settlement, Statistics, Store, SweepLimits};
+use chimera_store::{Claim, PublishOutcome, Settlement, Statistics, Store, SweepLimits};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, World};
@@ -22,21 +22,24 @@ const fn at_most(step: &'static str, statements: u64, commits: u64) -> Cost {
 /// the audit log's; two of `decide` hold campaigns and agents against edits.
 const POSTS: [Cost; 9] = [
     at_most("plan", 8, 1),
-    at_most("claim", 2, 0),
+    // Two for the claim itself; three set its money aside.
+    at_most("claim", 5, 1),
     at_most("orders", 3, 0),
-    at_most("submit", 4, 1),
+    at_most("submit", 5, 1),
     at_most("cases", 6, 0),
     at_most("decide", 8, 1),
     at_most("begin", 11, 1),
-    at_most("settle", 9, 1),
-    at_most("sweep", 7, 1),
+    // Two of them enter what the platform charged.
+    at_most("settle", 11, 1),
+    at_most("sweep", 8, 1),
 ];
 
 /// A batch of inner tasks; two of them start the post that waits for both.
 const PARTS: [Cost; 5] = [
-    at_most("claim", 2, 0),
+    // Two for the claim itself; three set its money aside.
+    at_most("claim", 5, 1),
     at_most("orders", 3, 0),
-    at_most("submit", 4, 1),
+    at_most("submit", 5, 1),
     at_most("cases", 6, 0),
     at_most("decide", 11, 1),
 ];
@@ -136,7 +139,8 @@ async fn parts(world: &World, size: usize) -> Vec<Cost> {
 
 /// From claim to approval; gives what may be claimed then.
 async fn review(world: &World, store: &Store, meter: &mut Meter<'_>, ids: &[TaskId]) -> Vec<TaskId> {
-    let claimed = store.task_claim(ids, "worker", LEASE).await.unwrap();
+    let claim = Claim::new("worker", LEASE, world.ambient.now());
+    let claimed = store.task_claim(ids, claim).await.unwrap().tasks;
     assert_eq!(claimed.len(), ids.len());
     meter.step("claim");
     let orders = store.work_orders(&claimed).await.unwrap();

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, GovernorLimits, LedgerEntry,
-    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict,
-    policy::RetryPolicy,
+    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
 use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
