@@ -19,6 +19,23 @@ pub fn sha256_parts(parts: &[&[u8]]) -> String {
     hex(&hasher.finalize())
 }
 
+/// SHA-256 of bytes that come piece by piece.
+#[derive(Debug, Clone, Default)]
+pub struct ContentHasher(Sha256);
+
+impl ContentHasher {
+    /// Takes the next piece in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all pieces, as 64 lower-case hex digits.
+    #[must_use]
+    pub fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 /// Whether the text is a SHA-256 as this program writes it: 64 lower-case hex digits.
 #[must_use]
 pub fn is_sha256_hex(text: &str) -> bool {
@@ -40,6 +57,14 @@ mod tests {
     #[test]
     fn the_standard_vector_holds() {
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn pieces_hash_as_their_whole() {
+        let mut hasher = ContentHasher::default();
+        hasher.update(b"a");
+        hasher.update(b"bc");
+        assert_eq!(hasher.finish(), sha256_hex(b"abc"));
     }
 
     #[test]

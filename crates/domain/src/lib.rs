@@ -44,7 +44,7 @@ pub use campaign::{Campaign, CampaignStatus};
 pub use chain::error_chain;
 pub use channel::{Channel, ChannelRules, Modality};
 pub use disclosure::says_ai;
-pub use hash::{is_sha256_hex, sha256_hex, sha256_parts};
+pub use hash::{ContentHasher, is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
     AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, PublicationId, SignalId, TaskId, TenantId,
     TicketId, ToolCallId,

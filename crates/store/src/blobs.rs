@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use chimera_domain::sha256_hex;
+use chimera_domain::{is_sha256_hex, sha256_hex};
 use tokio::{fs, io::AsyncWriteExt as _};
 
 /// Why a blob could not be kept or read.
@@ -64,18 +64,7 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::BadName`] when `sha256` is not 64 lower-case hex digits.
     pub fn path(&self, sha256: &str, mime: &str) -> Result<PathBuf, BlobError> {
-        let is_hex = sha256.len() == 64 && sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_hex {
-            return Err(BlobError::BadName(sha256.to_owned()));
-        }
-        let extension = match mime {
-            "image/png" => "png",
-            "image/jpeg" => "jpg",
-            "image/webp" => "webp",
-            "video/mp4" => "mp4",
-            _ => "bin",
-        };
-        Ok(self.folder.join(format!("{sha256}.{extension}")))
+        Ok(self.folder.join(file_name(sha256, mime)?))
     }
 
     /// Keeps the bytes, durably; the same bytes again cost nothing. Gives their name.
@@ -89,17 +78,66 @@ impl Blobs {
         if fs::try_exists(&path).await.map_err(refuse)? {
             return Ok(name);
         }
-        fs::create_dir_all(&self.folder).await.map_err(refuse)?;
+        self.write(&path, bytes).await.map_err(refuse)?;
+        Ok(name)
+    }
+
+    /// Keeps the bytes under this file name, which promises them; a file of that name with other bytes is replaced.
+    ///
+    /// # Errors
+    /// [`BlobError::BadName`] when it is no name of a blob, [`BlobError::Changed`] when it promises other bytes,
+    /// [`BlobError::Write`] when the folder can't be written.
+    pub(crate) async fn put_file(&self, file: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        let path = self.file(file)?;
+        if !is_content_of(file, bytes) {
+            return Err(BlobError::Changed { path });
+        }
+        match fs::read(&path).await {
+            Ok(there) if there == bytes => Ok(()),
+            _ => self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source }),
+        }
+    }
+
+    /// The bytes of this file, checked against its name.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the file is absent, unreadable or changed.
+    pub(crate) async fn get_file(&self, file: &str) -> Result<Vec<u8>, BlobError> {
+        let path = self.file(file)?;
+        let bytes = fs::read(&path).await.map_err(|source| BlobError::Read { path: path.clone(), source })?;
+        if is_content_of(file, &bytes) { Ok(bytes) } else { Err(BlobError::Changed { path }) }
+    }
+
+    /// Brings the names of all blobs kept so far to disk; their bytes are there already.
+    ///
+    /// # Errors
+    /// [`BlobError::Write`] when the folder can't be written.
+    pub(crate) async fn sync(&self) -> Result<(), BlobError> {
+        match fs::File::open(&self.folder).await {
+            // None was kept yet.
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(source),
+            Ok(folder) => folder.sync_all().await,
+        }
+        .map_err(|source| BlobError::Write { path: self.folder.clone(), source })
+    }
+
+    fn file(&self, file: &str) -> Result<PathBuf, BlobError> {
+        if is_file_name(file) { Ok(self.folder.join(file)) } else { Err(BlobError::BadName(file.to_owned())) }
+    }
+
+    async fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        fs::create_dir_all(&self.folder).await?;
         // Written aside, flushed and renamed: a reader never sees half a picture, whenever the process dies.
         // Two that keep the same bytes at once must not write into one file.
         static WRITES: AtomicU64 = AtomicU64::new(0);
         let write = WRITES.fetch_add(1, Ordering::Relaxed);
+        let name = path.file_name().unwrap_or_default().display();
         let aside = self.folder.join(format!(".{name}.{}.{write}", std::process::id()));
-        let mut file = fs::File::create(&aside).await.map_err(refuse)?;
-        file.write_all(bytes).await.map_err(refuse)?;
-        file.sync_all().await.map_err(refuse)?;
-        fs::rename(&aside, &path).await.map_err(refuse)?;
-        Ok(name)
+        let mut file = fs::File::create(&aside).await?;
+        file.write_all(bytes).await?;
+        file.sync_all().await?;
+        fs::rename(&aside, &path).await
     }
 
     /// The bytes, checked against their name.
@@ -107,10 +145,38 @@ impl Blobs {
     /// # Errors
     /// [`BlobError`] when the file is absent, unreadable or changed.
     pub async fn get(&self, sha256: &str, mime: &str) -> Result<Vec<u8>, BlobError> {
-        let path = self.path(sha256, mime)?;
-        let bytes = fs::read(&path).await.map_err(|source| BlobError::Read { path: path.clone(), source })?;
-        if sha256_hex(&bytes) == sha256 { Ok(bytes) } else { Err(BlobError::Changed { path }) }
+        self.get_file(&file_name(sha256, mime)?).await
     }
+}
+
+/// Types of media that have an extension of their own.
+const EXTENSIONS: [(&str, &str); 4] =
+    [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("video/mp4", "mp4")];
+/// The extension of all others.
+const OTHER: &str = "bin";
+
+/// The name of the file that holds a blob.
+///
+/// # Errors
+/// [`BlobError::BadName`] when `sha256` is not 64 lower-case hex digits.
+pub(crate) fn file_name(sha256: &str, mime: &str) -> Result<String, BlobError> {
+    if !is_sha256_hex(sha256) {
+        return Err(BlobError::BadName(sha256.to_owned()));
+    }
+    let extension = EXTENSIONS.iter().find(|(of, _)| *of == mime).map_or(OTHER, |(_, extension)| *extension);
+    Ok(format!("{sha256}.{extension}"))
+}
+
+/// Whether [`file_name`] gives such names.
+pub(crate) fn is_file_name(file: &str) -> bool {
+    file.split_once('.').is_some_and(|(sha256, extension)| {
+        is_sha256_hex(sha256) && (extension == OTHER || EXTENSIONS.iter().any(|(_, known)| *known == extension))
+    })
+}
+
+/// Whether these are the bytes that the file's name promises.
+pub(crate) fn is_content_of(file: &str, bytes: &[u8]) -> bool {
+    file.split_once('.').is_some_and(|(sha256, _)| sha256_hex(bytes) == sha256)
 }
 
 #[cfg(test)]
@@ -136,6 +202,13 @@ mod tests {
         assert_eq!(blobs.get(&name, "image/png").await.unwrap(), b"picture");
         std::fs::write(blobs.path(&name, "image/png").unwrap(), b"other").unwrap();
         assert!(matches!(blobs.get(&name, "image/png").await, Err(BlobError::Changed { .. })));
+        assert!(matches!(blobs.put_file(&format!("{name}.png"), b"other").await, Err(BlobError::Changed { .. })));
+        blobs.put_file(&format!("{name}.png"), b"picture").await.unwrap();
+        assert_eq!(blobs.get_file(&format!("{name}.png")).await.unwrap(), b"picture", "mended");
+        for bad in ["../x.png", &name, &format!("{name}.exe"), &format!("{name}.png.png"), &format!("/{name}.png")] {
+            assert!(!is_file_name(bad), "{bad}");
+            assert!(matches!(blobs.get_file(bad).await, Err(BlobError::BadName(_))), "{bad}");
+        }
         assert!(matches!(blobs.path("../../etc/passwd", "image/png"), Err(BlobError::BadName(_))));
     }
 }

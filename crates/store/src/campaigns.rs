@@ -95,7 +95,7 @@ impl Store {
         status: CampaignStatus,
         now: DateTime<Utc>,
     ) -> Result<Campaign> {
-        let set = vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))];
+        let set = to_status(status, now);
         let seen = (id.as_uuid(), version);
         let tx = self.begin().await?;
         let before = batch::find::<Entity>(&*tx, self.tenant, Column::Id, [id.as_uuid()]).await?;
@@ -110,6 +110,11 @@ impl Store {
     fn campaigns_of_slug(&self, slug: &str) -> Select<Entity> {
         Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Slug.eq(slug))
     }
+}
+
+/// What is written to a campaign that is paused, resumed or ended.
+pub(crate) fn to_status(status: CampaignStatus, now: DateTime<Utc>) -> Vec<(Column, Expr)> {
+    vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))]
 }
 
 fn is_same(stored: &Model, wanted: &Model) -> bool {

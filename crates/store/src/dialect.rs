@@ -5,7 +5,8 @@ pub(crate) mod catalogue;
 use std::time::Duration;
 
 use sea_orm::{
-    ConnectOptions, DbErr, RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions,
+    AccessMode, ConnectOptions, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError,
+    TransactionOptions,
     sea_query::Expr,
     sqlx::{Connection as _, SqliteConnection},
 };
@@ -63,6 +64,23 @@ impl Backend {
             sqlite_transaction_mode: match self {
                 Self::Sqlite => Some(SqliteTransactionMode::Immediate),
                 Self::Postgres => None,
+            },
+        }
+    }
+
+    /// How a transaction begins that reads everything as of one moment: its first statement's.
+    pub(crate) const fn snapshot_options(self) -> TransactionOptions {
+        match self {
+            // A reader of the write-ahead log sees the state of its first reading until it ends.
+            Self::Sqlite => TransactionOptions {
+                isolation_level: None,
+                access_mode: None,
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+            },
+            Self::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                sqlite_transaction_mode: None,
             },
         }
     }

@@ -17,6 +17,7 @@
 mod agents;
 mod alerts;
 mod audit;
+pub mod backup;
 mod batch;
 mod blobs;
 mod campaigns;

@@ -53,7 +53,8 @@ impl fmt::Debug for StoreConfig {
 }
 
 /// A kind of database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Backend {
     /// An SQLite file.
     Sqlite,

@@ -9,6 +9,10 @@ mod accounts;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod decisions;
@@ -20,6 +24,8 @@ mod failures;
 mod migrations;
 #[cfg(test)]
 mod moved;
+#[cfg(test)]
+mod past;
 #[cfg(test)]
 mod planning;
 #[cfg(test)]
@@ -65,6 +71,25 @@ chimera_testkit::on_both! {
         the_first_entries_of_a_new_log_may_come_at_once
         what_was_not_committed_leaves_no_gap
         a_log_made_anew_takes_in_what_was_decided_before;
+    archives:
+        members_lie_in_order_and_are_what_they_are_called
+        a_cut_off_archive_is_refused
+        a_changed_byte_is_noticed_or_changes_nothing
+        what_is_no_archive_is_said_to_be_none
+        a_missing_repeated_or_moved_member_is_named
+        names_that_lead_elsewhere_are_refused
+        changed_rows_and_blobs_are_named
+        newer_formats_and_schemas_are_told_from_damage
+        a_forged_row_leaves_the_database_as_it_was
+        an_archive_damaged_after_its_check_is_not_restored;
+    backup:
+        everything_comes_back_on_either_database
+        more_rows_than_a_page_come_back
+        a_backup_is_of_one_moment_while_others_write
+        lost_media_are_named_and_the_rest_is_kept
+        a_file_that_is_there_is_overwritten_only_by_force
+        an_older_schema_is_backed_up_and_brought_up_to_date
+        plans_on_restored_campaigns_go_on;
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
         a_task_that_can_not_be_read_holds_no_other_back
@@ -104,6 +129,12 @@ chimera_testkit::on_both! {
         posts_of_an_edited_persona_go_to_the_judges_and_their_parts_after_them
         a_persona_edited_back_takes_its_work_up_again
         a_plan_made_under_an_old_persona_is_not_committed;
+    past:
+        a_restored_fleet_is_paused_and_its_leases_are_over
+        what_was_paused_or_over_stays_so
+        only_an_empty_database_is_restored_into
+        another_tenants_rows_stay_out_and_its_archives_are_refused
+        a_restored_fleet_works_on;
     planning:
         a_plan_is_committed_whole_and_gives_the_ready_tasks
         a_paused_or_changed_campaign_plans_nothing
