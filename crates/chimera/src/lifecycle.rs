@@ -60,6 +60,19 @@ impl Disorder {
     }
 }
 
+/// Runs a command's work to its end, unless SIGINT or SIGTERM comes before; what it holds is let go of then.
+///
+/// # Errors
+/// When it was interrupted: what the caller says of it.
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = T>, interrupted: &str) -> anyhow::Result<T> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        done = work => Ok(done),
+        _ = interrupt.recv() => anyhow::bail!("interrupted: {interrupted}"),
+        _ = terminate.recv() => anyhow::bail!("interrupted: {interrupted}"),
+    }
+}
+
 /// The running roles, and how to stop them.
 #[derive(Debug, Clone)]
 pub(crate) struct Lifecycle {

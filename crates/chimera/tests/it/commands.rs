@@ -15,6 +15,9 @@ fn every_command_has_help() {
         vec!["planner", "score", "--help"],
         vec!["judge", "approve-ticket", "--help"],
         vec!["mcp", "feeds", "--help"],
+        vec!["campaign", "resume", "--help"],
+        vec!["db", "backup", "--help"],
+        vec!["db", "restore", "--help"],
     ] {
         let ended = chimera.run(&args);
         assert!(ended.ok && ended.stdout.contains("Usage: chimera"), "{args:?}\n{}", ended.stderr);

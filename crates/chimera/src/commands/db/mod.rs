@@ -1,6 +1,8 @@
 //! `chimera db`: one file for each thing done to the database.
 
 mod audit;
+mod backup;
+mod restore;
 mod schema;
 mod verify;
 
@@ -29,6 +31,10 @@ enum Command {
     Audit(audit::Audit),
     /// Check that the audit log was not tampered with
     Verify(verify::Verify),
+    /// Save all rows and media in one archive, while the fleet runs
+    Backup(backup::Backup),
+    /// Fill an empty database from an archive, of whatever kind it was taken
+    Restore(restore::Restore),
 }
 
 impl Options {
@@ -40,6 +46,8 @@ impl Options {
             Command::Status(options) => options.run(&config).await,
             Command::Audit(options) => options.run(&config).await,
             Command::Verify(options) => options.run(&config).await,
+            Command::Backup(options) => options.run(&config).await,
+            Command::Restore(options) => options.run(&config).await,
         }
     }
 }

@@ -1,0 +1,90 @@
+//! `chimera campaign`
+
+use std::process::ExitCode;
+
+use chimera_domain::{Ambient as _, Campaign, CampaignStatus, one_line};
+use chimera_store::Store;
+use clap::{Args, Subcommand};
+
+use crate::{cli::Global, compose, output, system::SystemAmbient};
+
+/// Campaigns: see, pause and resume them.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the campaigns
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hold campaigns still: nothing is planned, made or published for them
+    Pause(Which),
+    /// Let paused campaigns go on
+    Resume(Which),
+}
+
+/// Which campaigns.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// Their short names, as `chimera campaign list` shows them
+    slugs: Vec<String>,
+    /// All that this can be done to
+    #[arg(long)]
+    all: bool,
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        let store = compose::open_store(&config).await?;
+        match self.command {
+            Command::List { json } => list(&store.campaigns().await?, json)?,
+            Command::Pause(which) => set(&store, &which, CampaignStatus::Active, CampaignStatus::Paused).await?,
+            Command::Resume(which) => set(&store, &which, CampaignStatus::Paused, CampaignStatus::Active).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn list(campaigns: &[Campaign], json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&campaigns);
+    }
+    let rows = campaigns.iter().map(|c| [c.slug.clone(), c.status.to_string(), one_line(&c.goal, 100)]);
+    output::table(["campaign", "status", "goal"], rows);
+    Ok(())
+}
+
+/// Brings campaigns from one status to another. All are looked up before the first is changed.
+async fn set(store: &Store, which: &Which, from: CampaignStatus, to: CampaignStatus) -> anyhow::Result<()> {
+    let all = store.campaigns().await?;
+    let mut chosen: Vec<&Campaign> = vec![];
+    for slug in &which.slugs {
+        let found = all.iter().find(|campaign| campaign.slug == *slug);
+        let known = || all.iter().map(|campaign| campaign.slug.as_str()).collect::<Vec<_>>().join(", ");
+        let campaign = found.ok_or_else(|| anyhow::anyhow!("there is no campaign {slug}; there are: {}", known()))?;
+        anyhow::ensure!(
+            campaign.status == from || campaign.status == to,
+            "campaign {slug} is {}, so it can't become {to}",
+            campaign.status
+        );
+        chosen.push(campaign);
+    }
+    if which.all {
+        chosen.extend(all.iter().filter(|campaign| campaign.status == from));
+    }
+    for campaign in chosen {
+        if campaign.status != to {
+            store.campaign_set_status(campaign.id, campaign.state_version, to, SystemAmbient.now()).await?;
+        }
+        output::note(&format!("{}  {to}", campaign.slug));
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `chimera db restore`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use chimera_domain::{Ambient as _, TaskState};
+use chimera_store::{
+    Blobs, Store, StoreError,
+    backup::{Archive, Restored, Restoring, check_backup},
+};
+use clap::Args;
+use serde_json::json;
+
+use super::backup::{described, tell, tell_lost, tell_step};
+use crate::{compose, config::Config, lifecycle, output, system::SystemAmbient};
+
+/// Fill an empty database from an archive, of whatever kind it was taken.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Stop the old fleet first: two that work on copies of one past post everything twice. Campaigns \
+    come back paused, because what went out after the backup is not known to have gone out: look at the platforms, \
+    then resume them with `chimera campaign resume`. docs/backup.md says what can double, and what can not."
+)]
+pub(super) struct Restore {
+    /// The archive
+    file: PathBuf,
+    /// Check every byte of the archive, and whether this database would take it; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave campaigns running: only for moving a fleet that was stopped before its backup
+    #[arg(long)]
+    keep_running: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Restore {
+    pub(super) async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
+        let archive = check_backup(self.file.clone()).await?;
+        tell(&archive.manifest);
+        tell_lost(&archive.lost, archive.manifest.media.lost());
+        if self.dry_run {
+            return self.check(config, &archive).await;
+        }
+        compose::make_folder(&config.data_dir.0)?;
+        let store = Store::connect(&config.store()).await?;
+        let how = Restoring { keep_running: self.keep_running, now: SystemAmbient.now() };
+        let blobs = Blobs::new(config.media_dir());
+        let restored = lifecycle::unless_interrupted(
+            store.restore(&archive, &blobs, how, &tell_step),
+            "nothing was restored: the database is as it was",
+        );
+        let restored = restored.await??;
+        self.tell_restored(&store, &archive, &restored).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What a restore would meet.
+    async fn check(&self, config: &Config, archive: &Archive) -> anyhow::Result<ExitCode> {
+        output::note("archive   every byte was read and is sound");
+        let mut reach = config.store();
+        // A look must not make the file.
+        reach.url = reach.url.replace("mode=rwc", "mode=rw");
+        match Store::connect(&reach).await {
+            Ok(store) => {
+                store.restorable(archive).await?;
+                output::note("database  empty, so it can be restored into; nothing was written");
+            }
+            Err(StoreError::Unavailable { .. }) if config.database.url.is_none() => {
+                output::note("database  there is none yet, so a restore would make it; nothing was written");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if self.json {
+            output::json(&described(&archive.manifest, &archive.lost))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn tell_restored(&self, store: &Store, archive: &Archive, restored: &Restored) -> anyhow::Result<()> {
+        let tasks = store.task_counts().await?;
+        let count = |state: TaskState| tasks.get(&state).copied().unwrap_or_default();
+        let (approved, publishing) = (count(TaskState::Approved), count(TaskState::Publishing));
+        output::note(&format!("restored  {} migrations were added to its schema", restored.migrations_added));
+        output::note(&format!(
+            "leases    {} tasks were in someone's hands; they are taken up again",
+            restored.leases_ended
+        ));
+        if publishing > 0 {
+            output::note(&format!(
+                "posts     {publishing} were on their way out; each is looked up on its platform first"
+            ));
+        }
+        if approved > 0 {
+            output::note(&format!(
+                "posts     {approved} were approved; those that went out after the backup have the same idempotency key still"
+            ));
+        }
+        for slug in &restored.paused {
+            output::note(&format!("paused    {slug}; resume it with `chimera campaign resume {slug}`"));
+        }
+        if self.json {
+            let mut summary = described(&archive.manifest, &archive.lost);
+            if let Some(summary) = summary.as_object_mut() {
+                summary.insert("migrations_added".to_owned(), json!(restored.migrations_added));
+                summary.insert("leases_ended".to_owned(), json!(restored.leases_ended));
+                summary.insert("paused".to_owned(), json!(restored.paused));
+                summary.insert("approved_posts".to_owned(), json!(approved));
+                summary.insert("publishing_posts".to_owned(), json!(publishing));
+            }
+            output::json(&summary)?;
+        }
+        Ok(())
+    }
+}
