@@ -43,11 +43,17 @@ impl Store {
     /// migration fails.
     pub async fn migrate(&self) -> Result<u32> {
         let tx = self.begin_migration().await?;
-        let before = applied(&*tx, self.backend).await?;
-        let pending: Vec<String> = known().into_iter().filter(|name| !before.contains(name)).collect();
-        Migrator::up(&*tx, None).await.map_err(failed)?;
-        self.audit_migrated(&*tx, &pending).await?;
+        let count = self.bring_up_to_date(&tx).await?;
         tx.commit().await?;
+        Ok(count)
+    }
+
+    /// Applies every migration that is pending, and logs that; returns how many.
+    pub(crate) async fn bring_up_to_date(&self, tx: &WriteTx) -> Result<u32> {
+        let before = applied(&**tx, self.backend).await?;
+        let pending: Vec<String> = known().into_iter().filter(|name| !before.contains(name)).collect();
+        Migrator::up(&**tx, None).await.map_err(failed)?;
+        self.audit_migrated(&**tx, &pending).await?;
         Ok(u32::try_from(pending.len()).unwrap_or(u32::MAX))
     }
 

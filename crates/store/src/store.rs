@@ -174,6 +174,11 @@ impl Store {
         Ok(WriteTx { tx, end: self.watch.transaction(), _turn: turn })
     }
 
+    /// Begins a transaction that reads everything as of one moment.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        Ok(self.db.begin_with_options(self.backend.snapshot_options()).await?)
+    }
+
     /// The time on the database's clock.
     pub(crate) async fn database_now(&self, db: &impl ConnectionTrait) -> Result<DateTime<Utc>> {
         let select = Query::select().expr(self.backend.clock()).take();

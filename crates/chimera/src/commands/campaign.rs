@@ -6,7 +6,11 @@ use chimera_domain::{Ambient as _, Campaign, CampaignStatus, one_line};
 use chimera_store::Store;
 use clap::{Args, Subcommand};
 
-use crate::{cli::Global, compose, output, system::SystemAmbient};
+use crate::{
+    cli::{By, Global},
+    compose, output,
+    system::SystemAmbient,
+};
 
 /// Campaigns: see, pause and resume them.
 #[derive(Debug, Args)]
@@ -24,9 +28,9 @@ enum Command {
         json: bool,
     },
     /// Hold campaigns still: nothing is planned, made or published for them
-    Pause(Which),
+    Pause(Change),
     /// Let paused campaigns go on
-    Resume(Which),
+    Resume(Change),
 }
 
 /// Which campaigns.
@@ -40,16 +44,31 @@ struct Which {
     all: bool,
 }
 
+/// What to hold still or let go on.
+#[derive(Debug, Args)]
+struct Change {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    by: By,
+}
+
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(true, None)?;
         let store = compose::open_store(&config).await?;
         match self.command {
             Command::List { json } => list(&store.campaigns().await?, json)?,
-            Command::Pause(which) => set(&store, &which, CampaignStatus::Active, CampaignStatus::Paused).await?,
-            Command::Resume(which) => set(&store, &which, CampaignStatus::Paused, CampaignStatus::Active).await?,
+            Command::Pause(change) => change.make(&store, CampaignStatus::Active, CampaignStatus::Paused).await?,
+            Command::Resume(change) => change.make(&store, CampaignStatus::Paused, CampaignStatus::Active).await?,
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Change {
+    async fn make(&self, store: &Store, from: CampaignStatus, to: CampaignStatus) -> anyhow::Result<()> {
+        set(&store.acting_as(self.by.operator()), &self.which, from, to).await
     }
 }
 

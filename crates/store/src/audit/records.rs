@@ -9,6 +9,7 @@ use chimera_domain::{
 
 use crate::{
     PublishCase, PublishOutcome, Settlement,
+    backup::Manifest,
     codec::Mapped,
     entity::{agents, campaigns, tasks, tickets},
 };
@@ -154,6 +155,18 @@ pub(crate) fn campaign_status_set(row: &campaigns::Model, from: &str, actor: Act
         .with("slug", &row.slug)
         .with("from", from)
         .with("to", &row.status)
+}
+
+/// The database was filled from this backup.
+pub(crate) fn database_restored(of: &Manifest, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    let header = &of.header;
+    let (whole, tenant) = (AuditSubject::Database, header.tenant.as_uuid());
+    AuditRecord::new(now, actor, AuditAction::DatabaseRestored, whole, tenant)
+        .with("taken_at", header.taken_at.to_rfc3339())
+        .with("program", &header.program)
+        .with_some("schema", header.schema.last())
+        .with("rows", of.rows())
+        .with("media", of.media.files)
 }
 
 fn saved(

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, FromQueryResult, IsolationLevel,
-    JoinType, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, TransactionTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait,
     sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -15,7 +15,7 @@ use chimera_domain::{
 
 use super::head;
 use crate::{
-    Backend, Result, Store, batch,
+    Result, Store, batch,
     codec::Mapped,
     entity::{audit_log, decisions, tickets},
     guards,
@@ -96,17 +96,6 @@ impl Store {
         report.take(&mut found);
         tx.rollback().await?;
         Ok(report)
-    }
-
-    /// A reading transaction in which nothing moves.
-    async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        Ok(match self.backend {
-            // A reader of the write-ahead log sees what was there when it began.
-            Backend::Sqlite => self.db.begin().await?,
-            Backend::Postgres => {
-                self.db.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?
-            }
-        })
     }
 
     async fn page(&self, db: &impl ConnectionTrait, after: Option<i64>) -> Result<Vec<QueryResult>> {

@@ -19,7 +19,9 @@ use super::{
     tables,
 };
 use crate::{
-    Blobs, Store, batch, campaigns,
+    Blobs, Store,
+    audit::{self, records},
+    batch, campaigns,
     dialect::catalogue,
     entity::{campaigns as campaign_rows, tasks},
     migration::Migrator,
@@ -85,12 +87,21 @@ impl Store {
         self.admit(&archive.manifest)?;
         let tx = self.begin_migration().await?;
         self.ensure_empty(&*tx).await?;
-        let migrations_added = self.to_schema(&tx, &archive.manifest).await?;
+        self.to_schema(&tx, &archive.manifest).await?;
         let sheets = self.sheets(&tx, &archive.manifest).await?;
         fill(&tx, archive, sheets, blobs, progress).await?;
-        Migrator::up(&*tx, None).await.map_err(schema::failed)?;
+        let migrations_added = self.bring_up_to_date(&tx).await?;
         let leases_ended = self.end_leases(&tx).await?;
-        let paused = if how.keep_running { vec![] } else { self.pause_all(&tx, how.now).await? };
+        let mut logged = vec![records::database_restored(&archive.manifest, self.actor.clone(), how.now)];
+        let mut paused = vec![];
+        if !how.keep_running {
+            for campaign in self.pause_all(&tx, how.now).await? {
+                let from = CampaignStatus::Active.as_str();
+                logged.push(records::campaign_status_set(&campaign, from, self.actor.clone(), how.now));
+                paused.push(campaign.slug);
+            }
+        }
+        audit::append(&*tx, self.tenant, &logged).await?;
         blobs.sync().await?;
         tx.commit().await?;
         Ok(Restored { manifest: archive.manifest.clone(), migrations_added, paused, leases_ended })
@@ -125,8 +136,8 @@ impl Store {
         if full.is_empty() { Ok(()) } else { Err(RestoreError::NotEmpty { tables: full }) }
     }
 
-    /// Brings the empty database to the archive's schema; returns how many migrations that one lacks.
-    async fn to_schema(&self, tx: &WriteTx, manifest: &Manifest) -> Result<u32, RestoreError> {
+    /// Brings the empty database to the archive's schema.
+    async fn to_schema(&self, tx: &WriteTx, manifest: &Manifest) -> Result<(), RestoreError> {
         let count = |names: usize| u32::try_from(names).unwrap_or(u32::MAX);
         let (has, wants) =
             (count(schema::applied(&**tx, self.backend).await?.len()), count(manifest.header.schema.len()));
@@ -135,7 +146,7 @@ impl Store {
         } else if wants > has {
             Migrator::up(&**tx, Some(wants - has)).await.map_err(schema::failed)?;
         }
-        Ok(count(schema::known().len()) - wants)
+        Ok(())
     }
 
     /// How each of the archive's tables is inserted. They must be those of its schema, all of them and no others.
@@ -175,8 +186,8 @@ impl Store {
         Ok(ended.rows_affected)
     }
 
-    /// Pauses every campaign that is ACTIVE, as an operator would; returns their slugs.
-    async fn pause_all(&self, tx: &WriteTx, now: DateTime<Utc>) -> Result<Vec<String>, RestoreError> {
+    /// Pauses every campaign that is ACTIVE, as an operator would; returns them as they are now, by slug.
+    async fn pause_all(&self, tx: &WriteTx, now: DateTime<Utc>) -> Result<Vec<campaign_rows::Model>, RestoreError> {
         let active = campaign_rows::Entity::find()
             .filter(batch::of_tenant::<campaign_rows::Entity>(self.tenant))
             .filter(campaign_rows::Column::Status.eq(CampaignStatus::Active.as_str()))
@@ -184,10 +195,10 @@ impl Store {
             .await?;
         let seen: Vec<Seen> = active.iter().map(|row| (row.id, StateVersion::new(row.state_version))).collect();
         let set = campaigns::to_status(CampaignStatus::Paused, now);
-        let paused = versioned::update::<campaign_rows::Entity>(&**tx, self.tenant, &seen, |_| set.clone()).await?;
-        let mut slugs: Vec<String> = paused.into_iter().map(|row| row.slug).collect();
-        slugs.sort();
-        Ok(slugs)
+        let paused = versioned::update::<campaign_rows::Entity>(&**tx, self.tenant, &seen, |_| set.clone());
+        let mut paused = paused.await?;
+        paused.sort_by(|a, b| a.slug.cmp(&b.slug));
+        Ok(paused)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, JsonValue, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, JsonValue};
 
 use super::{
     BackupError, FORMAT, Header, MEDIA_STEP, Manifest, MediaLine, MediaState, Progress, ROW_BYTES_MAX, Step,
@@ -58,7 +58,7 @@ impl Store {
         order: &BackupOrder,
         progress: Progress<'_>,
     ) -> Result<Backup, BackupError> {
-        let tx = self.db.begin_with_options(self.backend.snapshot_options()).await?;
+        let tx = self.snapshot().await?;
         let schema = schema::applied(&tx, self.backend).await?;
         if schema.is_empty() {
             return Err(BackupError::NoSchema);

@@ -24,6 +24,8 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("hitl_queue_items", Fate::Kept),
     ("publications", Fate::Kept),
     ("alerts", Fate::Kept),
+    ("audit_log", Fate::Kept),
+    ("audit_head", Fate::Kept),
 ];
 
 /// The table that refers to blobs.

@@ -13,7 +13,8 @@ use chimera_domain::{
 use chimera_store::{
     Backend, Blobs, PublishOutcome, ResourceCursor, SignalFilter, Store, StoreConfig, TraceView,
     backup::{
-        Archive, Backup, BackupError, BackupOrder, MediaState, RestoreError, Restored, Restoring, Step, check_backup,
+        Archive, Backup, BackupError, BackupOrder, Manifest, MediaState, RestoreError, Restored, Restoring, Step,
+        TableEntry, check_backup,
     },
 };
 use chimera_testkit::{TestPostgres, fixtures};
@@ -181,6 +182,16 @@ async fn told(store: &Store, traces: &[TraceId]) -> Told {
     }
 }
 
+/// Rows of a table.
+fn rows(manifest: &Manifest, table: &str) -> u64 {
+    manifest.tables.iter().find(|entry| entry.name == table).unwrap().rows
+}
+
+/// What a restore leaves as it was.
+fn but_the_log(manifest: &Manifest) -> Vec<TableEntry> {
+    manifest.tables.iter().filter(|table| !table.name.starts_with("audit_")).cloned().collect()
+}
+
 pub(crate) async fn everything_comes_back_on_either_database(world: World) {
     let bed = Bed::new();
     let traces = fill(&world, &bed.blobs("media")).await;
@@ -200,14 +211,18 @@ pub(crate) async fn everything_comes_back_on_either_database(world: World) {
         Backend::Postgres => Backend::Sqlite,
     };
     let mut archive = "first.tar.gz".to_owned();
-    for (step, backend) in [other, world.store.backend(), world.store.backend(), other].into_iter().enumerate() {
+    let noted = [world.store.audit_head().await.unwrap().into()];
+    for (step, backend) in (0..).zip([other, world.store.backend(), world.store.backend(), other]) {
         let store = bed.empty(backend, &format!("{step}.db")).await;
         let restored = bed.restore(&store, &archive).await.unwrap();
         assert_eq!((restored.paused.len(), restored.leases_ended, restored.migrations_added), (0, 0, 0));
         assert_eq!(told(&store, &traces).await, before, "step {step}");
         archive = format!("{step}.tar.gz");
         let again = bed.backup(&store, &archive).await.manifest;
-        assert_eq!(again.tables, backup.manifest.tables, "step {step}");
+        assert_eq!(but_the_log(&again), but_the_log(&backup.manifest), "step {step}");
+        let entries = |manifest: &Manifest| rows(manifest, "audit_log");
+        assert_eq!(entries(&again), entries(&backup.manifest) + step + 1, "each restore is logged");
+        assert_eq!(store.audit_verify(&noted).await.unwrap().findings, [], "the chain goes on");
         assert_eq!(again.media, backup.manifest.media);
         assert_eq!(again.header.database, backend);
         assert!(store.migrations().await.unwrap().iter().all(|migration| migration.applied));
@@ -252,14 +267,13 @@ pub(crate) async fn more_rows_than_a_page_come_back(world: World) {
     let order = order(&bed.path("many.tar.gz"));
     let backup = world.store.backup(&bed.blobs("media"), &order, &report).await.unwrap();
     let wanted = u64::try_from(count).unwrap();
-    let rows = |table: &str| backup.manifest.tables.iter().find(|entry| entry.name == table).unwrap().rows;
     for table in ["trend_signals", "agent_tasks", "resource_cursors"] {
-        assert_eq!(rows(table), wanted, "{table}");
+        assert_eq!(rows(&backup.manifest, table), wanted, "{table}");
         assert!(steps.lock().unwrap().contains(&(table.to_owned(), wanted)), "{table} was not reported");
     }
     let store = bed.empty(Backend::Sqlite, "many.db").await;
     bed.restore(&store, "many.tar.gz").await.unwrap();
-    assert_eq!(bed.backup(&store, "again.tar.gz").await.manifest.tables, backup.manifest.tables);
+    assert_eq!(but_the_log(&bed.backup(&store, "again.tar.gz").await.manifest), but_the_log(&backup.manifest));
 }
 
 pub(crate) async fn a_backup_is_of_one_moment_while_others_write(world: World) {
@@ -277,7 +291,7 @@ pub(crate) async fn a_backup_is_of_one_moment_while_others_write(world: World) {
         let mut seen = vec![];
         for round in 0..6 {
             let manifest = bed.backup(&world.store, &format!("{round}.tar.gz")).await.manifest;
-            let rows = |table: &str| manifest.tables.iter().find(|entry| entry.name == table).unwrap().rows;
+            let rows = |table: &str| rows(&manifest, table);
             // Each plan is one signal with three tasks and two edges, in one transaction.
             let counts = (rows("trend_signals"), rows("agent_tasks"), rows("task_dependencies"));
             assert_eq!((counts.0 * 3, counts.0 * 2), (counts.1, counts.2), "half a plan in round {round}");

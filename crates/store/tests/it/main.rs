@@ -7,9 +7,9 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
-mod audit;
-#[cfg(test)]
 mod archives;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::backup::{described, tell, tell_lost, tell_step};
-use crate::{compose, config::Config, lifecycle, output, system::SystemAmbient};
+use crate::{cli::By, compose, config::Config, lifecycle, output, system::SystemAmbient};
 
 /// Fill an empty database from an archive, of whatever kind it was taken.
 #[derive(Debug, Args)]
@@ -32,6 +32,8 @@ pub(super) struct Restore {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    by: By,
 }
 
 impl Restore {
@@ -43,7 +45,7 @@ impl Restore {
             return self.check(config, &archive).await;
         }
         compose::make_folder(&config.data_dir.0)?;
-        let store = Store::connect(&config.store()).await?;
+        let store = Store::connect(&config.store()).await?.acting_as(self.by.operator());
         let how = Restoring { keep_running: self.keep_running, now: SystemAmbient.now() };
         let blobs = Blobs::new(config.media_dir());
         let restored = lifecycle::unless_interrupted(
