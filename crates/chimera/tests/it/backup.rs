@@ -83,15 +83,15 @@ fn a_restored_fleet_waits_for_its_operator() {
 
     let restored = new.run(&["db", "restore", text(&archive)]);
     assert!(restored.ok && restored.stdout.is_empty(), "{}", restored.stderr);
-    assert!(restored.stderr.contains("chimera campaign resume demo"), "{}", restored.stderr);
+    assert!(restored.stderr.contains("chimera campaign resume fashion_drop"), "{}", restored.stderr);
     let status = |chimera: &Chimera| chimera.json(&["campaign", "list", "--json"])[0]["status"].clone();
     assert_eq!(status(&new), "PAUSED");
-    assert!(new.run(&["campaign", "resume", "demo"]).ok);
+    assert!(new.run(&["campaign", "resume", "fashion_drop"]).ok);
     assert_eq!(status(&new), "ACTIVE");
-    assert!(new.run(&["campaign", "pause", "--all"]).stderr.contains("demo  PAUSED"));
+    assert!(new.run(&["campaign", "pause", "--all"]).stderr.contains("fashion_drop  PAUSED"));
     assert_eq!(status(&new), "PAUSED");
     let unknown = new.run(&["campaign", "pause", "nobody"]);
-    assert!(!unknown.ok && unknown.stderr.contains("there are: demo"), "{}", unknown.stderr);
+    assert!(!unknown.ok && unknown.stderr.contains("there are: fashion_drop"), "{}", unknown.stderr);
     assert!(!new.run(&["campaign", "pause"]).ok, "one must be named");
 
     // Never over something.
@@ -136,7 +136,7 @@ fn a_damaged_archive_is_refused_on_one_screen() {
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 4;
     let cases =
-        [("cut off", whole[..whole.len() / 2].to_vec()), ("changed", flipped), ("is no backup", b"hello".to_vec())];
+        [("cut off", whole[..whole.len() / 2].to_vec()), ("because: ", flipped), ("is no backup", b"hello".to_vec())];
     for (why, bytes) in cases {
         std::fs::write(&archive, bytes).unwrap();
         for args in [vec!["db", "restore", text(&archive)], vec!["db", "restore", text(&archive), "--dry-run"]] {
