@@ -20,6 +20,9 @@ case "$1 $2" in
 esac
 "#;
 
+/// What a user may have set for every cargo.
+const KEPT: [&str; 2] = ["CARGO_HOME", "CARGO_TARGET_DIR"];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -72,6 +75,10 @@ fn infra(folder: &Path, args: &[&str], path: Option<&Path>) -> Ended {
     let own = std::env::var("PATH").unwrap();
     let path = path.map_or_else(|| own.clone(), |first| format!("{}:{own}", first.display()));
     let mut command = Command::new(root().join("scripts/infra"));
+    // What cargo tells a test about its package would make the script's own cargo build `ring`, and so nearly all, anew.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_") && !KEPT.contains(&&**name)) {
+        command.env_remove(name);
+    }
     command.args(args).env("PATH", path).env("CHIMERA_INFRA_DIR", folder.join("infra"));
     Ended::of(command.env("DOCKER_LOG", folder.join("docker.log")).stdin(Stdio::null()).output().unwrap())
 }
