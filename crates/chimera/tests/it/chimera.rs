@@ -36,6 +36,11 @@ impl Chimera {
         self.folder.path()
     }
 
+    /// Leaves the folder where it is when the test ends, for a look at what went wrong.
+    pub(crate) fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

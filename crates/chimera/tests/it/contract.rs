@@ -1,41 +1,11 @@
-//! Our servers over stdio: a plain client of our own here, and the official clients in scripts.
+//! Our servers over stdio, as the official clients see them.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use serde_json::{Value, json};
-
 use crate::chimera::Chimera;
-
-/// Reads one resource over stdio, in the 2025-11-25 revision, without any MCP library: the bytes on the wire count.
-pub(crate) fn resource(chimera: &Chimera, server: &[&str], uri: &str) -> Value {
-    let mut child =
-        chimera.command(server).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut ask = |message: Value| {
-        writeln!(stdin, "{message}").unwrap();
-        let Some(id) = message.get("id").cloned() else { return Value::Null };
-        loop {
-            let answer: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-            if answer["id"] == id {
-                assert!(answer.get("error").is_none(), "{answer}");
-                return answer["result"].clone();
-            }
-        }
-    };
-    let hello =
-        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
-    ask(json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}));
-    ask(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-    let read = ask(json!({"jsonrpc": "2.0", "id": 2, "method": "resources/read", "params": {"uri": uri}}));
-    drop(stdin);
-    child.wait().unwrap();
-    serde_json::from_str(read["contents"][0]["text"].as_str().unwrap()).unwrap()
-}
 
 /// The version of the official Python SDK that the contract is checked with.
 const SDK: &str = "mcp>=2.3,<2.4";

@@ -19,7 +19,7 @@ fn outcome(chimera: &Chimera, seed: &str) -> (Value, Value) {
         .map(|s| json!([s["item"]["id"], s["relevance"], s["why"], s["outcome"], s["taint"]]))
         .collect();
     signals.sort_by_key(Value::to_string);
-    let posts = crate::contract::resource(chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let posts = crate::wire::Wire::start(chimera, &["mcp", "sandbox"]).resource("sandbox://posts");
     let mut posts: Vec<Value> = posts["posts"]
         .as_array()
         .unwrap()

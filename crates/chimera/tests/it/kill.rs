@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::chimera::Chimera;
+use crate::{chimera::Chimera, dice::Dice};
 
 const KILLS: u32 = 10;
 /// How long a start may take until it has work in hand.
@@ -15,19 +15,6 @@ const WORK_WITHIN: Duration = Duration::from_secs(10);
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
 /// States in which a task may stay.
 const RESTS: [&str; 6] = ["PUBLISHED", "DONE", "HITL_QUEUE", "REJECTED", "FAILED", "CANCELLED"];
-
-/// A small generator, so that a printed seed repeats the moments (SplitMix64, G. Steele et al., 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 /// Every kill costs the tasks in hand an attempt, so there are more attempts than kills.
 const CONFIG: &str = "
@@ -46,7 +33,7 @@ sandbox:
 fn ten_kills_lose_nothing_and_double_nothing() {
     let seed = std::env::var("CHIMERA_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_122);
     println!("seed {seed} (CHIMERA_KILL_SEED chooses another)");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let chimera = Chimera::new();
     chimera.file("configs/chimera.yaml", CONFIG);
     assert!(chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]).ok);
@@ -125,6 +112,6 @@ fn stop(up: &mut Child) {
 }
 
 fn sandbox_posts(chimera: &Chimera) -> Vec<Value> {
-    let posts = crate::contract::resource(chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let posts = crate::wire::Wire::start(chimera, &["mcp", "sandbox"]).resource("sandbox://posts");
     posts["posts"].as_array().unwrap().clone()
 }

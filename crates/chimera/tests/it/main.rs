@@ -11,12 +11,15 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod chaos;
 mod chimera;
 mod commands;
 mod contract;
 mod demo;
+mod dice;
 mod infra;
 mod kill;
 mod process;
 mod real_headlines;
 mod roles;
+mod wire;
