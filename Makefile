@@ -1,4 +1,4 @@
-.PHONY: demo demo-real test verify lint infra-up infra-down
+.PHONY: demo demo-real test chaos verify lint infra-up infra-down
 
 demo: ## watch one agent go from headlines to posts
 	cargo run --locked -p chimera -- demo
@@ -8,6 +8,9 @@ demo-real: ## the planner over 5,000 real headlines, with precision and recall
 
 test: ## every test, from bare
 	scripts/test
+
+chaos: ## the whole fleet while everything breaks; CHAOS_SECONDS, CHAOS_SIGNALS, CHAOS_SEED
+	scripts/chaos
 
 verify: ## what CI runs
 	.ci/run

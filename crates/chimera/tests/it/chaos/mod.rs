@@ -32,7 +32,7 @@ use crate::dice::Dice;
 /// States in which a task may stay, as SQL has lists.
 const RESTS: &str = "'PUBLISHED', 'DONE', 'HITL_QUEUE', 'REJECTED', 'FAILED', 'CANCELLED'";
 
-/// When the storm is over, this much time without any progress says that what still moves is stuck: more than any lease,
+/// When the storm is over, this much time without a single product says that what still moves is stuck: more than any lease,
 /// rest and sweep takes together, many times over.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 /// The longest that the fleet may take to settle.
@@ -118,7 +118,8 @@ fn run(world: &World, mut feeds: Feeds, plan: &Plan, mut dice: Dice) -> Report {
 fn settle(world: &World, fleet: &mut Fleet<'_>, signals: usize) {
     let state = format!(
         "SELECT (SELECT count(*) FROM trend_signals), (SELECT count(*) FROM agent_tasks WHERE state NOT IN ({RESTS})), \
-         (SELECT coalesce(sum(state_version), 0) FROM agent_tasks), (SELECT coalesce(sum(attempts), 0) FROM agent_tasks)"
+         {}",
+        watch::PRODUCTS
     );
     let began = Instant::now();
     let (mut last, mut since) = (vec![], began);

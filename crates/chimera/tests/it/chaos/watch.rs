@@ -10,7 +10,7 @@ use super::{faults::Struck, world::World};
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
 /// What can only grow: what was read, made, decided and published.
-const PRODUCTS: &str = "SELECT (SELECT count(*) FROM trend_signals) + (SELECT count(*) FROM artifacts) + \
+pub(super) const PRODUCTS: &str = "(SELECT count(*) FROM trend_signals) + (SELECT count(*) FROM artifacts) + \
 (SELECT count(*) FROM judge_decisions) + (SELECT count(*) FROM publications WHERE state = 'CONFIRMED')";
 
 /// How much there was, and when. Looks that the database did not answer are missing.
@@ -26,9 +26,10 @@ pub(super) struct Recovery {
 
 /// Looks until told to end.
 pub(super) fn watch(world: &World, end: &AtomicBool) -> Watched {
+    let products = format!("SELECT {PRODUCTS}");
     let mut watched = Watched::default();
     while !end.load(Ordering::Relaxed) {
-        if let Some(products) = world.try_ask(PRODUCTS).and_then(|n| n.parse().ok()) {
+        if let Some(products) = world.try_ask(&products).and_then(|n| n.parse().ok()) {
             watched.0.push((Instant::now(), products));
         }
         std::thread::sleep(LOOK_EVERY);

@@ -29,7 +29,7 @@ pub(super) const CAMPAIGNS: [Campaign; 2] =
 pub(super) const FITFUL: &str = CAMPAIGNS[1].slug;
 
 /// Leases and rounds are short, so that what takes minutes in a fleet takes seconds here. Every kill costs the tasks in
-/// hand a claim, so claims are many. Pictures and words cost money.
+/// hand a claim, so claims are many. Each call is made once: what a platform refuses or cuts off is the ledger's to settle.
 const CONFIG: &str = r#"
 log: {filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn,chimera_worker::sweeper=debug", format: json}
 database: {connections_max: 5, statement_timeout_ms: 10000}
@@ -39,6 +39,7 @@ publisher: {concurrency: 4, lease_ms: 5000, attempts_max: 12, rest_base_ms: 200,
 sweeper: {interval_ms: 500, waiting_ms: 2000, vanished_max: 60}
 shutdown: {patience_ms: 10000}
 studio: {concurrent_renders_max: 1}
+mcp: {retry: {attempts_max: 1}}
 "#;
 
 /// The servers, the folder and the feeds of a run.
