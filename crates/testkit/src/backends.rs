@@ -11,8 +11,9 @@ use std::{
 use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
 use chimera_store::{Store, StoreConfig};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
-use crate::{SeededAmbient, TestPostgres, TestRedis};
+use crate::{SeededAmbient, TestDatabase, TestPostgres, TestRedis};
 
 /// A database and queues of one test's own: an SQLite file with queues in process, or a PostgreSQL database with queues
 /// in Redis. Each comes into being when it is first asked for, so a test pays only for what it uses.
@@ -83,6 +84,10 @@ impl Backends {
 
     /// The migrated database, with connections of its own.
     pub async fn store(&self) -> Store {
+        if self.is_production() && self.database.get().is_none() {
+            let model = MIGRATED.get_or_init(migrated).await;
+            self.database.get_or_init(|| sure(TestPostgres::shared().copy_of(model), "copying a database").url);
+        }
         let store = sure(Store::connect(&self.store_config()).await, "connecting to the database");
         sure(store.migrate().await, "migrating");
         store
@@ -108,6 +113,17 @@ impl Backends {
             }
         }
     }
+}
+
+/// A migrated PostgreSQL database, to be copied: that takes less than half the time of migrating another.
+static MIGRATED: OnceCell<TestDatabase> = OnceCell::const_new();
+
+async fn migrated() -> TestDatabase {
+    let database = sure(TestPostgres::shared().database(), "making a database");
+    let store = sure(Store::connect(&StoreConfig::new(database.url.as_str())).await, "connecting to the database");
+    sure(store.migrate().await, "migrating");
+    store.close().await;
+    database
 }
 
 fn keys_of_its_own() -> RedisConfig {

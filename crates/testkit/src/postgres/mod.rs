@@ -129,8 +129,21 @@ impl TestPostgres {
     /// # Errors
     /// When the server refuses.
     pub fn database(&self) -> anyhow::Result<TestDatabase> {
+        self.create("template1")
+    }
+
+    /// Creates a database with everything that is in `model`, which nobody may be connected to.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn copy_of(&self, model: &TestDatabase) -> anyhow::Result<TestDatabase> {
+        let (_, name) = model.url.rsplit_once('/').context("the model's URL names no database")?;
+        self.create(name)
+    }
+
+    fn create(&self, template: &str) -> anyhow::Result<TestDatabase> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.sql(&format!("CREATE DATABASE {name}"))?;
+        self.sql(&format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         Ok(TestDatabase { url: self.url(&name) })
     }
 
