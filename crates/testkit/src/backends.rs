@@ -55,6 +55,12 @@ impl Backends {
         Self { folder: sure(tempfile::tempdir(), "making a folder"), database: OnceLock::new(), queues }
     }
 
+    /// A database and queues of the same kind, and nothing in common with these.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        if self.is_production() { Self::production() } else { Self::embedded() }
+    }
+
     /// Whether this is the production column.
     #[must_use]
     pub const fn is_production(&self) -> bool {
@@ -139,8 +145,8 @@ fn sure<T, E: std::fmt::Debug>(result: Result<T, E>, doing: &str) -> T {
 
 /// Makes two tests of each case, `embedded::CASE` and `production::CASE`.
 ///
-/// A case is an `async fn case(world: World)` in a module beside the call. `World` is the suite's own, made by
-/// its `async fn over(backends: Backends) -> Self`.
+/// A case is an `async fn case(world: World)` in a module beside the call. `World` is the suite's own, made by its
+/// `async fn over(backends: Backends) -> Self`.
 ///
 /// ```ignore
 /// chimera_testkit::on_both! {
@@ -152,8 +158,29 @@ fn sure<T, E: std::fmt::Debug>(result: Result<T, E>, doing: &str) -> T {
 ///         what_a_lossy_queue_dropped_is_delivered_again;
 /// }
 /// ```
+///
+/// With `blocking` before the world, neither it nor its cases are `async`, and cases get a reference to it.
 #[macro_export]
 macro_rules! on_both {
+    (blocking $home:ident :: $world:ident; $($area:ident: $($case:ident)*;)*) => {
+        mod embedded {
+            $($(
+                #[test]
+                fn $case() {
+                    super::$area::$case(&super::$home::$world::over($crate::Backends::embedded()));
+                }
+            )*)*
+        }
+
+        mod production {
+            $($(
+                #[test]
+                fn $case() {
+                    super::$area::$case(&super::$home::$world::over($crate::Backends::production()));
+                }
+            )*)*
+        }
+    };
     ($home:ident :: $world:ident; $($area:ident: $($case:ident)*;)*) => {
         mod embedded {
             $($(

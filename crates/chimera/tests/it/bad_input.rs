@@ -18,9 +18,7 @@ fn refused(ended: &Ended, needles: &[&str]) {
     }
 }
 
-#[test]
-fn a_broken_soul_names_file_line_and_key() {
-    let chimera = Chimera::new();
+pub(crate) fn a_broken_soul_names_file_line_and_key(chimera: &Chimera) {
     let soul = chimera.file(
         "fae.md",
         "---\nname: Fae\nslug: FAE\nvoice_traits: [a]\ncharacter_reference_id: c\ndisclosure: AI\n---\n",
@@ -47,9 +45,7 @@ fn a_missing_configuration_is_named() {
     refused(&chimera.run(&["--config", "nowhere.yaml", "config", "check"]), &["nowhere.yaml", "--config"]);
 }
 
-#[test]
-fn a_feed_that_is_no_feed_is_named() {
-    let chimera = Chimera::new();
+pub(crate) fn a_feed_that_is_no_feed_is_named(chimera: &Chimera) {
     let page =
         chimera.file("page.html", "<!doctype html><html><head><title>Hello</title></head><body>Hi</body></html>");
     refused(
@@ -59,18 +55,14 @@ fn a_feed_that_is_no_feed_is_named() {
     refused(&chimera.run(&["demo", "--once", "--feed", "no-such.xml"]), &["no-such.xml", "https://"]);
 }
 
-#[test]
-fn an_unreachable_feed_is_named() {
-    let chimera = Chimera::new();
+pub(crate) fn an_unreachable_feed_is_named(chimera: &Chimera) {
     // A port that was free a moment ago, and on which nobody listens.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/feed.xml");
     refused(&chimera.run(&["demo", "--once", "--feed", &url]), &["the feed can't be read", &url]);
 }
 
-#[test]
-fn an_unwritable_data_folder_is_named() {
-    let chimera = Chimera::new();
+pub(crate) fn an_unwritable_data_folder_is_named(chimera: &Chimera) {
     let file = chimera.file("a-file", "");
     let folder = file.join("data");
     refused(
@@ -79,22 +71,23 @@ fn an_unwritable_data_folder_is_named() {
     );
 }
 
-#[test]
-fn a_taken_port_is_named() {
-    let chimera = Chimera::new();
+pub(crate) fn a_taken_port_is_named(chimera: &Chimera) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&chimera.run(&["up", "--bind", &address]), &[&address, "--bind"]);
     refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["console.bind", "sign-in"]);
 }
 
-#[test]
-fn commands_that_read_say_where_nothing_is() {
-    let chimera = Chimera::new();
+pub(crate) fn commands_that_read_say_where_nothing_is(chimera: &Chimera) {
+    let needles = if chimera.is_embedded() {
+        ["there is no database in", "chimera demo"]
+    } else {
+        ["the database lacks", "chimera db migrate"]
+    };
     for args in
         [["status"].as_slice(), &["worker", "check-queue"], &["judge", "view-queue"], &["planner", "view-signals"]]
     {
-        refused(&chimera.run(args), &["there is no database in", "chimera demo"]);
+        refused(&chimera.run(args), &needles);
     }
     assert!(!chimera.data().exists(), "a command that reads must not make a database");
 }
@@ -107,4 +100,20 @@ fn bad_lines_are_numbered() {
     refused(&chimera.run(&["planner", "score", "--goal", "fashion", "--input", input]), &["line 3", "headline"]);
     refused(&chimera.run(&["planner", "score", "--goal", " ", "--input", input]), &["--goal"]);
     refused(&chimera.run(&["judge", "scan", "--input", "nowhere.jsonl"]), &["nowhere.jsonl"]);
+}
+
+#[test]
+fn servers_that_do_not_answer_are_named() {
+    // A port that was free a moment ago, and on which nobody listens.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (database, queue) =
+        (format!("postgres://me:hunter2@127.0.0.1:{port}/x"), format!("redis://me:hunter2@127.0.0.1:{port}/"));
+    let embedded = format!("sqlite://{}?mode=rwc", tempfile::tempdir().unwrap().path().with_extension("db").display());
+    for (database, queue, named) in
+        [(database.as_str(), "redis://127.0.0.1/", "database"), (embedded.as_str(), queue.as_str(), "queue.url")]
+    {
+        let ended = Chimera::new().on(database, queue).run(&["up", "--bind", "127.0.0.1:0"]);
+        refused(&ended, &[named]);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    }
 }

@@ -5,14 +5,13 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
+use chimera_testkit::Backends;
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A folder with a data folder in it, and the binary.
+/// A folder with a data folder in it, a database and queues, and the binary.
 pub(crate) struct Chimera {
-    folder: TempDir,
-    /// Database and queue, unless embedded.
-    backends: Option<(String, String)>,
+    backends: Backends,
+    environment: Vec<(&'static str, String)>,
 }
 
 /// How a command ended.
@@ -23,17 +22,39 @@ pub(crate) struct Ended {
 }
 
 impl Chimera {
+    /// Embedded: the database lies in the data folder, as it does where nothing is said.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), backends: None }
+        Self::over(Backends::embedded())
     }
 
-    /// The same, on PostgreSQL and Redis.
+    pub(crate) fn over(backends: Backends) -> Self {
+        let chimera = Self { backends, environment: vec![] };
+        let Some(redis) = chimera.backends.redis() else { return chimera };
+        let (database, redis) = (chimera.backends.database_url().to_owned(), redis.clone());
+        chimera.on(&database, &redis.url).with("CHIMERA_QUEUE__PREFIX", &redis.prefix)
+    }
+
+    /// The same, on these.
     pub(crate) fn on(self, database: &str, queue: &str) -> Self {
-        Self { backends: Some((database.to_owned(), queue.to_owned())), ..self }
+        self.with("CHIMERA_DATABASE__URL", database).with("CHIMERA_QUEUE__URL", queue)
+    }
+
+    fn with(mut self, variable: &'static str, value: &str) -> Self {
+        self.environment.push((variable, value.to_owned()));
+        self
+    }
+
+    pub(crate) const fn is_embedded(&self) -> bool {
+        !self.backends.is_production()
+    }
+
+    /// Another one on backends of the same kind.
+    pub(crate) fn another(&self) -> Self {
+        Self::over(self.backends.another())
     }
 
     pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+        self.backends.folder()
     }
 
     /// Leaves the folder where it is when the test ends, for a look at what went wrong.
@@ -42,12 +63,12 @@ impl Chimera {
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().join("data")
     }
 
     /// Writes a file into the folder and gives its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.folder().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
@@ -58,9 +79,7 @@ impl Chimera {
         let mut command = Command::new(env!("CARGO_BIN_EXE_chimera"));
         command.current_dir(self.folder()).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("TMPDIR", self.folder()).env("CHIMERA_DATA_DIR", self.data()).args(args);
-        if let Some((database, queue)) = &self.backends {
-            command.env("CHIMERA_DATABASE__URL", database).env("CHIMERA_QUEUE__URL", queue);
-        }
+        command.envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         command
     }
 

@@ -1,7 +1,5 @@
 //! Commands that answer: data on standard output and nothing else there.
 
-use chimera_testkit::TestPostgres;
-
 use crate::chimera::Chimera;
 
 #[test]
@@ -109,14 +107,7 @@ fn texts_are_scored_and_scanned_one_json_line_each() {
     assert!(!chimera.data().exists(), "scoring and scanning write nothing");
 }
 
-#[test]
-fn the_schema_goes_up_and_down() {
-    up_and_down(&Chimera::new());
-    let database = TestPostgres::shared().database().unwrap().url;
-    up_and_down(&Chimera::new().on(&database, ""));
-}
-
-fn up_and_down(chimera: &Chimera) {
+pub(crate) fn the_schema_goes_up_and_down(chimera: &Chimera) {
     assert!(chimera.run(&["db", "migrate"]).ok);
     assert!(chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]).ok);
     let count = chimera.json(&["db", "status", "--json"]).as_array().unwrap().len();

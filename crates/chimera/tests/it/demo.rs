@@ -1,6 +1,6 @@
 //! The demo: from nothing to posts, and the same each time for one seed.
 
-use chimera_testkit::{TestPostgres, TestRedis};
+use chimera_testkit::Backends;
 use serde_json::{Value, json};
 
 use crate::chimera::Chimera;
@@ -38,10 +38,9 @@ fn outcome(chimera: &Chimera, seed: &str) -> (Value, Value) {
     (summary.clone(), json!([summary["signals"], summary["posts"], artifacts, signals, posts, queue]))
 }
 
-#[test]
-fn it_ends_with_posts_published_awaiting_review_and_rejected() {
-    let (first, second) = (Chimera::new(), Chimera::new());
-    let (summary, came_to) = outcome(&first, "7");
+pub(crate) fn it_ends_with_posts_published_awaiting_review_and_rejected(first: &Chimera) {
+    let second = first.another();
+    let (summary, came_to) = outcome(first, "7");
     assert_eq!(summary["signals"]["read"], 40);
     assert_eq!(summary["signals"]["duplicate"], 3);
     for outcome in ["published", "awaiting_review", "rejected"] {
@@ -59,14 +58,13 @@ fn it_ends_with_posts_published_awaiting_review_and_rejected() {
     }
     assert!(!summary["artifacts"].as_array().unwrap().is_empty());
     assert_eq!(came_to, outcome(&second, "7").1, "one seed, one outcome");
-    traced_to_the_end(&first, summary["trace_id"].as_str().unwrap());
-    judged_rightly(&first);
+    traced_to_the_end(first, summary["trace_id"].as_str().unwrap());
+    judged_rightly(first);
 }
 
 #[test]
 fn postgresql_and_redis_come_to_the_same() {
-    let database = TestPostgres::shared().database().unwrap().url;
-    let (embedded, production) = (Chimera::new(), Chimera::new().on(&database, &TestRedis::shared().url()));
+    let (embedded, production) = (Chimera::over(Backends::embedded()), Chimera::over(Backends::production()));
     let (embedded, production) = (outcome(&embedded, "11").1, outcome(&production, "11").1);
     assert_eq!(embedded, production, "one seed, one outcome, whatever the backends");
 }

@@ -29,34 +29,32 @@ sandbox:
         latency: {min_ms: 20, max_ms: 120}
 ";
 
-#[test]
-fn ten_kills_lose_nothing_and_double_nothing() {
+pub(crate) fn ten_kills_lose_nothing_and_double_nothing(chimera: &Chimera) {
     let seed = std::env::var("CHIMERA_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_122);
     println!("seed {seed} (CHIMERA_KILL_SEED chooses another)");
     let mut dice = Dice::new(seed);
-    let chimera = Chimera::new();
     chimera.file("configs/chimera.yaml", CONFIG);
     assert!(chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]).ok);
 
     let (mut moments, mut in_hand) = (vec![], 0);
     for kill in 0..KILLS {
-        let mut up = start(&chimera);
+        let mut up = start(chimera);
         let began = Instant::now();
         // Every other kill waits for work in hand; the others hit the start, too.
         let until = began + if kill % 2 == 0 { WORK_WITHIN } else { Duration::ZERO };
-        while !work_in_hand(&chimera, &up) && Instant::now() < until {}
+        while !work_in_hand(chimera, &up) && Instant::now() < until {}
         // The wait is the fault itself: the process is killed at a random moment.
         std::thread::sleep(Duration::from_millis(dice.below(if kill % 2 == 0 { 100 } else { 900 })));
         up.kill().unwrap();
         up.wait().unwrap();
         moments.push(began.elapsed().as_millis());
-        in_hand += u32::from(work_in_hand(&chimera, &up));
+        in_hand += u32::from(work_in_hand(chimera, &up));
     }
     println!("killed after {moments:?} ms; {in_hand} of {KILLS} kills hit work in hand");
     assert!(in_hand >= 3, "the kills came too late to prove anything");
 
-    let mut up = start(&chimera);
-    let status = settled(&chimera, &mut up);
+    let mut up = start(chimera);
+    let status = settled(chimera, &mut up);
     stop(&mut up);
     let tasks = status["tasks"].as_object().unwrap();
     let published = tasks.get("PUBLISHED").and_then(Value::as_u64).unwrap_or(0);
@@ -64,7 +62,7 @@ fn ten_kills_lose_nothing_and_double_nothing() {
     assert!(published > 0, "{status:#}");
     assert_eq!(tasks.get("FAILED"), None, "a kill is no failure of the task: {}", chimera.log());
 
-    let posts = sandbox_posts(&chimera);
+    let posts = sandbox_posts(chimera);
     let mut stories: Vec<String> = posts.iter().map(|p| p["text"].to_string()).collect();
     stories.sort();
     let count = stories.len();

@@ -23,3 +23,22 @@ mod process;
 mod real_headlines;
 mod roles;
 mod wire;
+
+chimera_testkit::on_both! {
+    blocking chimera::Chimera;
+    bad_input:
+        a_broken_soul_names_file_line_and_key
+        a_feed_that_is_no_feed_is_named
+        an_unreachable_feed_is_named
+        an_unwritable_data_folder_is_named
+        a_taken_port_is_named
+        commands_that_read_say_where_nothing_is;
+    commands:
+        the_schema_goes_up_and_down;
+    demo:
+        it_ends_with_posts_published_awaiting_review_and_rejected;
+    kill:
+        ten_kills_lose_nothing_and_double_nothing;
+    real_headlines:
+        real_headlines_are_sorted_as_people_sorted_them;
+}
