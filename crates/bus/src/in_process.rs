@@ -8,9 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 use chimera_domain::TaskId;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout},
+};
 
-use crate::{Bus, BusError, Delivery, Queue, QueueState, Receipt};
+use crate::{Bus, BusError, Delivery, Listener, Queue, QueueState, Receipt, Topic};
 
 /// Ids beyond this are dropped, oldest kept; the sweeper brings them back when there is room.
 const WAITING_MAX: usize = 100_000;
@@ -24,6 +27,7 @@ pub struct InProcessBus {
     task: Line,
     review: Line,
     publish: Line,
+    hitl: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -103,6 +107,12 @@ impl InProcessBus {
             Queue::Publish => &self.publish,
         }
     }
+
+    const fn notices(&self, topic: Topic) -> &watch::Sender<()> {
+        match topic {
+            Topic::Hitl => &self.hitl,
+        }
+    }
 }
 
 #[async_trait]
@@ -155,5 +165,34 @@ impl Bus for InProcessBus {
     async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
         let (waiting, delayed) = self.line(queue).with(|w| (w.order.len(), w.delayed.len()));
         Ok(QueueState { waiting, delayed, lag: Some(waiting), ..QueueState::default() })
+    }
+
+    async fn announce(&self, topic: Topic) -> Result<(), BusError> {
+        self.notices(topic).send_replace(());
+        Ok(())
+    }
+
+    fn listen(&self, topic: Topic) -> Box<dyn Listener> {
+        let mut notices = self.notices(topic).subscribe();
+        notices.mark_changed();
+        Box::new(InProcessListener(notices))
+    }
+}
+
+#[derive(Debug)]
+struct InProcessListener(watch::Receiver<()>);
+
+#[async_trait]
+impl Listener for InProcessListener {
+    async fn heard(&mut self, wait: Duration) -> bool {
+        match timeout(wait, self.0.changed()).await {
+            Ok(Ok(())) => true,
+            Err(_) => false,
+            // The bus is gone, and nothing will ever be heard: the wait is all there is.
+            Ok(Err(_)) => {
+                tokio::time::sleep(wait).await;
+                false
+            }
+        }
     }
 }

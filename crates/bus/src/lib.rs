@@ -4,6 +4,8 @@
 //! decides who may do what, and a sweeper delivers again what was lost; so a queue may be flushed at any time.
 //! To add a backend, implement [`Bus`] and run the conformance suite in `tests/it` on it.
 //!
+//! Beside the queues there are notices ([`Topic`]): a broadcast that wakes whoever watches, and may get lost.
+//!
 //! Spend counters ([`Spend`]) hold an agent below its caps between the moment money is promised and the moment the
 //! ledger knows what it cost. They too may be lost at any time: the ledger starts them again.
 
@@ -12,6 +14,7 @@ mod in_process;
 mod link;
 mod spend;
 mod streams;
+mod topic;
 
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ pub use in_process::InProcessBus;
 pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError};
 pub use spend::{InProcessSpend, RedisSpend, Spend, SpendError, keys as spend_keys};
 pub use streams::{DeadLetter, DeliveryPolicy, QueueState, RedisBus, keys as queue_keys};
+pub use topic::{Listener, Topic};
 
 /// A queue between two roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,4 +107,13 @@ pub trait Bus: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`BusError`] when the queue can't be reached.
     async fn state(&self, queue: Queue) -> Result<QueueState, BusError>;
+
+    /// Tells all who listen that something about `topic` has changed.
+    ///
+    /// # Errors
+    /// [`BusError`] when nobody can be told; they look by themselves after a while.
+    async fn announce(&self, topic: Topic) -> Result<(), BusError>;
+
+    /// Listens to the notices of `topic`, across all processes that share the queues.
+    fn listen(&self, topic: Topic) -> Box<dyn Listener>;
 }

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult,
     ScriptInvocation,
-    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
+    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection, PubSubStream},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
@@ -18,8 +18,9 @@ const PREFIX_BYTES_MAX: usize = 64;
 /// A silent peer is probed after this long.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// The longest that any command of this crate waits at the server.
-pub(crate) const WAIT_MAX: Duration = Duration::from_millis(500);
+/// The longest that any command of this crate waits at the server: then takers look for what fell due while the one who
+/// knew was busy, and for what others forgot.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The pause before the one further attempt to connect.
 const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -100,6 +101,7 @@ pub struct RedisLink {
     client: Client,
     commands: ConnectionManager,
     blocking: AsyncConnectionConfig,
+    subscribe_timeout: Duration,
     prefix: String,
 }
 
@@ -135,7 +137,8 @@ impl RedisLink {
         let blocking = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(config.connect_timeout))
             .set_response_timeout(Some(WAIT_MAX + config.response_timeout));
-        Ok(Self { client, commands, blocking, prefix: prefix.clone() })
+        let subscribe_timeout = config.connect_timeout + config.response_timeout;
+        Ok(Self { client, commands, blocking, subscribe_timeout, prefix: prefix.clone() })
     }
 
     /// Asks whether the server is there: for readiness checks.
@@ -182,6 +185,18 @@ impl RedisLink {
     /// A connection of one's own, for commands that wait.
     pub(crate) async fn connect(&self) -> RedisResult<MultiplexedConnection> {
         self.client.get_multiplexed_async_connection_with_config(&self.blocking).await
+    }
+
+    /// The messages of a channel from now on, over a connection of their own. They end when it does.
+    pub(crate) async fn subscribe(&self, channel: &str) -> RedisResult<PubSubStream> {
+        let subscribing = async {
+            let mut connection = self.client.get_async_pubsub().await?;
+            connection.subscribe(channel).await?;
+            Ok(connection.into_on_message())
+        };
+        // The client's own timeouts are for connections that send commands.
+        let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        tokio::time::timeout(self.subscribe_timeout, subscribing).await.map_err(late)?
     }
 }
 

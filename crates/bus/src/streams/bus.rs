@@ -10,8 +10,11 @@ use redis::{
 };
 use tokio::time::Instant;
 
-use super::{DeadLetter, DeliveryPolicy, QueueState, keys, line::Line, readers::Readers, scripts::Scripts};
-use crate::{Bus, BusError, Delivery, Queue, Receipt, RedisLink, link::WAIT_MAX};
+use super::{
+    DeadLetter, DeliveryPolicy, QueueState, keys, line::Line, listener::RedisListener, readers::Readers,
+    scripts::Scripts,
+};
+use crate::{Bus, BusError, Delivery, Listener, Queue, Receipt, RedisLink, Topic, link::WAIT_MAX};
 
 /// A stream is cut to about this many entries, newest kept; the sweeper brings the others back.
 const STREAM_MAX: usize = 100_000;
@@ -58,7 +61,7 @@ impl RedisBus {
     pub async fn dead_letters(&self, queue: Queue, max: usize) -> Result<Vec<DeadLetter>, BusError> {
         let mut ask = redis::cmd("XREVRANGE");
         ask.arg(&self.line(queue).dead).arg("+").arg("-").arg("COUNT").arg(max.max(1));
-        let found: StreamRangeReply = self.link.command(&ask).await.map_err(failed(queue))?;
+        let found: StreamRangeReply = self.link.command(&ask).await.map_err(failed(queue.as_str()))?;
         let letter = |entry: &StreamId| DeadLetter {
             id: entry.get(keys::FIELD_ID).unwrap_or_default(),
             deliveries: entry.get(keys::FIELD_DELIVERIES).unwrap_or_default(),
@@ -89,6 +92,7 @@ impl RedisBus {
         let Some(cursor) = line.search_due(every) else { return Ok(vec![]) };
         let mut ask = self.scripts.reclaim.key(&line.stream);
         ask.key(&line.dead)
+            .key(&line.wake)
             .arg(keys::GROUP)
             .arg(&self.consumer)
             .arg(millis(self.policy.idle_max))
@@ -114,7 +118,7 @@ impl RedisBus {
         self.readable(line, pairs.collect()).await
     }
 
-    /// New entries, waiting for the first (a slice of the taker's time: other ids fall due or are forgotten); zero does not wait.
+    /// New entries, waiting for the first, or until something falls due earlier than the caller knew; zero does not wait.
     async fn read(&self, line: &Line, max: usize, wait: Duration) -> RedisResult<Vec<Delivery>> {
         let mut ask = redis::cmd("XREADGROUP");
         ask.arg("GROUP").arg(keys::GROUP).arg(&self.consumer).arg("COUNT").arg(max);
@@ -122,10 +126,10 @@ impl RedisBus {
             // Zero would wait for ever.
             ask.arg("BLOCK").arg(millis(wait).max(1));
         }
-        ask.arg("STREAMS").arg(&line.stream).arg(">");
+        ask.arg("STREAMS").arg(&line.stream).arg(&line.wake).arg(">").arg(">");
         let found = match self.ask_group(&ask, wait).await {
             Err(error) if is_without_group(&error) => {
-                self.make_group(line).await?;
+                self.make_groups(line).await?;
                 match self.ask_group(&ask, wait).await {
                     // Flushed once more; the next look finds the group or makes it.
                     Err(error) if is_without_group(&error) => None,
@@ -134,26 +138,41 @@ impl RedisBus {
             }
             other => other?,
         };
-        let entries = found.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).map(|entry| {
-            let id = entry.get(keys::FIELD_ID).unwrap_or_default();
-            (entry.id, id)
-        });
-        self.readable(line, entries.collect()).await
+        let (mut entries, mut wakes) = (vec![], redis::pipe());
+        for key in found.into_iter().flat_map(|reply| reply.keys) {
+            let wakes_only = key.key == line.wake;
+            for entry in key.ids {
+                if wakes_only {
+                    forget(&mut wakes, &line.wake, &[&entry.id]);
+                } else {
+                    let id = entry.get(keys::FIELD_ID).unwrap_or_default();
+                    entries.push((entry.id, id));
+                }
+            }
+        }
+        if !wakes.is_empty() {
+            // One that stays behind does no harm, and the entries beside it must not be lost for it.
+            let _ = self.link.pipeline::<()>(&wakes).await;
+        }
+        self.readable(line, entries).await
     }
 
     async fn ask_group(&self, ask: &Cmd, wait: Duration) -> RedisResult<Option<StreamReadReply>> {
         if wait.is_zero() { self.link.command(ask).await } else { self.readers.read(&self.link, ask).await }
     }
 
-    /// Makes the stream and the group, which sees what waits already.
-    async fn make_group(&self, line: &Line) -> RedisResult<()> {
-        let mut ask = redis::cmd("XGROUP");
-        ask.arg("CREATE").arg(&line.stream).arg(keys::GROUP).arg("0").arg("MKSTREAM");
-        match self.link.command::<Value>(&ask).await {
-            // Another taker was faster.
-            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
-            other => other.map(drop),
+    /// Makes the streams and their groups, which see what waits already.
+    async fn make_groups(&self, line: &Line) -> RedisResult<()> {
+        for stream in [&line.stream, &line.wake] {
+            let mut ask = redis::cmd("XGROUP");
+            ask.arg("CREATE").arg(stream).arg(keys::GROUP).arg("0").arg("MKSTREAM");
+            match self.link.command::<Value>(&ask).await {
+                // Another taker was faster.
+                Err(error) if error.code() == Some("BUSYGROUP") => {}
+                other => other.map(drop)?,
+            }
         }
+        Ok(())
     }
 
     /// Deliveries of these entries; those that hold no task id become dead letters.
@@ -167,7 +186,7 @@ impl RedisBus {
             } else {
                 burial.cmd("XADD").arg(&line.dead).arg("MAXLEN").arg("~").arg(DEAD_MAX).arg("*");
                 burial.arg(keys::FIELD_ID).arg(id).arg(keys::FIELD_DELIVERIES).arg(0).ignore();
-                forget(&mut burial, line, &[&entry]);
+                forget(&mut burial, &line.stream, &[&entry]);
             }
         }
         if !burial.is_empty() {
@@ -204,7 +223,7 @@ impl Bus for RedisBus {
                 pipeline.cmd("XADD").arg(&line.stream).arg("MAXLEN").arg("~").arg(STREAM_MAX).arg("*");
                 pipeline.arg(keys::FIELD_ID).arg(id.to_string()).ignore();
             }
-            self.link.pipeline::<()>(&pipeline).await.map_err(failed(queue))?;
+            self.link.pipeline::<()>(&pipeline).await.map_err(failed(queue.as_str()))?;
         }
         Ok(())
     }
@@ -213,11 +232,11 @@ impl Bus for RedisBus {
         let line = self.line(queue);
         for batch in ids.chunks(BATCH_MAX) {
             let mut ask = self.scripts.delay.key(&line.delayed);
-            ask.arg(millis(delay)).arg(DELAYED_MAX);
+            ask.key(&line.wake).arg(millis(delay)).arg(DELAYED_MAX);
             for id in batch {
                 ask.arg(id.to_string());
             }
-            self.link.script::<i64>(&ask).await.map_err(failed(queue))?;
+            self.link.script::<i64>(&ask).await.map_err(failed(queue.as_str()))?;
         }
         Ok(())
     }
@@ -226,7 +245,7 @@ impl Bus for RedisBus {
         if max == 0 {
             return Ok(vec![]);
         }
-        self.take_from(self.line(queue), max, wait).await.map_err(failed(queue))
+        self.take_from(self.line(queue), max, wait).await.map_err(failed(queue.as_str()))
     }
 
     async fn acknowledge(&self, queue: Queue, receipts: &[Receipt]) -> Result<(), BusError> {
@@ -236,14 +255,14 @@ impl Bus for RedisBus {
             receipts.iter().map(|receipt| &receipt.0).filter(|entry| !entry.is_empty()).collect();
         for batch in entries.chunks(BATCH_MAX) {
             let mut pipeline = redis::pipe();
-            forget(&mut pipeline, line, batch);
-            self.link.pipeline::<()>(&pipeline).await.map_err(failed(queue))?;
+            forget(&mut pipeline, &line.stream, batch);
+            self.link.pipeline::<()>(&pipeline).await.map_err(failed(queue.as_str()))?;
         }
         Ok(())
     }
 
     async fn depth(&self, queue: Queue) -> Result<usize, BusError> {
-        self.move_due(self.line(queue)).await.map_err(failed(queue))?;
+        self.move_due(self.line(queue)).await.map_err(failed(queue.as_str()))?;
         Ok(self.state(queue).await?.waiting)
     }
 
@@ -251,16 +270,26 @@ impl Bus for RedisBus {
         let line = self.line(queue);
         let mut ask = self.scripts.state.key(&line.stream);
         ask.key(&line.delayed).key(&line.dead).arg(keys::GROUP);
-        let counts: (usize, usize, i64, usize, usize) = self.link.script(&ask).await.map_err(failed(queue))?;
+        let counts: (usize, usize, i64, usize, usize) = self.link.script(&ask).await.map_err(failed(queue.as_str()))?;
         let (length, taken, lag, delayed, dead) = counts;
         Ok(QueueState { waiting: length.saturating_sub(taken), taken, delayed, dead, lag: usize::try_from(lag).ok() })
+    }
+
+    async fn announce(&self, topic: Topic) -> Result<(), BusError> {
+        let mut ask = redis::cmd("PUBLISH");
+        ask.arg(keys::notices(self.link.prefix(), topic)).arg("");
+        self.link.command::<()>(&ask).await.map_err(failed(topic.as_str()))
+    }
+
+    fn listen(&self, topic: Topic) -> Box<dyn Listener> {
+        Box::new(RedisListener::new(self.link.clone(), topic))
     }
 }
 
 /// Acknowledges and deletes: what is acknowledged has no further reader.
-fn forget(pipeline: &mut Pipeline, line: &Line, entries: &[&String]) {
-    pipeline.cmd("XACK").arg(&line.stream).arg(keys::GROUP).arg(entries).ignore();
-    pipeline.cmd("XDEL").arg(&line.stream).arg(entries).ignore();
+fn forget(pipeline: &mut Pipeline, stream: &str, entries: &[&String]) {
+    pipeline.cmd("XACK").arg(stream).arg(keys::GROUP).arg(entries).ignore();
+    pipeline.cmd("XDEL").arg(stream).arg(entries).ignore();
 }
 
 /// The group, or the stream below a waiting reader, is gone: the server was flushed or started afresh.
@@ -275,12 +304,12 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.min(MAX).as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-fn failed(queue: Queue) -> impl Fn(RedisError) -> BusError {
+fn failed(name: &'static str) -> impl Fn(RedisError) -> BusError {
     move |error| match error.kind() {
         redis::ErrorKind::Server(redis::ServerErrorKind::BusyLoading | redis::ServerErrorKind::MasterDown) => {
-            BusError::Unavailable { queue, source: error.into() }
+            BusError::Unavailable { name, source: error.into() }
         }
-        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => BusError::Refused { queue, source: error.into() },
-        _ => BusError::Unavailable { queue, source: error.into() },
+        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => BusError::Refused { name, source: error.into() },
+        _ => BusError::Unavailable { name, source: error.into() },
     }
 }

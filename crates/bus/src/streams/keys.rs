@@ -1,7 +1,7 @@
 //! Names in Redis, for operators and dashboards. The braces are a hash tag: in a cluster it keeps the keys of one queue
 //! in one slot, which scripts need.
 
-use crate::Queue;
+use crate::{Queue, Topic};
 
 /// The consumer group that all takers of a queue form.
 pub const GROUP: &str = "chimera";
@@ -24,6 +24,16 @@ pub fn stream(prefix: &str, queue: Queue) -> String {
     format!("{prefix}:{{{}}}", queue.as_str())
 }
 
+/// What follows a queue's key in the key of the stream that wakes a taker.
+pub const SUFFIX_WAKE: &str = ":wake";
+
+/// The stream, such as `chimera:{task_queue}:wake`, whose one entry makes a waiting taker look at the delayed set again,
+/// because something now falls due earlier than it knew.
+#[must_use]
+pub fn wake(prefix: &str, queue: Queue) -> String {
+    stream(prefix, queue) + SUFFIX_WAKE
+}
+
 /// The sorted set of delayed ids, such as `chimera:{task_queue}:delayed`; scores are due times in Unix milliseconds.
 #[must_use]
 pub fn delayed(prefix: &str, queue: Queue) -> String {
@@ -34,6 +44,12 @@ pub fn delayed(prefix: &str, queue: Queue) -> String {
 #[must_use]
 pub fn dead(prefix: &str, queue: Queue) -> String {
     stream(prefix, queue) + SUFFIX_DEAD
+}
+
+/// The channel on which a topic's notices are published, such as `chimera:notices:hitl`.
+#[must_use]
+pub fn notices(prefix: &str, topic: Topic) -> String {
+    format!("{prefix}:notices:{}", topic.as_str())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(super) struct Line {
     pub(super) stream: String,
     pub(super) delayed: String,
     pub(super) dead: String,
+    pub(super) wake: String,
     search: Mutex<Search>,
 }
 
@@ -34,6 +35,7 @@ impl Line {
             stream: keys::stream(prefix, queue),
             delayed: keys::delayed(prefix, queue),
             dead: keys::dead(prefix, queue),
+            wake: keys::wake(prefix, queue),
             search: Mutex::default(),
         }
     }

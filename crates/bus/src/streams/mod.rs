@@ -7,6 +7,7 @@
 mod bus;
 pub mod keys;
 mod line;
+mod listener;
 mod readers;
 mod scripts;
 

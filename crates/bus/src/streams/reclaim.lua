@@ -1,5 +1,5 @@
 -- Claims deliveries that have been idle for too long; one that was delivered too often goes to the dead letters.
--- KEYS: stream, dead letters.
+-- KEYS: stream, dead letters, wake stream.
 -- ARGV: group, consumer, idle milliseconds, cursor, the most entries, the most deliveries, the dead letters' greatest
 -- length, the idle milliseconds after which a consumer without deliveries is forgotten.
 -- Returns the next cursor, then entry id and task id of each claimed entry in turn.
@@ -26,13 +26,23 @@ for _, entry in ipairs(answer[2]) do
   end
 end
 -- Every process that ever took from the queue is a consumer; those that are long gone would pile up.
-for _, known in ipairs(redis.call('XINFO', 'CONSUMERS', stream, group)) do
-  local about = {}
-  for i = 1, #known, 2 do
-    about[known[i]] = known[i + 1]
+local function forget(from, even_with_pending)
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', from, group)
+  -- Without a stream or a group this is an error, and there is nobody to forget.
+  if consumers.err then
+    return
   end
-  if about.name ~= consumer and about.pending == 0 and about.idle > tonumber(ARGV[8]) then
-    redis.call('XGROUP', 'DELCONSUMER', stream, group, about.name)
+  for _, known in ipairs(consumers) do
+    local about = {}
+    for i = 1, #known, 2 do
+      about[known[i]] = known[i + 1]
+    end
+    local done = about.pending == 0 or even_with_pending
+    if about.name ~= consumer and done and about.idle > tonumber(ARGV[8]) then
+      redis.call('XGROUP', 'DELCONSUMER', from, group, about.name)
+    end
   end
 end
+forget(stream, false)
+forget(KEYS[3], true)
 return claimed

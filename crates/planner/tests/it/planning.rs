@@ -2,8 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use async_trait::async_trait;
-use chimera_bus::{Bus, BusError, Delivery, Queue, QueueState, Receipt};
+use chimera_bus::{DeliveryPolicy, Queue, RedisBus, RedisConfig, RedisLink};
 use chimera_domain::{
     Agent, AlertKind, Campaign, Channel, GovernorLimits, SignalOutcome, TaskId, TaskState, TaskType, Usd,
 };
@@ -151,40 +150,12 @@ pub(crate) async fn money_for_all_channels_is_asked_for_at_once(world: World) {
     assert_eq!(world.tick().await, PlannerReport::default());
 }
 
-/// A queue that can't be reached.
-#[derive(Debug)]
-struct NoBus;
-
-#[async_trait]
-impl Bus for NoBus {
-    async fn push(&self, queue: Queue, _: &[TaskId]) -> Result<(), BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-
-    async fn push_after(&self, queue: Queue, _: &[TaskId], _: Duration) -> Result<(), BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-
-    async fn take(&self, queue: Queue, _: usize, _: Duration) -> Result<Vec<Delivery>, BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-
-    async fn acknowledge(&self, queue: Queue, _: &[Receipt]) -> Result<(), BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-
-    async fn depth(&self, queue: Queue) -> Result<usize, BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-
-    async fn state(&self, queue: Queue) -> Result<QueueState, BusError> {
-        Err(BusError::Unavailable { queue, source: "unplugged".into() })
-    }
-}
-
 pub(crate) async fn planned_tasks_are_safe_when_the_queue_is_not(world: World) {
     world.feeds.set(FEED, &[item("1", "Silk again", "0.9")]);
-    let (store, bus) = (world.store.clone(), std::sync::Arc::new(NoBus));
+    // Nobody listens on the discard port of the loopback interface.
+    let nowhere = RedisLink::open(&RedisConfig::new("redis://127.0.0.1:9/")).await.unwrap();
+    let bus = std::sync::Arc::new(RedisBus::new(nowhere, DeliveryPolicy::default(), &*world.ambient));
+    let store = world.store.clone();
     let (host, mind) = (world.host.clone(), world.mind.clone());
     let planner = Planner::new(store, bus, host, mind, world.ambient.clone(), PlannerConfig::default());
     assert_eq!(planner.tick().await.unwrap().tasks, 4);
