@@ -1,7 +1,7 @@
 //! The two columns of "two ways to run", so that one test runs on both.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -71,6 +71,12 @@ impl Backends {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Leaves the folder where it is when the test ends, for a look at what went wrong; says where.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        self.folder.keep()
     }
 
     /// Where the database is: empty, until a store has been asked for. Blocks while a server starts.

@@ -59,7 +59,7 @@ impl Chimera {
 
     /// Leaves the folder where it is when the test ends, for a look at what went wrong.
     pub(crate) fn keep(self) -> PathBuf {
-        self.folder.keep()
+        self.backends.keep()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
