@@ -24,6 +24,7 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("hitl_queue_items", Fate::Kept),
     ("publications", Fate::Kept),
     ("alerts", Fate::Kept),
+    ("spend_ledger", Fate::Kept),
     ("audit_log", Fate::Kept),
     ("audit_head", Fate::Kept),
 ];

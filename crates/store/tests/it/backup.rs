@@ -235,7 +235,11 @@ pub(crate) async fn everything_comes_back_on_either_database(world: World) {
 
 /// The governor lets everything through.
 async fn unlimited(mut world: World) -> World {
-    let limits = GovernorLimits { max_daily_spend: Usd::dollars(9_999_999), max_tasks_per_hour: 9_999_999 };
+    let limits = GovernorLimits {
+        max_daily_spend: Usd::dollars(9_999_999),
+        max_tasks_per_hour: 9_999_999,
+        max_hourly_spend: None,
+    };
     world.agent.governor_limits = limits;
     world.agent = world.store.agent_save(&world.agent).await.unwrap();
     world

@@ -5,7 +5,7 @@ use chimera_domain::{
     TaskType, TenantId,
 };
 use chimera_store::{
-    AuditFilter, PlanError, Store, StoreConfig,
+    AuditFilter, Claim, PlanError, Store, StoreConfig,
     backup::{Backup, RestoreError, Restored, Restoring},
 };
 use uuid::Uuid;
@@ -15,6 +15,10 @@ use crate::{
     sweeping::LIMITS,
     world::{LEASE, World},
 };
+
+fn claim(world: &World) -> Claim<'static> {
+    Claim::new("worker", LEASE, world.ambient.now())
+}
 
 /// Restores as after a loss.
 async fn restore(bed: &Bed, world: &World, store: &Store) -> Restored {
@@ -54,7 +58,7 @@ pub(crate) async fn a_restored_fleet_is_paused_and_its_leases_are_over(world: Wo
     let plan = world.plan(vec![world.signal()], vec![]);
     let refused = store.plan_commit(&plan).await.unwrap_err();
     assert!(!matches!(refused, PlanError::Store(_)), "{refused:?}");
-    assert_eq!(store.task_claim(&[ready.id], "worker", LEASE).await.unwrap(), []);
+    assert_eq!(store.task_claim(&[ready.id], claim(&world)).await.unwrap().tasks, []);
     let now = world.ambient.now();
     let new_id = PublicationId::generate(&world.ambient);
     assert_eq!(store.publish_begin(&[approved.id], "publisher", LEASE, now, &[new_id]).await.unwrap(), []);
@@ -75,7 +79,7 @@ pub(crate) async fn a_restored_fleet_is_paused_and_its_leases_are_over(world: Wo
 
     // The operator resumes; the fleet goes on, with the same key as ever.
     resume(&store, &campaign, &world).await;
-    assert_eq!(store.task_claim(&[ready.id], "worker", LEASE).await.unwrap().len(), 1);
+    assert_eq!(store.task_claim(&[ready.id], claim(&world)).await.unwrap().tasks.len(), 1);
     let begun = store.publish_begin(&[approved.id], "publisher", LEASE, now, &[new_id]).await.unwrap();
     let before = world.begin(&[approved.id], "publisher", LEASE).await;
     assert_eq!(begun[0].publication.idempotency_key, before[0].publication.idempotency_key);
@@ -157,7 +161,7 @@ pub(crate) async fn a_restored_fleet_works_on(world: World) {
     bed.backup(&world.store, "past.tar.gz").await;
     let store = bed.empty(world.store.backend(), "past.db").await;
     bed.restore(&store, "past.tar.gz").await.unwrap();
-    let claimed = store.task_claim(&[tasks[1].id], "worker", LEASE).await.unwrap().remove(0);
+    let claimed = store.task_claim(&[tasks[1].id], claim(&world)).await.unwrap().tasks.remove(0);
     let artifact = chimera_testkit::fixtures::artifact(&world.ambient, &claimed);
     store.task_submit(vec![world.submission(&claimed, &artifact)], world.ambient.now()).await.unwrap();
     let reviewed = store.tasks_by_ids(&[claimed.id]).await.unwrap().remove(0);
