@@ -136,7 +136,7 @@ fn a_damaged_archive_is_refused_on_one_screen() {
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 4;
     let cases =
-        [("cut off", whole[..whole.len() / 2].to_vec()), ("because: ", flipped), ("is no backup", b"hello".to_vec())];
+        [("cut off", whole[..whole.len() / 2].to_vec()), ("because: ", flipped), ("can't be used", b"hello".to_vec())];
     for (why, bytes) in cases {
         std::fs::write(&archive, bytes).unwrap();
         for args in [vec!["db", "restore", text(&archive)], vec!["db", "restore", text(&archive), "--dry-run"]] {
