@@ -189,10 +189,15 @@ impl Lifecycle {
                 tracing::warn!("not everything could be handed back; its leases lapse, and then it is done again");
             }
         }
-        if self.cut.load(Ordering::Relaxed) {
+        if self.was_cut() {
             return Err(Disorder::Cut(self.patience));
         }
         self.broken().map_or(Ok(()), |role| Err(Disorder::Broke(role)))
+    }
+
+    /// Whether work in hand was cut off.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
     }
 
     /// What is left of patience; a little at least, for closing.

@@ -6,6 +6,7 @@ use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient, Outdated, SensitiveTopic, TaskId, ToolCall, error_chain};
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
+use chimera_telemetry::VERDICTS;
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -182,6 +183,8 @@ impl Judge {
         }
         let decided = self.store.task_decide(rulings.to_vec(), self.ambient.now()).await?;
         self.patience.forget(&decided.applied);
+        VERDICTS.add_for("applied", decided.applied.len());
+        VERDICTS.add_for("conflict", decided.conflicts.len());
         if !decided.conflicts.is_empty() {
             tracing::info!(conflicts = decided.conflicts.len(), "verdicts were dropped: the tasks had moved on");
             self.patience.forget(&decided.conflicts);

@@ -12,6 +12,7 @@ use chimera_domain::{
 use chimera_llm::{Mind, injection_markers};
 use chimera_mcp::Host;
 use chimera_store::{Plan, PlanError, Store, StoreError};
+use chimera_telemetry::{SIGNALS, TASKS_PLANNED};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -207,6 +208,8 @@ impl Planner {
             Ok(ready) => {
                 report.signals += signal_count;
                 report.tasks += task_count;
+                SIGNALS.add(signal_count);
+                TASKS_PLANNED.add(task_count);
                 // The tasks are safe; should the queue lose them, the sweeper brings them.
                 if let Err(error) = self.bus.push(Queue::Task, &ready).await {
                     tracing::warn!(error = %error_chain(&error), "planned tasks wait for the sweeper");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chimera_domain::error_chain;
+use chimera_telemetry::PLANNER_ROUNDS;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,9 @@ pub async fn serve(planner: Planner, cancel: CancellationToken) {
             () = cancel.cancelled() => return,
             _ = rounds.tick() => {}
         }
-        if let Err(error) = planner.tick_until(&cancel).await {
+        let done = planner.tick_until(&cancel).await;
+        PLANNER_ROUNDS.add_for(if done.is_ok() { "completed" } else { "failed" }, 1);
+        if let Err(error) = done {
             tracing::error!(error = %error_chain(&error), "a round of planning failed; the next one goes on from there");
         }
     }

@@ -23,6 +23,7 @@ mod blobs;
 mod campaigns;
 mod codec;
 mod dialect;
+mod duties;
 mod entity;
 mod error;
 mod guards;
@@ -43,6 +44,7 @@ mod versioned;
 
 pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
+pub use duties::Duty;
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
 pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};

@@ -93,12 +93,12 @@ impl Store {
         Ok(open.await?)
     }
 
-    /// How many tickets wait for an answer, and how many of them are overdue by the database's clock.
+    /// How many tickets wait for an answer, and how many of them were due before `now`.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn ticket_counts(&self) -> Result<TicketCounts> {
-        let overdue = Expr::case(Expr::col(Column::SlaExpiresAt).lt(self.backend.clock()), 1_i64).finally(0_i64);
+    pub async fn ticket_counts(&self, now: DateTime<Utc>) -> Result<TicketCounts> {
+        let overdue = Expr::case(Expr::col(Column::SlaExpiresAt).lt(time(now)), 1_i64).finally(0_i64);
         let counted: Option<(i64, Option<i64>)> = Entity::find()
             .select_only()
             .expr(Expr::col(Column::Id).count())

@@ -9,6 +9,7 @@ use chimera_domain::{
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_store::{BlobError, Blobs, StoreError, WorkOrder};
 use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     AssembleError,
@@ -52,6 +53,9 @@ pub enum ExecuteError {
     /// A part is missing.
     #[error("assembling the post")]
     Assemble(#[from] AssembleError),
+    /// The process ends before the task did.
+    #[error("the worker was ended before the task was done")]
+    CutOff,
     /// What the task needs can't be read.
     #[error("reading what the task needs")]
     Order(#[source] StoreError),
@@ -63,7 +67,7 @@ impl ExecuteError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Call { source, .. } => source.class() != CallClass::Refused,
-            Self::Blob(_) => true,
+            Self::Blob(_) | Self::CutOff => true,
             Self::Order(source) => source.is_retryable(),
             Self::UnknownType(_) | Self::Outdated(_) | Self::Answer { .. } | Self::Assemble(_) => false,
         }
@@ -110,6 +114,7 @@ pub struct Executor {
     host: Arc<Host>,
     blobs: Blobs,
     ambient: Arc<dyn Ambient>,
+    abandon: CancellationToken,
 }
 
 /// What a tool made, before it is wrapped as an artifact.
@@ -126,7 +131,13 @@ impl Executor {
     /// An executor over its dependencies.
     #[must_use]
     pub fn new(host: Arc<Host>, blobs: Blobs, ambient: Arc<dyn Ambient>) -> Self {
-        Self { host, blobs, ambient }
+        Self { host, blobs, ambient, abandon: CancellationToken::new() }
+    }
+
+    /// The same, cutting its work off when this is cancelled.
+    #[must_use]
+    pub(crate) fn until(&self, abandon: CancellationToken) -> Self {
+        Self { abandon, ..self.clone() }
     }
 
     /// The types of tasks that cost nothing here: no tool is called for them, or one that is free.
@@ -146,6 +157,9 @@ impl Executor {
     pub async fn execute(&self, order: &WorkOrder) -> Finished {
         let mut calls = Vec::new();
         let made = self.make(order, &mut calls).await;
+        // A failure after the cut may be the cut's doing, and is not the task's.
+        let made =
+            made.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
         let outcome = made.map(|made| Box::new(self.wrap(order, made, &calls)));
         Finished::of(&order.task, outcome, calls)
     }
@@ -261,7 +275,7 @@ impl Executor {
         variables: &Map<String, Value>,
         calls: &mut Vec<ToolCall>,
     ) -> Result<ToolOutput, ExecuteError> {
-        let context = CallContext::new(order.task.trace_id).for_task(order.task.id);
+        let context = CallContext::new(order.task.trace_id).for_task(order.task.id).with_cancel(self.abandon.clone());
         let outcome = self.host.call(&context, role, variables).await;
         calls.extend(outcome.calls);
         outcome.result.map_err(|source| {

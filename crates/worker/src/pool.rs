@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chimera_bus::{Bus, Delivery, Queue};
 use chimera_domain::{AgentTask, Ambient, error_chain};
 use chimera_store::{Claim, Store, StoreError, WorkOrder};
+use chimera_telemetry::TASKS_CLAIMED;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -48,8 +49,10 @@ impl Pool {
         Self { name, store, bus, executor, ambient, config, held: Held::default() }
     }
 
-    /// Works until cancelled; then takes no more, finishes what it holds and returns.
-    pub async fn serve(self, cancel: CancellationToken) {
+    /// Works until cancelled; then takes no more, finishes what it holds and returns. What is not finished when `abandon`
+    /// is cancelled is cut off and handed back; the attempt does not count.
+    pub async fn serve(mut self, cancel: CancellationToken, abandon: CancellationToken) {
+        self.executor = self.executor.until(abandon);
         let tracker = TaskTracker::new();
         let (done, finished) = mpsc::channel(self.config.concurrency.max(1) * 2);
         let submitter = Submitter {
@@ -133,6 +136,7 @@ impl Pool {
             tracing::warn!(failed, waiting, "the agents' caps leave no money for tasks");
         }
         let claimed = claimed.tasks;
+        TASKS_CLAIMED.add(claimed.len());
         let holds: Vec<Hold> = claimed.iter().map(|task| self.held.hold(task)).collect();
         if let Err(error) = self.bus.acknowledge(Queue::Task, &receipts).await {
             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused by the claim");

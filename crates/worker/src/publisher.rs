@@ -10,6 +10,7 @@ use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient, PublicationId, TaskId, ToolCall, error_chain};
 use chimera_mcp::Host;
 use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError};
+use chimera_telemetry::PUBLICATIONS;
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -200,6 +201,11 @@ impl Publisher {
     async fn write_once(&self, settlements: Vec<Settlement>) -> Result<(), StoreError> {
         let settled = self.store.publish_settle(settlements, self.ambient.now()).await?;
         // A post that is certainly absent is tried again by way of the sweeper, which gives the platform a rest.
+        PUBLICATIONS.add_for("published", settled.published.len());
+        PUBLICATIONS.add_for("again", settled.approved_again.len());
+        PUBLICATIONS.add_for("failed", settled.failed.len());
+        PUBLICATIONS.add_for("unknown", settled.waiting.len());
+        PUBLICATIONS.add_for("fenced", settled.fenced.len());
         tracing::debug!(
             published = settled.published.len(),
             again = settled.approved_again.len(),

@@ -1,12 +1,13 @@
 //! Results go to the judge, and failures back, in batches.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Alert, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
 };
 use chimera_store::{Release, Store, StoreError, Submission};
+use chimera_telemetry::{RESULTS, TASKS_RELEASED};
 use tokio::sync::mpsc;
 
 use crate::{ExecuteError, Finished, held::Hold};
@@ -71,6 +72,7 @@ impl Submitter {
     async fn commit_once(&self, batch: &[Finished]) -> Result<(), StoreError> {
         let (mut submissions, mut releases, mut alerts) = (vec![], vec![], vec![]);
         let mut failed_attempts = 0;
+        let mut cut_off = HashSet::new();
         for finished in batch {
             match &finished.outcome {
                 Ok(artifact) => submissions.push(Submission {
@@ -80,28 +82,21 @@ impl Submitter {
                     tool_calls: finished.calls.clone(),
                 }),
                 Err(error) => {
-                    let void = matches!(error, ExecuteError::Outdated(_));
-                    let exhausted = !void && (!error.is_transient() || finished.attempts >= self.retry.attempts_max);
-                    let message = error_chain(error);
-                    if exhausted {
-                        let reason = if error.is_transient() { ATTEMPTS_EXHAUSTED } else { NOT_RETRYABLE };
-                        let (id, trace, tenant) = (finished.task_id, finished.trace_id, finished.tenant_id);
-                        alerts.push(dead_letter(id, trace, tenant, reason, &message, &*self.ambient));
+                    let release = self.release(finished, error, &mut alerts);
+                    if release.uncounted {
+                        cut_off.insert(release.task_id);
+                    } else {
+                        failed_attempts = failed_attempts.max(finished.attempts);
                     }
-                    failed_attempts = failed_attempts.max(finished.attempts);
-                    releases.push(Release {
-                        task_id: finished.task_id,
-                        version: finished.version,
-                        error: message,
-                        exhausted,
-                        tool_calls: finished.calls.clone(),
-                    });
+                    releases.push(release);
                 }
             }
         }
         let now = self.ambient.now();
         if !submissions.is_empty() {
             let submitted = self.store.task_submit(submissions, now).await?;
+            RESULTS.add_for("accepted", submitted.accepted.len());
+            RESULTS.add_for("fenced", submitted.fenced.len());
             if !submitted.fenced.is_empty() {
                 tracing::info!(fenced = submitted.fenced.len(), "late results were refused: their leases had run out");
             }
@@ -109,9 +104,37 @@ impl Submitter {
         }
         if !releases.is_empty() {
             let released = self.store.task_release(releases, alerts, now).await?;
-            self.offer_later(&released.ready, failed_attempts).await;
+            let (handed_back, ready): (Vec<_>, Vec<_>) = released.ready.iter().partition(|id| cut_off.contains(*id));
+            TASKS_RELEASED.add_for("ready", ready.len());
+            TASKS_RELEASED.add_for("handed_back", handed_back.len());
+            TASKS_RELEASED.add_for("failed", released.failed.len());
+            TASKS_RELEASED.add_for("fenced", released.fenced.len());
+            // Nothing speaks against beginning at once with what did not fail.
+            self.offer(Queue::Task, &handed_back).await;
+            self.offer_later(&ready, failed_attempts).await;
         }
         Ok(())
+    }
+
+    /// How a task that was not done is given back. One that gives up leaves an alert.
+    fn release(&self, finished: &Finished, error: &ExecuteError, alerts: &mut Vec<Alert>) -> Release {
+        let uncounted = matches!(error, ExecuteError::CutOff);
+        let void = matches!(error, ExecuteError::Outdated(_));
+        let exhausted = !uncounted && !void && (!error.is_transient() || finished.attempts >= self.retry.attempts_max);
+        let message = error_chain(error);
+        if exhausted {
+            let reason = if error.is_transient() { ATTEMPTS_EXHAUSTED } else { NOT_RETRYABLE };
+            let (id, trace, tenant) = (finished.task_id, finished.trace_id, finished.tenant_id);
+            alerts.push(dead_letter(id, trace, tenant, reason, &message, &*self.ambient));
+        }
+        Release {
+            task_id: finished.task_id,
+            version: finished.version,
+            error: message,
+            exhausted,
+            uncounted,
+            tool_calls: finished.calls.clone(),
+        }
     }
 
     async fn offer(&self, queue: Queue, ids: &[TaskId]) {

@@ -1,10 +1,11 @@
-//! Delivers again what queues or dead processes lost.
+//! Delivers again what queues or dead processes lost. Many processes may run a sweeper; the one that holds the duty works.
 
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{AgentTask, Alert, Ambient, TaskId, error_chain};
-use chimera_store::{Store, StoreError, SweepLimits, Swept};
+use chimera_store::{Duty, Store, StoreError, SweepLimits, Swept};
+use chimera_telemetry::{DUTY_HELD, SWEPT};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +14,17 @@ use crate::{
     submitter::{ATTEMPTS_EXHAUSTED, dead_letter},
 };
 
+/// For so many intervals a sweeper that vanished keeps the duty from the others.
+const DUTY_INTERVALS: u32 = 5;
+/// And for so long at least.
+const DUTY_MIN: Duration = Duration::from_secs(1);
+/// How long laying the duty down may take; after that it lapses.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
+
 /// Puts expired claims back and re-delivers what waits too long. Idempotent: sweeping twice does no harm.
 #[derive(Debug, Clone)]
 pub struct Sweeper {
+    name: String,
     store: Store,
     bus: Arc<dyn Bus>,
     ambient: Arc<dyn Ambient>,
@@ -24,34 +33,67 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
-    /// A sweeper; `attempts_max` is how often a failing task is tried.
+    /// A sweeper; `name` says in the database who holds the duty, `attempts_max` is how often a failing task is tried.
     #[must_use]
     pub fn new(
+        name: String,
         store: Store,
         bus: Arc<dyn Bus>,
         ambient: Arc<dyn Ambient>,
         config: SweeperConfig,
         attempts_max: u32,
     ) -> Self {
-        Self { store, bus, ambient, config, attempts_max }
+        Self { name, store, bus, ambient, config, attempts_max }
     }
 
-    /// Sweeps every interval until cancelled.
+    /// Sweeps every interval while it holds the duty, until cancelled.
     pub async fn serve(self, cancel: CancellationToken) {
+        let mut holds = false;
         let mut rounds = tokio::time::interval(Duration::from_millis(self.config.interval_ms.max(1)));
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                _ = rounds.tick() => {}
-            }
-            if let Err(error) = self.sweep().await {
+            // A sweep may be dropped anywhere: what it did not commit, or did not deliver, the next one does.
+            let swept = tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                swept = async {
+                    rounds.tick().await;
+                    self.round(&mut holds).await
+                } => swept,
+            };
+            if let Err(error) = swept {
                 tracing::warn!(error = %error_chain(&error), "a sweep failed; the next one goes on from there");
             }
         }
+        if holds {
+            self.lay_down().await;
+        }
     }
 
-    /// Sweeps once.
+    /// Sweeps if it has the duty, or can have it.
+    async fn round(&self, holds: &mut bool) -> Result<(), StoreError> {
+        let lease = Duration::from_millis(self.config.interval_ms).saturating_mul(DUTY_INTERVALS).max(DUTY_MIN);
+        let held = self.store.duty_hold(Duty::Sweep, &self.name, lease).await?.is_some();
+        if held != *holds {
+            tracing::info!(holds = held, "the duty of sweeping changed hands");
+            DUTY_HELD.set_for(Duty::Sweep.as_str(), f64::from(u8::from(held)));
+            *holds = held;
+        }
+        if held {
+            self.sweep().await?;
+        }
+        Ok(())
+    }
+
+    async fn lay_down(&self) {
+        let released = tokio::time::timeout(RELEASE_MAX, self.store.duty_release(Duty::Sweep, &self.name)).await;
+        if !matches!(released, Ok(Ok(_))) {
+            tracing::warn!("the duty of sweeping could not be laid down; it lapses");
+        }
+        DUTY_HELD.set_for(Duty::Sweep.as_str(), 0.0);
+    }
+
+    /// Sweeps once, whoever holds the duty.
     ///
     /// # Errors
     /// [`StoreError`] when the database can't be reached.
@@ -67,6 +109,8 @@ impl Sweeper {
         self.offer(Queue::Task, &swept.ready).await;
         self.offer(Queue::Review, &swept.review).await;
         self.offer(Queue::Publish, &swept.approved).await;
+        SWEPT.add_for("failed", swept.failed.len());
+        SWEPT.add_for("cancelled", swept.cancelled.len());
         self.mourn(&swept.failed).await?;
         Ok(swept)
     }
@@ -94,6 +138,7 @@ impl Sweeper {
             return;
         }
         tracing::debug!(queue = queue.as_str(), count = ids.len(), "delivered again");
+        SWEPT.add_for(queue.as_str(), ids.len());
         if let Err(error) = self.bus.push(queue, ids).await {
             tracing::warn!(error = %error_chain(&error), "the queue can't be reached; the next sweep tries again");
         }

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use chimera_bus::{Queue, RedisLink};
 use chimera_console::{Check, Figures, Missing};
-use chimera_domain::{TaskState, TraceId, error_chain};
+use chimera_domain::{Ambient as _, TaskState, TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
 use chimera_store::{Store, StoreError};
 use chimera_telemetry::{
@@ -18,7 +18,7 @@ use chimera_telemetry::{
 };
 
 use super::{Ground, Queues};
-use crate::lifecycle::Lifecycle;
+use crate::{lifecycle::Lifecycle, system::SystemAmbient};
 
 /// How long a reading for metrics may take.
 const READING_MAX: Duration = Duration::from_secs(2);
@@ -226,7 +226,7 @@ impl Figures for Scrape {
 
 /// Two statements; nothing when the database does not answer in time.
 async fn read_database(store: &Store) -> Option<Readings> {
-    let asked = async { tokio::try_join!(store.task_counts(), store.ticket_counts()) };
+    let asked = async { tokio::try_join!(store.task_counts(), store.ticket_counts(SystemAmbient.now())) };
     let (tasks, tickets) = tokio::time::timeout(READING_MAX, asked).await.ok()?.ok()?;
     let mut readings = Readings::default();
     for state in TaskState::ALL {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
-use chimera_domain::Ambient;
+use chimera_domain::{Ambient, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::Mind;
 use chimera_mcp::Host;
@@ -79,7 +79,8 @@ impl Ground {
         let (store, bus, ambient) = self.shared();
         let executor = Executor::new(host, self.blobs(), ambient.clone());
         let pool = Pool::new(self.instance.clone(), store, bus, executor, ambient, self.config.worker.clone());
-        lifecycle.spawn("worker", pool.serve(lifecycle.cancel.child_token()));
+        let (cancel, abandon) = (lifecycle.cancel.child_token(), lifecycle.abandon.child_token());
+        lifecycle.spawn_handing_back("worker", pool.serve(cancel, abandon));
     }
 
     /// Starts the judge.
@@ -103,16 +104,27 @@ impl Ground {
     pub(crate) fn start_sweeper(&self, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
         let attempts_max = self.config.worker.retry.attempts_max;
-        let sweeper = Sweeper::new(store, bus, ambient, self.config.sweeper.clone(), attempts_max);
+        let sweeper =
+            Sweeper::new(self.instance.clone(), store, bus, ambient, self.config.sweeper.clone(), attempts_max);
         lifecycle.spawn("sweeper", sweeper.serve(lifecycle.cancel.child_token()));
     }
 
-    /// Ends what outlives the roles: servers, then the database's connections. Within what is left of patience.
+    /// Ends what outlives the roles: servers, then leases, then the database's connections. Within what is left of
+    /// patience.
     pub(crate) async fn close(&self, host: Option<&Host>, lifecycle: &Lifecycle) {
         let left = lifecycle.time_left();
         let closing = async {
             if let Some(host) = host {
                 host.shutdown().await;
+            }
+            // Only now, when no call is under way any more: whoever comes next looks what became of it.
+            if lifecycle.was_cut() {
+                match self.store.leases_end(&self.instance).await {
+                    Ok(count) => tracing::info!(count, "leases are given up"),
+                    Err(error) => {
+                        tracing::warn!(error = %error_chain(&error), "leases could not be given up; they lapse")
+                    }
+                }
             }
             self.store.close().await;
         };

@@ -9,6 +9,7 @@ pub(crate) mod campaigns;
 pub(crate) mod cursors;
 pub(crate) mod decisions;
 pub(crate) mod dependencies;
+pub(crate) mod duties;
 pub(crate) mod publications;
 pub(crate) mod signals;
 pub(crate) mod spend_ledger;

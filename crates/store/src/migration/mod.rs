@@ -9,6 +9,7 @@ mod m0006_publications;
 mod m0007_alerts;
 mod m0008_audit;
 mod m0009_spend_ledger;
+mod m0010_duties;
 mod m0011_task_protocol;
 
 use sea_orm_migration::{
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_alerts::Migration),
             Box::new(m0008_audit::Migration),
             Box::new(m0009_spend_ledger::Migration),
+            Box::new(m0010_duties::Migration),
             Box::new(m0011_task_protocol::Migration),
         ]
     }

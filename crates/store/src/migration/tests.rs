@@ -16,8 +16,8 @@ use crate::{
     Backend, ResourceCursor, audit, batch,
     codec::Mapped,
     entity::{
-        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, publications, signals, spend_ledger,
-        tasks, tickets, tool_calls,
+        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, duties, publications, signals,
+        spend_ledger, tasks, tickets, tool_calls,
     },
 };
 
@@ -87,7 +87,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 10] = [
+const TABLES: [&[&str]; 11] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -97,6 +97,7 @@ const TABLES: [&[&str]; 10] = [
     &["alerts"],
     &["audit_head", "audit_log"],
     &["spend_ledger"],
+    &["duties"],
     &[],
 ];
 
@@ -166,6 +167,16 @@ impl Rows {
             8 => {
                 let entry = fixtures::ledger_entry(&self.ambient, task);
                 batch::insert::<spend_ledger::Entity>(db, tenant, [&entry]).await.unwrap();
+            }
+            9 => {
+                let duty = duties::Model {
+                    tenant_id: tenant.as_uuid(),
+                    name: "sweep".to_owned(),
+                    owner: "somebody".to_owned(),
+                    lease_expires_ms: 7,
+                    state_version: 1,
+                };
+                batch::insert_rows::<duties::Entity>(db, vec![duty], None).await.unwrap();
             }
             _ => {}
         }

@@ -32,6 +32,8 @@ use crate::{
 /// a test holds this to [`TaskState::on`].
 const CLAIMED_FROM: TaskState = TaskState::Ready;
 const CLAIMED_TO: TaskState = TaskState::Executing;
+/// States in which a task may have a lease.
+const LEASED: [TaskState; 2] = [CLAIMED_TO, TaskState::Publishing];
 
 /// Who claims, and on what terms.
 #[derive(Debug, Clone, Copy)]
@@ -197,11 +199,29 @@ impl Store {
                 .filter(Column::Id.is_in(chunk.iter().map(|(id, _)| *id)))
                 .filter(versioned::is_still::<Entity>(chunk))
                 .filter(Column::LeaseOwner.eq(text(worker)))
-                .filter(Column::State.is_in([CLAIMED_TO, TaskState::Publishing].map(TaskState::as_str)));
+                .filter(Column::State.is_in(LEASED.map(TaskState::as_str)));
             let rows = beat.exec_with_returning(&self.db).await?;
             still.extend(rows.into_iter().map(|row| TaskId::from_uuid(row.id)));
         }
         Ok(still)
+    }
+
+    /// Ends every lease that `worker` still has, so that what it held need not wait for them to lapse: for a process that
+    /// ends before its work. Tasks stay where they are; whoever looks for lapsed leases finds them. Returns how many.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn leases_end(&self, worker: &str) -> Result<u64> {
+        let _turn = self.turn().await;
+        let ended = Entity::update_many()
+            .col_expr(Column::LeaseExpiresMs, self.backend.clock_ms())
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.is_in(LEASED.map(TaskState::as_str)))
+            .filter(Column::LeaseOwner.eq(text(worker)))
+            .filter(Expr::col(Column::LeaseExpiresMs).gt(self.backend.clock_ms()))
+            .exec(&self.db)
+            .await?;
+        Ok(ended.rows_affected)
     }
 
     /// The moment at which a lease of this length ends, in Unix milliseconds on the database's clock.

@@ -159,7 +159,8 @@ pub(crate) async fn operators_acts_are_put_down_to_them(world: World) {
     store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap_err();
     store.campaign_set_status(campaign.id, version.next(), CampaignStatus::Active, now).await.unwrap();
     let error = "no use".to_owned();
-    let release = Release { task_id: task.id, version: held.state_version, error, exhausted: true, tool_calls: vec![] };
+    let (task_id, version) = (task.id, held.state_version);
+    let release = Release { task_id, version, error, exhausted: true, uncounted: false, tool_calls: vec![] };
     store.task_release(vec![release], vec![], now).await.unwrap();
     assert_eq!(store.task_retry_failed(&[task.id, task.id], now).await.unwrap(), [task.id]);
     assert_eq!(store.task_retry_failed(&[task.id], now).await.unwrap(), [], "it is no dead letter any more");

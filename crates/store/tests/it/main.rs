@@ -17,6 +17,8 @@ mod damage;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod duties;
+#[cfg(test)]
 mod entities;
 #[cfg(test)]
 mod failures;
@@ -101,6 +103,10 @@ chimera_testkit::on_both! {
         a_rejection_cancels_what_waits_and_plants_the_replacement
         rulings_that_do_not_add_up_are_refused_whole
         a_task_cancelled_in_review_withdraws_its_question;
+    duties:
+        of_two_contenders_one_holds_a_duty_until_it_lays_it_down
+        a_duty_of_one_that_vanished_goes_to_the_next
+        of_many_contenders_at_once_one_holds_the_duty;
     entities:
         an_agent_comes_back_whole_and_is_written_only_when_it_differs
         a_campaign_comes_back_whole_and_keeps_its_status
@@ -178,13 +184,16 @@ chimera_testkit::on_both! {
     tickets:
         of_two_answers_the_first_counts_and_the_second_is_told
         an_answer_about_something_else_is_refused
-        a_rejected_ticket_ends_the_task;
+        a_rejected_ticket_ends_the_task
+        open_and_overdue_tickets_are_counted;
     work:
         each_task_is_claimed_by_one_of_many_workers
         a_paused_campaigns_tasks_are_not_claimed
         a_late_result_is_fenced_but_its_calls_are_paid_for
         a_lease_is_kept_alive_by_its_holder_only
         a_task_given_back_is_ready_or_a_dead_letter
+        a_task_handed_back_keeps_its_attempts
+        leases_end_with_whoever_held_them
         an_operator_retries_a_dead_letter
         work_orders_hold_everything_a_worker_needs
         review_cases_hold_everything_a_judge_needs

@@ -124,6 +124,7 @@ pub(crate) async fn a_task_that_depends_on_a_dead_end_is_stored_cancelled(world:
         version: claimed.state_version,
         error: "no".to_owned(),
         exhausted: true,
+        uncounted: false,
         tool_calls: vec![],
     };
     world.store.task_release(vec![release], vec![], world.ambient.now()).await.unwrap();

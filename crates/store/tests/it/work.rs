@@ -62,6 +62,7 @@ pub(crate) async fn a_late_result_is_fenced_but_its_calls_are_paid_for(world: Wo
         version: late.state_version,
         error: "given up".to_owned(),
         exhausted: false,
+        uncounted: false,
         tool_calls: vec![],
     };
     world.store.task_release(vec![release.clone()], vec![], world.ambient.now()).await.unwrap();
@@ -135,6 +136,7 @@ pub(crate) async fn a_task_given_back_is_ready_or_a_dead_letter(world: World) {
         version: task.state_version,
         error: error.to_owned(),
         exhausted,
+        uncounted: false,
         tool_calls: vec![fixtures::tool_call(&world.ambient, task)],
     };
     let releases = vec![release(&again, "busy", false), release(&dead, "refused", true)];
@@ -157,6 +159,48 @@ pub(crate) async fn a_task_given_back_is_ready_or_a_dead_letter(world: World) {
     }
 }
 
+pub(crate) async fn a_task_handed_back_keeps_its_attempts(world: World) {
+    let task = world.ready(TaskType::GenerateText).await;
+    let held = world.claimed(task.id, "worker").await;
+    let release = Release {
+        task_id: task.id,
+        version: held.state_version,
+        error: "cut off".to_owned(),
+        exhausted: false,
+        uncounted: true,
+        tool_calls: vec![fixtures::tool_call(&world.ambient, &held)],
+    };
+    let calls = release.tool_calls.clone();
+    let now = world.ambient.now();
+    let released = world.store.task_release(vec![release.clone()], vec![], now).await.unwrap();
+    assert_eq!(released, Released { ready: vec![task.id], ..Released::default() });
+    let back = world.stored(task.id).await;
+    assert_eq!((back.state, back.attempts, back.state_version), (TaskState::Ready, 0, StateVersion::new(3)));
+    assert_eq!((back.lease_owner, back.last_error.as_deref()), (None, Some("cut off")));
+    assert_eq!(world.store.trace(task.trace_id).await.unwrap().unwrap().tool_calls, calls);
+    // Somebody else has it by now: the word of the first one comes too late.
+    let next = world.claimed(task.id, "other").await;
+    assert_eq!(next.attempts, 1);
+    let late = world.store.task_release(vec![release], vec![], now).await.unwrap();
+    assert_eq!(late.fenced, [task.id]);
+    assert_eq!(world.stored(task.id).await, next);
+}
+
+pub(crate) async fn leases_end_with_whoever_held_them(world: World) {
+    let (post, _) = world.approved().await;
+    assert_eq!(world.begin(&[post.id], "leaver", LEASE).await.len(), 1);
+    let tasks = [world.ready(TaskType::GenerateText).await, world.ready(TaskType::GenerateText).await];
+    let (left, kept) = (world.claimed(tasks[0].id, "leaver").await, world.claimed(tasks[1].id, "other").await);
+    assert_eq!(world.store.leases_end("leaver").await.unwrap(), 2);
+    assert_eq!(world.store.leases_end("leaver").await.unwrap(), 0, "they have ended already");
+    assert_eq!(world.stored(kept.id).await, kept);
+    assert_eq!(world.stored(left.id).await.state, TaskState::Executing, "the sweeper moves it");
+    let swept = crate::sweeping::sweep(&world).await;
+    assert_eq!((swept.ready, swept.stale_publishing), (vec![left.id], 1));
+    let stale = world.store.publish_stale("other", LEASE, 9).await.unwrap();
+    assert_eq!(stale.iter().map(|case| case.task.id).collect::<Vec<_>>(), [post.id]);
+}
+
 pub(crate) async fn an_operator_retries_a_dead_letter(world: World) {
     let task = world.ready(TaskType::GenerateText).await;
     let fine = world.ready(TaskType::GenerateText).await;
@@ -166,6 +210,7 @@ pub(crate) async fn an_operator_retries_a_dead_letter(world: World) {
         version: held.state_version,
         error: "no".to_owned(),
         exhausted: true,
+        uncounted: false,
         tool_calls: vec![],
     };
     world.store.task_release(vec![release], vec![], world.ambient.now()).await.unwrap();

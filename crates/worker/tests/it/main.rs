@@ -32,6 +32,7 @@ chimera_testkit::on_both! {
         a_strangers_links_and_mentions_stay_out_of_the_picture
         nothing_is_claimed_that_nobody_can_begin
         work_in_hand_is_finished_at_shutdown_and_nothing_else_is_begun
+        what_outlasts_patience_is_handed_back_at_once_and_does_not_count
         a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced
         one_task_that_cannot_be_read_spoils_no_other;
     money:
@@ -62,5 +63,6 @@ chimera_testkit::on_both! {
         a_platform_that_doubles_is_not_believed;
     sweeper:
         what_a_lossy_queue_dropped_is_delivered_again
-        a_worker_that_keeps_vanishing_leaves_a_dead_letter;
+        a_worker_that_keeps_vanishing_leaves_a_dead_letter
+        of_two_sweepers_one_sweeps_until_it_ends;
 }

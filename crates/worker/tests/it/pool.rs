@@ -170,6 +170,26 @@ pub(crate) async fn work_in_hand_is_finished_at_shutdown_and_nothing_else_is_beg
     assert_eq!(world.states(&[first, second]).await, [TaskState::JudgeReview, TaskState::Ready]);
 }
 
+pub(crate) async fn what_outlasts_patience_is_handed_back_at_once_and_does_not_count(world: World) {
+    let (_, task) = world.words().await;
+    world.fake.script("generate_text", &[Fate::Wait]);
+    let pool = world.pool("pool", 2, LEASE);
+    world.push(Queue::Task, &[task.clone()]).await;
+    world.fake.until_waiting(1).await;
+    pool.cancel();
+    pool.abandon();
+    pool.stop().await;
+    let back = world.stored(task.id).await;
+    assert_eq!((back.state, back.attempts, back.lease_owner.as_deref()), (TaskState::Ready, 0, None));
+    assert!(back.last_error.unwrap().contains("ended before"));
+    let calls = world.trace(&task).await.tool_calls;
+    assert_eq!(calls.len(), 1, "the call that was cut off is on record: {calls:?}");
+    // It was delivered again, without a sweeper and without a rest.
+    let fresh = world.pool("fresh", 1, LEASE);
+    assert_eq!(world.until(task.id, TaskState::JudgeReview).await.attempts, 1);
+    fresh.stop().await;
+}
+
 pub(crate) async fn a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced(world: World) {
     let (_, task) = world.words().await;
     world.fake.script("generate_text", &[Fate::Wait]);

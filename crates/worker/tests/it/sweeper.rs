@@ -1,6 +1,8 @@
 //! What was lost is delivered again.
 
-use chimera_bus::Queue;
+use std::{sync::Arc, time::Duration};
+
+use chimera_bus::{Bus as _, InProcessBus, Queue};
 use chimera_domain::{AlertKind, TaskState, TaskType};
 
 use crate::world::{LEASE, MOMENT, World, eventually};
@@ -15,7 +17,7 @@ pub(crate) async fn what_a_lossy_queue_dropped_is_delivered_again(world: World) 
     let swept = world.sweeper(world.bus.clone()).sweep().await.unwrap();
     assert_eq!((swept.ready, swept.review, swept.approved), (vec![ready.id], vec![reviewed.id], vec![approved.id]));
     for (queue, wanted) in [(Queue::Task, ready.id), (Queue::Review, reviewed.id), (Queue::Publish, approved.id)] {
-        let delivered = world.bus.take(queue, 9, std::time::Duration::ZERO).await.unwrap();
+        let delivered = world.bus.take(queue, 9, Duration::ZERO).await.unwrap();
         assert_eq!(delivered.iter().map(|d| d.task_id).collect::<Vec<_>>(), [wanted]);
     }
     // Swept twice, it is delivered twice at most; nothing moves.
@@ -40,4 +42,26 @@ pub(crate) async fn a_worker_that_keeps_vanishing_leaves_a_dead_letter(world: Wo
     let alerts = world.alerts().await;
     assert_eq!((alerts.len(), alerts[0].kind, alerts[0].trace_id), (1, AlertKind::DeadLetter, Some(tasks[0].trace_id)));
     assert!(alerts[0].message.contains("vanished 10 times") && alerts[0].message.contains("mayfly"), "{alerts:?}");
+}
+
+/// Each sweeper delivers to queues of its own here, so that one can tell them apart.
+pub(crate) async fn of_two_sweepers_one_sweeps_until_it_ends(world: World) {
+    let (_, ready) = world.words().await;
+    let buses = [Arc::new(InProcessBus::new()), Arc::new(InProcessBus::new())];
+    let delivered = async |bus: &InProcessBus| bus.take(Queue::Task, 9, Duration::ZERO).await.unwrap().len();
+    let first = world.sweeping("first", buses[0].clone());
+    for _ in 0..3 {
+        eventually("the first one sweeps", || async { (delivered(&buses[0]).await > 0).then_some(()) }).await;
+    }
+    let second = world.sweeping("second", buses[1].clone());
+    for _ in 0..3 {
+        eventually("the first one goes on", || async { (delivered(&buses[0]).await > 0).then_some(()) }).await;
+    }
+    assert_eq!(delivered(&buses[1]).await, 0, "two sweep at once");
+    first.stop().await;
+    delivered(&buses[0]).await;
+    eventually("the second one takes over", || async { (delivered(&buses[1]).await > 0).then_some(()) }).await;
+    assert_eq!(delivered(&buses[0]).await, 0);
+    second.stop().await;
+    assert_eq!(world.states(&[ready]).await, [TaskState::Ready]);
 }

@@ -40,12 +40,18 @@ pub(crate) struct World {
 /// A role at work.
 pub(crate) struct Running {
     cancel: CancellationToken,
+    abandon: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Running {
     pub(crate) fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    /// Has it hand back what it holds.
+    pub(crate) fn abandon(&self) {
+        self.abandon.cancel();
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -59,10 +65,10 @@ impl Running {
     }
 }
 
-fn run(role: impl FnOnce(CancellationToken) -> futures::future::BoxFuture<'static, ()>) -> Running {
-    let cancel = CancellationToken::new();
-    let task = tokio_util::task::TaskTracker::new().spawn(role(cancel.clone()));
-    Running { cancel, task }
+fn run(role: impl FnOnce(CancellationToken, CancellationToken) -> futures::future::BoxFuture<'static, ()>) -> Running {
+    let (cancel, abandon) = (CancellationToken::new(), CancellationToken::new());
+    let task = tokio_util::task::TaskTracker::new().spawn(role(cancel.clone(), abandon.clone()));
+    Running { cancel, abandon, task }
 }
 
 impl World {
@@ -114,7 +120,7 @@ impl World {
         };
         let (bus, executor) = (self.bus.clone(), self.executor());
         let pool = Pool::new(name.to_owned(), self.store.clone(), bus, executor, self.ambient.clone(), config);
-        run(move |cancel| Box::pin(pool.serve(cancel)))
+        run(move |cancel, abandon| Box::pin(pool.serve(cancel, abandon)))
     }
 
     pub(crate) fn publisher(&self, name: &str, config: PublisherConfig) -> Publisher {
@@ -129,13 +135,23 @@ impl World {
 
     pub(crate) fn publishing(&self) -> Running {
         let publisher = self.publisher("publisher", PublisherConfig::default());
-        run(move |cancel| Box::pin(publisher.serve(cancel)))
+        run(move |cancel, _| Box::pin(publisher.serve(cancel)))
     }
 
     /// A sweeper for which everything has waited long enough.
     pub(crate) fn sweeper(&self, bus: Arc<dyn Bus>) -> Sweeper {
-        let config = SweeperConfig { waiting_ms: 0, ..SweeperConfig::default() };
-        Sweeper::new(self.store.clone(), bus, self.ambient.clone(), config, 3)
+        self.sweeper_named("sweeper", bus)
+    }
+
+    /// The same at work, looking often.
+    pub(crate) fn sweeping(&self, name: &str, bus: Arc<dyn Bus>) -> Running {
+        let sweeper = self.sweeper_named(name, bus);
+        run(move |cancel, _| Box::pin(sweeper.serve(cancel)))
+    }
+
+    fn sweeper_named(&self, name: &str, bus: Arc<dyn Bus>) -> Sweeper {
+        let config = SweeperConfig { waiting_ms: 0, interval_ms: 50, ..SweeperConfig::default() };
+        Sweeper::new(name.to_owned(), self.store.clone(), bus, self.ambient.clone(), config, 3)
     }
 
     /// Stores a DAG of these types and the post that needs them, with its parts READY. The post comes last.
