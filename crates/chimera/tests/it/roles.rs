@@ -1,6 +1,9 @@
 //! Roles as processes of their own, over PostgreSQL and Redis.
 
-use chimera_testkit::{TestPostgres, TestRedis};
+use std::time::{Duration, Instant};
+
+use chimera_testkit::{Stop, TestPostgres, TestRedis};
+use serde_json::Value;
 
 use crate::{
     chimera::Chimera,
@@ -15,12 +18,20 @@ worker: {lease_ms: 3000}
 publisher: {lease_ms: 3000}
 ";
 
+/// A platform that takes minutes for each post.
+const SLOW: &str = "sandbox: {faults: {tools: {publish_post: {latency: {min_ms: 300000, max_ms: 300000}}}}}\n";
+
 /// A folder of its own, a fresh database, and keys of its own in Redis.
 fn fleet() -> Chimera {
     let database = TestPostgres::shared().database().unwrap().url;
     let chimera = Chimera::new().on(&database, &TestRedis::shared().url());
     let prefix = TestRedis::shared().prefix();
-    chimera.file("configs/chimera.yaml", &format!("{CONFIG}queue: {{prefix: {prefix}}}\n"));
+    let config = format!("{CONFIG}queue: {{prefix: {prefix}}}\n");
+    chimera.file("configs/chimera.yaml", &config);
+    for (name, patience_ms) in [("patient", 120_000), ("impatient", 4_000)] {
+        let shutdown = format!("shutdown: {{patience_ms: {patience_ms}}}\n");
+        chimera.file(&format!("{name}/chimera.yaml"), &format!("{config}{SLOW}{shutdown}"));
+    }
     chimera
 }
 
@@ -29,6 +40,31 @@ fn seeded() -> Chimera {
     let seeded = chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]);
     assert!(seeded.ok, "{}", seeded.stderr);
     chimera
+}
+
+/// The tasks in a state, with all that is known of them.
+fn tasks_in(chimera: &Chimera, state: &str) -> Vec<Value> {
+    let live = chimera.json(&["worker", "check-queue", "--limit", "500", "--json"]);
+    live.as_array().unwrap().iter().filter(|task| task["state"] == state).cloned().collect()
+}
+
+/// A fleet whose publisher holds posts in its hands, with another configuration.
+fn publishing_slowly(chimera: &Chimera, config: &str) -> (Vec<Process>, Process) {
+    let makers = [PLANNER, WORKER, JUDGE].map(|command| Process::start(chimera, &command)).into();
+    let publisher = Process::start(chimera, &[&PUBLISHER[..], &["--config", config]].concat());
+    publisher.wait("publishing", || !tasks_in(chimera, "PUBLISHING").is_empty());
+    (makers, publisher)
+}
+
+/// No post stands twice on the platform, and every published task has its post.
+fn each_post_once(chimera: &Chimera) {
+    let posts = crate::contract::resource(chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let mut texts: Vec<String> = posts["posts"].as_array().unwrap().iter().map(|p| p["text"].to_string()).collect();
+    let count = texts.len();
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), count, "a post is doubled");
+    assert_eq!(count as u64, published(chimera));
 }
 
 fn published(chimera: &Chimera) -> u64 {
@@ -96,4 +132,118 @@ fn each_command_says_how_it_ends() {
         let help = chimera.run(&[command[0], command[1], "--help"]);
         assert!(help.ok && help.stdout.contains("--bind") && help.stdout.contains("143"), "{}", help.stdout);
     }
+}
+
+#[test]
+fn readiness_names_what_went_away_and_comes_back_with_it() {
+    let (postgres, redis) = (TestPostgres::start_durable().unwrap(), TestRedis::start().unwrap());
+    let chimera = Chimera::new().on(&postgres.database().unwrap().url, &redis.url());
+    chimera.file("configs/chimera.yaml", &format!("{CONFIG}shutdown: {{patience_ms: 8000}}\n"));
+    assert!(chimera.run(&["db", "migrate"]).ok);
+    let mut fleet = [PLANNER, WORKER, JUDGE, PUBLISHER].map(|command| Process::start(&chimera, &command));
+    let all_miss = |fleet: &[Process], wanted: &[&str]| fleet.iter().for_each(|process| process.wait_missing(wanted));
+    all_miss(&fleet, &[]);
+
+    postgres.stop(Stop::Crash).unwrap();
+    all_miss(&fleet, &["database"]);
+    assert_eq!(fleet[0].metric("chimera_dependency_up{dependency=\"database\"}"), Some(0.0));
+    assert_eq!(fleet[0].metric("chimera_tasks{state=\"READY\"}"), None, "nothing stale is told");
+    postgres.start_again().unwrap();
+    all_miss(&fleet, &[]);
+
+    redis.stop();
+    all_miss(&fleet, &["queue"]);
+    redis.start_again().unwrap();
+    all_miss(&fleet, &[]);
+
+    // With nothing to lean on they live, say so, and still end in time.
+    postgres.stop(Stop::Crash).unwrap();
+    redis.stop();
+    all_miss(&fleet, &["database", "queue"]);
+    for process in &mut fleet {
+        assert_eq!(process.get("/health").0, 200);
+        let began = Instant::now();
+        process.signal("TERM");
+        let code = process.ended().code();
+        // Whoever waits for an answer of the database just then is cut off.
+        assert!(matches!(code, Some(0 | 4)), "{code:?}\n{}", process.log_text());
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?} for a patience of 8 s", began.elapsed());
+    }
+}
+
+#[test]
+fn a_role_started_first_waits_for_its_database() {
+    let (postgres, redis) = (TestPostgres::start_durable().unwrap(), TestRedis::start().unwrap());
+    let chimera = Chimera::new().on(&postgres.database().unwrap().url, &redis.url());
+    assert!(chimera.run(&["db", "migrate"]).ok);
+    postgres.stop(Stop::Crash).unwrap();
+    redis.stop();
+    let judge = Process::start(&chimera, &JUDGE);
+    judge.wait_missing(&["database"]);
+    assert_eq!(judge.get("/health").0, 200);
+    postgres.start_again().unwrap();
+    judge.wait_missing(&["queue"]);
+    redis.start_again().unwrap();
+    judge.wait_missing(&[]);
+    judge.stop();
+}
+
+#[test]
+fn what_outlasts_patience_is_cut_off_and_found_by_the_next() {
+    let chimera = seeded();
+    let (makers, mut publisher) = publishing_slowly(&chimera, "impatient");
+    publisher.signal("TERM");
+    let status = publisher.ended();
+    assert_eq!(status.code(), Some(4), "{}", publisher.log_text());
+    assert!(!tasks_in(&chimera, "PUBLISHING").is_empty(), "what may be out stays for whoever looks");
+
+    let next = Process::start(&chimera, &PUBLISHER);
+    next.wait("publishing what was left", || tasks_in(&chimera, "PUBLISHING").is_empty() && published(&chimera) >= 3);
+    next.stop();
+    makers.into_iter().for_each(Process::stop);
+    each_post_once(&chimera);
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_code_says_which() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let chimera = seeded();
+        let (_makers, mut publisher) = publishing_slowly(&chimera, "patient");
+        publisher.signal(signal);
+        publisher.wait_missing(&["stop"]);
+        publisher.signal(signal);
+        assert_eq!(publisher.ended().code(), Some(code), "{}", publisher.log_text());
+    }
+}
+
+#[test]
+fn whatever_is_killed_another_takes_over() {
+    let chimera = seeded();
+    let (mut fleet, mut publisher) = publishing_slowly(&chimera, "patient");
+    publisher.child.kill().unwrap();
+    publisher.ended();
+    fleet.push(Process::start(&chimera, &PUBLISHER));
+    // Whoever sweeps is killed too, and someone else sweeps.
+    let sweeps = |process: &Process| process.metric("chimera_duty_held{duty=\"sweep\"}") == Some(1.0);
+    for _ in 0..2 {
+        // For a moment two may think so: one whose lease lapsed while the machine was busy learns it with its next round.
+        let mut holders = vec![];
+        fleet[0].wait("one sweeps", || {
+            holders = (0..fleet.len()).filter(|number| sweeps(&fleet[*number])).collect();
+            holders.len() == 1
+        });
+        let mut holder = fleet.remove(holders[0]);
+        holder.child.kill().unwrap();
+        holder.ended();
+    }
+    // Whichever roles died with it come back, and everything comes to an end.
+    fleet.extend([PLANNER, WORKER, JUDGE, PUBLISHER].map(|command| Process::start(&chimera, &command)));
+    let settled = || {
+        let status = chimera.json(&["status", "--json"]);
+        let moving = ["PENDING", "READY", "EXECUTING", "JUDGE_REVIEW", "APPROVED", "PUBLISHING"];
+        moving.iter().all(|state| status["tasks"][state].is_null()) && published(&chimera) >= 3
+    };
+    fleet[0].wait("settled", settled);
+    fleet.into_iter().for_each(Process::stop);
+    each_post_once(&chimera);
 }
