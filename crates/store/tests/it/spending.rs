@@ -55,7 +55,14 @@ fn result(world: &World, task: &AgentTask, call: ToolCall) -> Submission {
 }
 
 fn release(task: &AgentTask, tool_calls: Vec<ToolCall>) -> Release {
-    Release { task_id: task.id, version: task.state_version, error: "no".to_owned(), exhausted: false, tool_calls }
+    Release {
+        task_id: task.id,
+        version: task.state_version,
+        error: "no".to_owned(),
+        exhausted: false,
+        uncounted: false,
+        tool_calls,
+    }
 }
 
 async fn sweep(world: &World) {
