@@ -125,6 +125,18 @@ async fn is_outside_transactions(connection: &mut SqliteConnection) -> Result<bo
     Ok(outside)
 }
 
+/// A name written into the statement itself: an index over some rows only is used where its condition is in the text.
+pub(crate) fn literal(name: &'static str) -> Expr {
+    Expr::Constant(name.into())
+}
+
+/// A text column that no index is looked up by. Where ids are listed, the ids are to lead, not a state that thousands may
+/// be in; statistics that are older than a sudden backlog say otherwise.
+pub(crate) fn unindexed(text: Expr) -> Expr {
+    use sea_orm::sea_query::{BinOper, ExprTrait};
+    text.binary(BinOper::Custom("||".into()), Expr::cust("''"))
+}
+
 /// A whole-number sum, 0 over no rows. PostgreSQL would widen it to NUMERIC.
 pub(crate) fn sum(of: impl Into<Expr>) -> Expr {
     use sea_orm::sea_query::{ExprTrait, Func};

@@ -98,7 +98,7 @@ async fn planned_since(
         .expr(Expr::col(C::Id).count())
         .filter(batch::of_tenant::<signals::Entity>(tenant))
         .filter(C::AgentId.is_in(agents.iter().copied()))
-        .filter(C::Outcome.eq(SignalOutcome::Planned.as_str()))
+        .filter(Expr::col((signals::Entity, C::Outcome)).eq(dialect::literal(SignalOutcome::Planned.as_str())))
         .filter(C::IngestedAt.gt(since))
         .group_by(C::AgentId);
     Ok(select.into_tuple().all(db).await?)

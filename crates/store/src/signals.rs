@@ -162,7 +162,7 @@ impl Store {
         let mut select = signals::Entity::find()
             .select_only()
             .column(C::Outcome)
-            .expr(Expr::col(C::Id).count())
+            .expr(Expr::cust("COUNT(*)"))
             .filter(batch::of_tenant::<signals::Entity>(self.tenant))
             .group_by(C::Outcome);
         if let Some(campaign) = campaign_id {

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
 use uuid::Uuid;
 
 use chimera_domain::{
@@ -13,6 +16,7 @@ use chimera_domain::{
 use crate::{
     Result, Store, batch,
     codec::Mapped,
+    dialect::literal,
     entity::{artifacts, decisions, publications, signals, tasks, tickets, tool_calls},
     tasks::{artifacts_by_id, with_dependencies},
 };
@@ -86,10 +90,10 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn posts(&self, limit: u64) -> Result<Vec<PostRow>> {
-        let types = TaskType::ALL.iter().filter(|t| t.is_publishable()).map(|t| t.as_str());
+        let types = TaskType::ALL.iter().filter(|t| t.is_publishable()).map(|t| literal(t.as_str()));
         let rows = tasks::Entity::find()
             .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
-            .filter(tasks::Column::TaskType.is_in(types))
+            .filter(Expr::col((tasks::Entity, tasks::Column::TaskType)).is_in(types))
             .order_by_desc(tasks::Column::CreatedAt)
             .order_by_desc(tasks::Column::Id)
             .limit(limit)

@@ -11,6 +11,7 @@ mod m0008_audit;
 mod m0009_spend_ledger;
 mod m0010_duties;
 mod m0011_task_protocol;
+mod m0012_indices;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_spend_ledger::Migration),
             Box::new(m0010_duties::Migration),
             Box::new(m0011_task_protocol::Migration),
+            Box::new(m0012_indices::Migration),
         ]
     }
 }

@@ -87,7 +87,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 11] = [
+const TABLES: [&[&str]; 12] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -98,6 +98,7 @@ const TABLES: [&[&str]; 11] = [
     &["audit_head", "audit_log"],
     &["spend_ledger"],
     &["duties"],
+    &[],
     &[],
 ];
 
@@ -178,6 +179,7 @@ impl Rows {
                 };
                 batch::insert_rows::<duties::Entity>(db, vec![duty], None).await.unwrap();
             }
+            // Columns and indices only.
             _ => {}
         }
     }

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 
 use chimera_domain::{PublicationState, TenantId};
 
-use crate::{batch, entity::publications};
+use crate::{batch, dialect::literal, entity::publications};
 
 /// Ids of tasks whose post may be out without anybody knowing. They may not be cancelled: that would end the matter in
 /// silence, with the post in the world or not.
@@ -22,7 +22,7 @@ pub(crate) fn perhaps_out(tenant: TenantId) -> SelectStatement {
         .and_where(batch::of_tenant::<publications::Entity>(tenant))
         .and_where(
             Expr::col((publications::Entity, C::State))
-                .is_in([PublicationState::Attempting, PublicationState::Unknown].map(PublicationState::as_str)),
+                .is_in([PublicationState::Attempting, PublicationState::Unknown].map(|state| literal(state.as_str()))),
         )
         .take()
 }

@@ -22,7 +22,7 @@ use crate::{
     alerts::{alert_id, raise},
     batch,
     codec::{text, wide},
-    dialect::BINDS_MAX,
+    dialect::{BINDS_MAX, unindexed},
     entity::tasks::{Column, Entity, Model},
     spend::{self, Refusal, Wish},
     versioned::{self, Seen},
@@ -237,7 +237,7 @@ impl Store {
             .from(Entity)
             .and_where(batch::of_tenant::<Entity>(self.tenant))
             .and_where(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
-            .and_where(Column::State.eq(CLAIMED_FROM.as_str()))
+            .and_where(unindexed(Expr::col((Entity, Column::State))).eq(CLAIMED_FROM.as_str()))
             .cond_where(ground::standing(self.tenant))
             .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
             .take()

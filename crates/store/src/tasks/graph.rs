@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{CommonTableExpression, Expr, ExprTrait, LockType, Query, UnionType, WithClause},
+    sea_query::{Expr, ExprTrait, LockType, Query},
 };
 use uuid::Uuid;
 
@@ -139,7 +139,8 @@ pub(crate) async fn unlock(
     Ok(unlocked.iter().map(Move::id).collect())
 }
 
-/// Locks the PENDING children of these tasks, in the order of ids as everywhere, and reads them.
+/// Locks the children of these tasks, in the order of ids as everywhere, and reads those that are PENDING. The states are
+/// looked at here, for SQLite would rather read every PENDING task there is than look up a list of ids.
 async fn waiting_for(db: &impl ConnectionTrait, tenant: TenantId, parents: &[TaskId]) -> Result<Vec<tasks::Model>> {
     use dependencies::Column as D;
     let children = Query::select()
@@ -151,11 +152,12 @@ async fn waiting_for(db: &impl ConnectionTrait, tenant: TenantId, parents: &[Tas
     let rows = tasks::Entity::find()
         .filter(batch::of_tenant::<tasks::Entity>(tenant))
         .filter(tasks::Column::Id.in_subquery(children))
-        .filter(tasks::Column::State.eq(TaskState::Pending.as_str()))
         .order_by_asc(tasks::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .all(db);
-    Ok(rows.await?)
+    let mut rows = rows.await?;
+    rows.retain(|row| row.state == TaskState::Pending.as_str());
+    Ok(rows)
 }
 
 /// Those of `tasks` with a dependency that is not finished.
@@ -184,7 +186,10 @@ async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) ->
     Ok(blocked)
 }
 
-/// Cancels every PENDING task that waits, directly or not, for one of `dead`.
+/// Cancels every PENDING task that waits, directly or not, for one of `dead`, whose own moves must be written already.
+///
+/// Level by level, each locked before it is cancelled. A dependent that someone inserts meanwhile is not missed: who
+/// inserts it locks what it waits for first, so either it is there when the next level is read, or it sees the dead end.
 pub(crate) async fn cancel_dependents(
     db: &impl ConnectionTrait,
     tenant: TenantId,
@@ -192,55 +197,18 @@ pub(crate) async fn cancel_dependents(
     now: DateTime<Utc>,
 ) -> Result<Vec<TaskId>> {
     let mut cancelled = Vec::new();
-    let mut seen: HashSet<Uuid> = HashSet::new();
-    // Again until nothing is left, for a dependent may be inserted between the reading and the locking.
-    while !dead.is_empty() {
-        let mut found = dependents(db, tenant, dead).await?;
-        found.retain(|id| seen.insert(*id));
-        if found.is_empty() {
-            break;
-        }
-        let mut doomed = Vec::new();
-        for row in moves::lock(db, tenant, found).await?.values() {
-            if row.state == TaskState::Pending.as_str() {
-                doomed.push(Move::cancel(row, CancelReason::Dependency, "a task it depends on came to nothing")?);
+    let mut level = dead.to_vec();
+    while !level.is_empty() {
+        let mut doomed = HashMap::new();
+        for chunk in level.chunks(BINDS_MAX - 3) {
+            for row in waiting_for(db, tenant, chunk).await? {
+                let step = Move::cancel(&row, CancelReason::Dependency, "a task it depends on came to nothing")?;
+                doomed.insert(row.id, step);
             }
         }
-        moves::apply(db, tenant, &doomed, now).await?;
-        cancelled.extend(doomed.iter().map(Move::id));
+        moves::apply(db, tenant, doomed.values(), now).await?;
+        level = doomed.values().map(Move::id).collect();
+        cancelled.extend(&level);
     }
     Ok(cancelled)
-}
-
-/// Every task reachable from `roots` against the edges.
-async fn dependents(db: &impl ConnectionTrait, tenant: TenantId, roots: &[TaskId]) -> Result<Vec<Uuid>> {
-    use dependencies::Column as D;
-    let mut reached = Vec::new();
-    for chunk in roots.chunks(BINDS_MAX - 1) {
-        let direct = Query::select()
-            .column((dependencies::Entity, D::TaskId))
-            .from(dependencies::Entity)
-            .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
-            .and_where(Expr::col((dependencies::Entity, D::DependsOnId)).is_in(chunk.iter().map(|id| id.as_uuid())))
-            .take();
-        let further = Query::select()
-            .column((dependencies::Entity, D::TaskId))
-            .from(dependencies::Entity)
-            .join(JoinType::InnerJoin, "down", Expr::col((dependencies::Entity, D::DependsOnId)).equals(("down", "id")))
-            .take();
-        let down = CommonTableExpression::new()
-            .table_name("down")
-            .column("id")
-            .query(direct.clone().union(UnionType::Distinct, further).take())
-            .to_owned();
-        let select = Query::select()
-            .column("id")
-            .from("down")
-            .take()
-            .with(WithClause::new().recursive(true).cte(down).to_owned());
-        for row in db.query_all(&select).await? {
-            reached.push(row.try_get_by_index(0)?);
-        }
-    }
-    Ok(reached)
 }

@@ -24,8 +24,7 @@ pub(crate) use orders::{Surroundings, artifacts_by_id};
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -72,7 +71,7 @@ impl Store {
         let select = Entity::find()
             .select_only()
             .column(Column::State)
-            .expr(Expr::col(Column::Id).count())
+            .expr(Expr::cust("COUNT(*)"))
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .group_by(Column::State);
         let reader = Reader { entity: RowKind::Task, id: self.tenant.as_uuid() };

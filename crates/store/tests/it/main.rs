@@ -31,6 +31,8 @@ mod past;
 #[cfg(test)]
 mod planning;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod races;
@@ -149,6 +151,8 @@ chimera_testkit::on_both! {
         of_many_planners_one_wins
         the_governors_cap_holds_between_planners
         a_task_that_depends_on_a_dead_end_is_stored_cancelled;
+    plans:
+        every_statement_finds_its_rows_by_an_index_however_many_there_are;
     publishing:
         a_confirmed_post_is_published_once
         a_paused_campaign_publishes_nothing

@@ -1,0 +1,388 @@
+//! Every method of the store, called on batches.
+
+use std::collections::BTreeSet;
+
+use chimera_domain::{
+    Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, GovernorLimits,
+    HitlTicket, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, Usd,
+    Verdict,
+};
+use chimera_store::{
+    AuditFilter, Claim, PublishCase, PublishOutcome, Release, ResourceCursor, Ruling, Settlement, SignalFilter, Store,
+    SweepLimits, TicketAnswer,
+};
+use chimera_testkit::fixtures;
+use sea_orm::ConnectionTrait as _;
+
+use super::Noted;
+use crate::world::{LEASE, MOMENT, World, eventually};
+
+/// Tasks of one call.
+const BATCH: usize = 16;
+
+/// What the finished posts are copies of.
+pub(super) struct Template {
+    task: AgentTask,
+    agent: Agent,
+    campaign: Campaign,
+}
+
+/// One post that was published after a person said yes, for an agent that may do all it likes; with everything that a
+/// post leaves behind.
+pub(super) async fn finished_posts(world: &World) -> Template {
+    let limits = GovernorLimits {
+        max_daily_spend: Usd::dollars(1_000_000),
+        max_hourly_spend: None,
+        max_tasks_per_hour: 1_000_000,
+    };
+    let agent = Agent { governor_limits: limits, ..world.agent.clone() };
+    let agent = world.store.agent_save(&agent).await.unwrap();
+    let (_, tasks) = world.planned().await;
+    for part in &tasks[..2] {
+        world.done(part.id).await;
+    }
+    let (post, artifact) = world.in_review(tasks[2].id).await;
+    let ticket = ask(world, &world.store, &[(post.clone(), artifact)]).await.remove(0);
+    answer(world, &world.store, &ticket, Resolution::Approved).await;
+    let begun = world.begin(&[post.id], "publisher", LEASE).await;
+    let settled = world.store.publish_settle(settlements(world, &begun, confirmed), world.ambient.now()).await.unwrap();
+    assert_eq!(settled.published, [post.id]);
+    world.store.alerts_raise(&[fixtures::alert(&world.ambient, AlertKind::DeadLetter, "seen")]).await.unwrap();
+    let db = sea_orm::Database::connect(world.config.url.as_str()).await.unwrap();
+    db.execute_unprepared("UPDATE alerts SET acknowledged_by = 'ada'").await.unwrap();
+    db.close().await.unwrap();
+    Template { task: world.stored(post.id).await, agent, campaign: world.campaign.clone() }
+}
+
+/// Calls every method; gives their names.
+pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) -> BTreeSet<&'static str> {
+    let caller = Caller { world, noted, template, called: std::cell::RefCell::default() };
+    caller.planning().await;
+    caller.parts().await;
+    caller.posts().await;
+    caller.people().await;
+    caller.sweeping().await;
+    caller.questions().await;
+    caller.settings().await;
+    caller.called.into_inner()
+}
+
+struct Caller<'a> {
+    world: &'a World,
+    noted: &'a Noted,
+    template: &'a Template,
+    called: std::cell::RefCell<BTreeSet<&'static str>>,
+}
+
+impl Caller<'_> {
+    fn calls(&self, method: &'static str) -> &Store {
+        self.called.borrow_mut().insert(method);
+        self.noted.calls(method)
+    }
+
+    async fn planning(&self) {
+        let Self { world, template, .. } = self;
+        let now = world.ambient.now();
+        self.calls("campaigns_active").campaigns_active().await.unwrap();
+        self.calls("agents_by_ids").agents_by_ids(&[template.agent.id]).await.unwrap();
+        let cursor = |n: usize| ResourceCursor {
+            resource_uri: format!("file:///{n}"),
+            content_hash: None,
+            read_at: Some(now),
+            failures: 0,
+            last_error: None,
+        };
+        let cursors: Vec<_> = (0..BATCH).map(cursor).collect();
+        self.calls("cursors_save").cursors_save(&cursors).await.unwrap();
+        let uris: Vec<_> = cursors.iter().map(|c| c.resource_uri.clone()).collect();
+        self.calls("cursors").cursors(&uris).await.unwrap();
+        let signals: Vec<_> = (0..BATCH).map(|_| world.signal()).collect();
+        let events: Vec<_> = signals.iter().map(|s| s.event_key.clone()).collect();
+        let stories: Vec<_> = signals.iter().map(|s| s.content_hash.clone()).collect();
+        self.calls("signals_known").signals_known(template.campaign.id, &events, &stories).await.unwrap();
+        self.calls("governor_use").governor_use(&[template.agent.id], now).await.unwrap();
+        let tasks = signals.iter().flat_map(|s| self.dag(s)).collect();
+        let plan = world.plan(signals, tasks);
+        self.calls("plan_commit").plan_commit(&plan).await.unwrap();
+        // Again: the same plan is refused, after asking which of it is known.
+        self.calls("plan_commit").plan_commit(&plan).await.unwrap_err();
+    }
+
+    /// Inner tasks: some approved, some rejected with a replacement, some given back, some given up.
+    async fn parts(&self) {
+        let Self { world, .. } = self;
+        let ids = self.plan_dags().await;
+        let claim = Claim::new("worker", LEASE, world.ambient.now());
+        let claimed = self.calls("task_claim").task_claim(&ids, claim).await.unwrap().tasks;
+        assert_eq!(claimed.len(), 2 * BATCH);
+        let held: Vec<_> = claimed.iter().map(|t| (t.id, t.state_version)).collect();
+        assert_eq!(self.calls("task_heartbeat").task_heartbeat(&held, "worker", LEASE).await.unwrap().len(), ids.len());
+        self.calls("work_orders").work_orders(&claimed).await.unwrap();
+        let (back, kept) = claimed.split_at(4);
+        let releases = back.iter().enumerate().map(|(n, task)| Release {
+            task_id: task.id,
+            version: task.state_version,
+            error: "no".to_owned(),
+            exhausted: n % 2 == 0,
+            tool_calls: vec![fixtures::tool_call(&world.ambient, task)],
+        });
+        let alerts = vec![fixtures::alert(&world.ambient, AlertKind::DeadLetter, &back[0].id.to_string())];
+        let now = world.ambient.now();
+        let released = self.calls("task_release").task_release(releases.collect(), alerts, now).await.unwrap();
+        assert_eq!((released.failed.len(), released.cancelled.len()), (2, 2));
+        self.calls("task_retry_failed").task_retry_failed(&released.failed, now).await.unwrap();
+
+        let results = kept.iter().map(|t| world.submission(t, &fixtures::artifact(&world.ambient, t))).collect();
+        self.calls("task_submit").task_submit(results, now).await.unwrap();
+        let ids: Vec<_> = kept.iter().map(|t| t.id).collect();
+        let cases = self.calls("review_cases").review_cases(&ids).await.unwrap();
+        let rulings = cases.iter().enumerate().map(|(n, case)| {
+            if n % 8 != 0 {
+                return world.ruling(&case.task, &case.artifact, TaskEvent::Approve);
+            }
+            let mut again = world.task(&case.signal, case.task.task_type, vec![]);
+            again.depends_on = vec![cases[1].task.id];
+            Ruling { replan: vec![again], ..world.ruling(&case.task, &case.artifact, TaskEvent::Reject) }
+        });
+        let decided = self.calls("task_decide").task_decide(rulings.collect(), now).await.unwrap();
+        assert!(!decided.ready.is_empty() && !decided.cancelled.is_empty(), "{decided:?}");
+    }
+
+    /// Posts: made, judged, published, and left behind by their publisher.
+    async fn posts(&self) {
+        let Self { world, .. } = self;
+        let (reviewed, _) = self.reviewed_posts().await;
+        let ids: Vec<_> = reviewed.iter().map(|t| t.id).collect();
+        self.calls("outdated_posts").outdated_posts(&ids).await.unwrap();
+        let cases = self.calls("review_cases").review_cases(&ids).await.unwrap();
+        let rulings = cases.iter().map(|case| world.ruling(&case.task, &case.artifact, TaskEvent::Approve)).collect();
+        let decided = self.calls("task_decide").task_decide(rulings, world.ambient.now()).await.unwrap();
+        let ids = decided.approved;
+        assert_eq!(ids.len(), BATCH);
+        let begun = self.publish_begin(&ids, LEASE).await;
+        let held: Vec<_> = begun.iter().map(|case| (case.task.id, case.task.state_version)).collect();
+        self.calls("task_heartbeat").task_heartbeat(&held, "publisher", LEASE).await.unwrap();
+        let absent = |_| PublishOutcome::Absent { error: "busy".to_owned(), sure: true };
+        self.settle(&begun, absent).await;
+        let begun = self.publish_begin(&ids, MOMENT).await;
+        assert_eq!(begun.len(), BATCH);
+        let taken = eventually("the leases' end", || async {
+            let store = self.calls("publish_stale");
+            Some(store.publish_stale("next", LEASE, 100).await.unwrap()).filter(|taken| taken.len() == BATCH)
+        })
+        .await;
+        self.settle(&taken, confirmed).await;
+    }
+
+    /// Questions to people.
+    async fn people(&self) {
+        let Self { world, .. } = self;
+        let (reviewed, artifacts) = self.reviewed_posts().await;
+        let pairs: Vec<_> = reviewed.into_iter().zip(artifacts).collect();
+        let tickets = ask(world, self.calls("task_decide"), &pairs).await;
+        assert_eq!(self.calls("tickets_open").tickets_open(50).await.unwrap().len(), BATCH);
+        self.calls("tickets_open_count").tickets_open_count().await.unwrap();
+        self.calls("ticket_counts").ticket_counts().await.unwrap();
+        self.calls("ticket_by_id").ticket_by_id(tickets[0].id).await.unwrap();
+        answer(world, self.calls("ticket_resolve"), &tickets[0], Resolution::Approved).await;
+        answer(world, self.calls("ticket_resolve"), &tickets[1], Resolution::Rejected).await;
+        let begun = self.publish_begin(&[tickets[0].task_id], LEASE).await;
+        let unknown = |_| PublishOutcome::Unknown { error: "cut off".to_owned() };
+        self.settle(&begun, unknown).await;
+        let open = self.calls("tickets_open").tickets_open(50).await.unwrap();
+        let doubt = open.iter().find(|t| t.task_id == tickets[0].task_id).unwrap();
+        answer(world, self.calls("ticket_resolve"), doubt, Resolution::ConfirmedPublished).await;
+        // The others are withdrawn.
+        let waiting = world.store.tasks_by_ids(&[tickets[2].task_id]).await.unwrap().remove(0);
+        let cancel = world.ruling(&waiting, &pairs[2].1, TaskEvent::Cancel);
+        self.calls("task_decide").task_decide(vec![cancel], world.ambient.now()).await.unwrap();
+    }
+
+    async fn sweeping(&self) {
+        let Self { world, .. } = self;
+        let ids = self.plan_dags().await;
+        let claim = Claim::new("dead", MOMENT, world.ambient.now());
+        world.store.task_claim(&ids[..BATCH], claim).await.unwrap();
+        let wait = std::time::Duration::from_secs(0);
+        let limits = SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 500 };
+        eventually("the leases' end", || async {
+            let swept = self.calls("sweep").sweep(limits, world.ambient.now()).await.unwrap();
+            (swept.ready.len() >= 2 * BATCH).then_some(())
+        })
+        .await;
+        // Once more, and they have no attempts left; their posts go with them.
+        world.store.task_claim(&ids[..BATCH], claim).await.unwrap();
+        eventually("the leases' end", || async {
+            let swept = self.calls("sweep").sweep(limits, world.ambient.now()).await.unwrap();
+            (!swept.failed.is_empty()).then_some(swept)
+        })
+        .await;
+    }
+
+    /// What operators and pages ask.
+    async fn questions(&self) {
+        let Self { world, template, .. } = self;
+        let ids: Vec<_> = [template.task.id].into_iter().chain(self.plan_dags().await).collect();
+        self.calls("tasks_by_ids").tasks_by_ids(&ids).await.unwrap();
+        self.calls("tasks_by_trace").tasks_by_trace(template.task.trace_id).await.unwrap();
+        self.calls("trace").trace(template.task.trace_id).await.unwrap().unwrap();
+        self.calls("task_counts").task_counts().await.unwrap();
+        self.calls("fleet_busy").fleet_busy().await.unwrap();
+        for states in [&[TaskState::Failed][..], &[TaskState::Ready, TaskState::Executing, TaskState::Published]] {
+            self.calls("tasks_in").tasks_in(states, 50).await.unwrap();
+        }
+        assert_eq!(self.calls("posts").posts(50).await.unwrap().len(), 50);
+        let campaign = Some(template.campaign.id);
+        for (campaign, outcome) in [
+            (None, None),
+            (campaign, None),
+            (None, Some(SignalOutcome::Deferred)),
+            (campaign, Some(SignalOutcome::Planned)),
+        ] {
+            let filter = SignalFilter { campaign, outcome, limit: 50 };
+            self.calls("signals").signals(&filter).await.unwrap();
+        }
+        for campaign in [None, campaign] {
+            self.calls("signal_counts").signal_counts(campaign).await.unwrap();
+            self.calls("spend_total").spend_total(campaign).await.unwrap();
+        }
+        self.calls("spend_use").spend_use(&[template.agent.id], world.ambient.now()).await.unwrap();
+        let (since, limit) = (world.ambient.now() - chrono::Duration::hours(24), Some(50));
+        self.calls("spend_entries").spend_entries(&[template.agent.id], since, limit).await.unwrap();
+        self.calls("audit_head").audit_head().await.unwrap();
+        for (trace_id, actor) in [(None, None), (Some(template.task.trace_id), None), (None, Some("judge".to_owned()))]
+        {
+            self.calls("audit_entries").audit_entries(&AuditFilter { trace_id, actor, limit: 50 }).await.unwrap();
+        }
+        let subject = chimera_domain::AuditSubject::Task;
+        let record = AuditRecord::new(
+            world.ambient.now(),
+            chimera_domain::Actor::system(),
+            chimera_domain::AuditAction::TaskRetried,
+            subject,
+            template.task.id.as_uuid(),
+        );
+        self.calls("audit_append").audit_append(&[record]).await.unwrap();
+        let alerts: Vec<_> =
+            (0..BATCH).map(|n| fixtures::alert(&world.ambient, AlertKind::DeadLetter, &n.to_string())).collect();
+        self.calls("alerts_raise").alerts_raise(&alerts).await.unwrap();
+        self.calls("alerts_open").alerts_open(50).await.unwrap();
+        let calls: Vec<_> = (0..BATCH).map(|_| fixtures::tool_call(&world.ambient, &template.task)).collect();
+        self.calls("tool_calls_record").tool_calls_record(&calls).await.unwrap();
+    }
+
+    /// What an operator sets; at the end the campaign is over, and the sweeper takes its tasks along.
+    async fn settings(&self) {
+        let Self { world, template, .. } = self;
+        let (agent, campaign) = (&template.agent, &template.campaign);
+        self.calls("agents").agents().await.unwrap();
+        self.calls("agent_by_slug").agent_by_slug(&agent.persona_slug).await.unwrap();
+        self.calls("agent_save").agent_save(agent).await.unwrap();
+        self.calls("campaigns").campaigns().await.unwrap();
+        self.calls("campaign_by_slug").campaign_by_slug(&campaign.slug).await.unwrap();
+        self.calls("campaign_by_id").campaign_by_id(campaign.id).await.unwrap();
+        self.calls("campaign_save").campaign_save(campaign).await.unwrap();
+        let store = self.calls("campaign_set_status");
+        let (version, now) = (campaign.state_version, world.ambient.now());
+        store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap();
+        let wait = std::time::Duration::from_secs(0);
+        let limits = SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20 };
+        let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
+        assert_eq!(swept.cancelled.len(), 20);
+    }
+
+    /// Plans as many posts as a batch has; gives their parts.
+    async fn plan_dags(&self) -> Vec<TaskId> {
+        let signals: Vec<_> = (0..BATCH).map(|_| self.world.signal()).collect();
+        let tasks = signals.iter().flat_map(|s| self.dag(s)).collect();
+        self.calls("plan_commit").plan_commit(&self.world.plan(signals, tasks)).await.unwrap()
+    }
+
+    fn dag(&self, signal: &chimera_domain::TrendSignal) -> Vec<AgentTask> {
+        fixtures::dag(&self.world.ambient, &self.template.campaign, &self.template.agent, signal)
+    }
+
+    /// Plans posts without parts and brings them into review.
+    async fn reviewed_posts(&self) -> (Vec<AgentTask>, Vec<Artifact>) {
+        let Self { world, .. } = self;
+        let signals: Vec<_> = (0..BATCH).map(|_| world.signal()).collect();
+        let tasks = signals.iter().map(|s| world.task(s, TaskType::AssemblePost, vec![])).collect();
+        let ids = world.store.plan_commit(&world.plan(signals, tasks)).await.unwrap();
+        let claim = Claim::new("worker", LEASE, world.ambient.now());
+        let claimed = world.store.task_claim(&ids, claim).await.unwrap().tasks;
+        let artifacts: Vec<_> = claimed.iter().map(|t| fixtures::artifact(&world.ambient, t)).collect();
+        let results = claimed.iter().zip(&artifacts).map(|(t, a)| world.submission(t, a)).collect();
+        world.store.task_submit(results, world.ambient.now()).await.unwrap();
+        let of: std::collections::HashMap<_, _> = artifacts.into_iter().map(|a| (a.task_id, a)).collect();
+        let tasks = world.store.tasks_by_ids(&ids).await.unwrap();
+        let artifacts = tasks.iter().map(|t| of[&t.id].clone()).collect();
+        (tasks, artifacts)
+    }
+
+    async fn publish_begin(&self, ids: &[TaskId], lease: std::time::Duration) -> Vec<PublishCase> {
+        let world = self.world;
+        let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&world.ambient)).collect();
+        let store = self.calls("publish_begin");
+        store.publish_begin(ids, "publisher", lease, world.ambient.now(), &new_ids).await.unwrap()
+    }
+
+    async fn settle(&self, begun: &[PublishCase], outcome: impl Fn(usize) -> PublishOutcome) {
+        let settlements = settlements(self.world, begun, outcome);
+        self.calls("publish_settle").publish_settle(settlements, self.world.ambient.now()).await.unwrap();
+    }
+}
+
+fn confirmed(index: usize) -> PublishOutcome {
+    PublishOutcome::Confirmed { external_id: index.to_string(), url: None }
+}
+
+fn settlements(world: &World, begun: &[PublishCase], outcome: impl Fn(usize) -> PublishOutcome) -> Vec<Settlement> {
+    let settlement = |(index, case): (usize, &PublishCase)| {
+        let ticket = HitlTicket {
+            question: chimera_domain::Question::IsItOut,
+            ..fixtures::ticket(&world.ambient, &case.task, &case.artifact)
+        };
+        let outcome = outcome(index);
+        Settlement {
+            task_id: case.task.id,
+            task_version: case.task.state_version,
+            publication_id: case.publication.id,
+            publication_version: case.publication.state_version,
+            ticket: matches!(outcome, PublishOutcome::Unknown { .. }).then_some(ticket),
+            outcome,
+            tool_calls: vec![fixtures::tool_call(&world.ambient, &case.task)],
+            alert: None,
+        }
+    };
+    begun.iter().enumerate().map(settlement).collect()
+}
+
+/// Sends posts in review to a person; gives the questions.
+async fn ask(world: &World, store: &Store, posts: &[(AgentTask, Artifact)]) -> Vec<HitlTicket> {
+    let ruling = |(task, artifact): &(AgentTask, Artifact)| Ruling {
+        ticket: Some(fixtures::ticket(&world.ambient, task, artifact)),
+        ..world.ruling(task, artifact, TaskEvent::AskHuman)
+    };
+    let rulings: Vec<Ruling> = posts.iter().map(ruling).collect();
+    let tickets = rulings.iter().filter_map(|r| r.ticket.clone()).collect();
+    store.task_decide(rulings, world.ambient.now()).await.unwrap();
+    tickets
+}
+
+async fn answer(world: &World, store: &Store, ticket: &HitlTicket, resolution: Resolution) {
+    let task = world.stored(ticket.task_id).await;
+    let verdict = if resolution == Resolution::Rejected { Verdict::Reject } else { Verdict::Approve };
+    let artifact = world.store.trace(task.trace_id).await.unwrap().unwrap().artifacts.remove(0);
+    let mut decision = fixtures::decision(&world.ambient, &task, &artifact, verdict);
+    decision.next_action = NextAction::Stop;
+    let answer = TicketAnswer {
+        ticket_id: ticket.id,
+        version: ticket.state_version,
+        artifact_hash: ticket.artifact_hash.clone(),
+        resolution,
+        by: "ada".to_owned(),
+        note: None,
+        decision,
+    };
+    store.ticket_resolve(&answer, world.ambient.now()).await.unwrap();
+}
