@@ -16,6 +16,10 @@ use crate::{Backend, Result, StoreConfig, StoreError};
 /// The most values bound in one statement: SQLite allows 32,766 (`SQLITE_MAX_VARIABLE_NUMBER`), PostgreSQL 65,535.
 pub(crate) const BINDS_MAX: usize = 32_000;
 
+/// Prepared statements that a connection keeps. A batch of another size is another statement; when they are dropped too
+/// soon, each is prepared again, which on PostgreSQL takes a round trip of its own.
+const STATEMENTS_KEPT: usize = 400;
+
 impl Backend {
     /// The kind of database that a URL names.
     pub(crate) fn of_url(url: &str) -> Result<Self> {
@@ -33,14 +37,22 @@ impl Backend {
     /// SQLite: write-ahead log, so readers never wait for the writer; foreign keys on; `synchronous = FULL`, because
     /// "PUBLISHING is committed before the call" must hold through a power cut too.
     pub(crate) fn connect_options(self, config: &StoreConfig) -> ConnectOptions {
-        let timeout = Duration::from_millis(config.statement_timeout_ms);
+        let millis = Duration::from_millis;
+        let lock_timeout = config.lock_timeout();
         let mut options = ConnectOptions::new(config.url.clone());
-        options.max_connections(config.connections_max.max(1)).acquire_timeout(timeout).sqlx_logging(false);
+        let connections_max = config.connections_max.max(1);
+        options
+            .max_connections(connections_max)
+            .min_connections(config.connections_min.min(connections_max))
+            .acquire_timeout(millis(config.acquire_timeout_ms))
+            .sqlx_logging(false);
         match self {
             Self::Sqlite => {
+                options.idle_timeout(None).max_lifetime(None);
                 options.map_sqlx_sqlite_opts(move |sqlite| {
                     sqlite
-                        .busy_timeout(timeout)
+                        .statement_cache_capacity(STATEMENTS_KEPT)
+                        .busy_timeout(lock_timeout)
                         .foreign_keys(true)
                         .pragma("journal_mode", "WAL")
                         .pragma("synchronous", "FULL")
@@ -50,7 +62,17 @@ impl Backend {
                 });
             }
             Self::Postgres => {
-                options.statement_timeout(timeout).set_application_name("chimera");
+                options.idle_timeout(millis(config.idle_timeout_ms)).max_lifetime(millis(config.lifetime_max_ms));
+                options
+                    .statement_timeout(millis(config.statement_timeout_ms))
+                    .set_application_name(config.application.clone());
+                let idle = millis(config.idle_transaction_timeout_ms);
+                options.map_sqlx_postgres_opts(move |postgres| {
+                    postgres.statement_cache_capacity(STATEMENTS_KEPT).options([
+                        ("lock_timeout", lock_timeout.as_millis().to_string()),
+                        ("idle_in_transaction_session_timeout", idle.as_millis().to_string()),
+                    ])
+                });
             }
         }
         options
@@ -101,11 +123,15 @@ impl Backend {
         })
     }
 
-    /// A statement that holds off every other migration until the transaction ends. SQLite's write lock does already.
+    /// Statements that hold off every other migration until the transaction ends, and wait for one under way. The limits
+    /// of ordinary work are off: an index over a million rows takes its time. SQLite's write lock does already.
     pub(crate) const fn migration_lock(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => Some("SELECT pg_advisory_xact_lock(4848372940013)"),
+            Self::Postgres => Some(
+                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+                 SET LOCAL lock_timeout = '300s'; SELECT pg_advisory_xact_lock(4848372940013)",
+            ),
         }
     }
 }
@@ -152,5 +178,7 @@ pub(crate) fn is_collision(error: &DbErr) -> bool {
     e.as_database_error().and_then(|e| e.code()).is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
+#[cfg(test)]
+mod patience_tests;
 #[cfg(test)]
 mod tests;

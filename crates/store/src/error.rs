@@ -211,6 +211,13 @@ pub enum StoreError {
         #[source]
         source: DbErr,
     },
+    /// A statement took longer than it may. The database gave it up, and nothing of its transaction was written.
+    #[error("the database took too long over a statement: try again, or raise database.statement_timeout_ms")]
+    TimedOut {
+        /// What the driver says.
+        #[source]
+        source: DbErr,
+    },
     /// The database has migrations that this program does not know.
     #[error(
         "the database was made by a newer version of the program (it has {}, which this one does not know): use that \
@@ -241,7 +248,7 @@ impl StoreError {
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Unavailable { .. })
+        matches!(self, Self::Busy { .. } | Self::TimedOut { .. } | Self::Unavailable { .. })
     }
 }
 
@@ -253,6 +260,7 @@ impl From<DbErr> for StoreError {
             Trouble::Full => Self::DiskFull { source },
             Trouble::ReadOnly => Self::ReadOnly { source },
             Trouble::Busy => Self::Busy { source },
+            Trouble::Slow => Self::TimedOut { source },
             Trouble::Other => Self::Database { source },
         }
     }
@@ -264,6 +272,7 @@ enum Trouble {
     Full,
     ReadOnly,
     Busy,
+    Slow,
     Other,
 }
 
@@ -308,9 +317,12 @@ fn weigh_code(code: &str) -> Trouble {
     match code {
         "53100" => Trouble::Full,
         "25006" | "42501" => Trouble::ReadOnly,
-        // Serialisation failure, deadlock, lock not available, query cancelled by the statement timeout.
-        "40001" | "40P01" | "55P03" | "57014" => Trouble::Busy,
-        "53300" | "57P01" | "57P02" | "57P03" | "3D000" | "28P01" | "28000" => Trouble::Away,
+        // Serialisation failure, deadlock, lock not available.
+        "40001" | "40P01" | "55P03" => Trouble::Busy,
+        // Cancelled by the statement timeout.
+        "57014" => Trouble::Slow,
+        // 25P03: the transaction was idle for too long, and its connection is gone.
+        "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "3D000" | "28P01" | "28000" => Trouble::Away,
         _ => Trouble::Other,
     }
 }
@@ -456,7 +468,14 @@ mod tests {
         for code in ["11", "26", "267", "779"] {
             assert!(text(code).contains("--data-dir"), "{code}: {}", text(code));
         }
-        for (code, wanted) in [("53100", "full"), ("25006", "written"), ("40P01", "busy"), ("57P03", "opened")] {
+        for (code, wanted) in [
+            ("53100", "full"),
+            ("25006", "written"),
+            ("40P01", "busy"),
+            ("57P03", "opened"),
+            ("57014", "too long"),
+            ("25P03", "opened"),
+        ] {
             assert!(text(code).contains(wanted), "{code}: {}", text(code));
         }
     }
@@ -469,6 +488,7 @@ mod tests {
             Trouble::Full => StoreError::DiskFull { source },
             Trouble::ReadOnly => StoreError::ReadOnly { source },
             Trouble::Busy => StoreError::Busy { source },
+            Trouble::Slow => StoreError::TimedOut { source },
             Trouble::Other => StoreError::Database { source },
         }
         .to_string()

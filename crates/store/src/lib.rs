@@ -22,6 +22,7 @@ mod batch;
 mod blobs;
 mod campaigns;
 mod codec;
+mod config;
 mod dialect;
 mod duties;
 mod entity;
@@ -44,6 +45,7 @@ mod versioned;
 
 pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
+pub use config::StoreConfig;
 pub use duties::Duty;
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
 pub use plan::Plan;
@@ -51,7 +53,7 @@ pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use schema::{MigrationState, Rollback};
 pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
-pub use store::{Backend, Store, StoreConfig};
+pub use store::{Backend, Store};
 pub use tasks::{
     Claim, Claimed, Decided, OutdatedPost, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits,
     Swept, TaskCounts, WorkOrder,

@@ -1,9 +1,13 @@
 //! Bringing the schema up to date, and undoing that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryOrder};
 use sea_orm_migration::{MigratorTrait, seaql_migrations};
+use tokio::time::Instant;
 
 use crate::{
     Backend, Result, Store, StoreError,
@@ -14,6 +18,9 @@ use crate::{
 
 /// Where the migrations that were applied are on record.
 pub(crate) const LEDGER: &str = "seaql_migrations";
+
+/// How long a schema change waits for another one, or for whoever writes; on PostgreSQL its lock says the same.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One schema change, and whether the database has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,9 +97,17 @@ impl Store {
         Ok(known().into_iter().map(|name| MigrationState { applied: applied.contains(&name), name }).collect())
     }
 
-    /// A transaction that changes the schema; others that would wait for its end.
+    /// A transaction that changes the schema; others that would wait for its end, however long it takes within reason.
     pub(crate) async fn begin_migration(&self) -> Result<WriteTx> {
-        let tx = self.begin().await?;
+        let patience = Instant::now() + PATIENCE;
+        let tx = loop {
+            match self.begin().await {
+                Err(StoreError::Busy { .. }) if Instant::now() < patience => {
+                    tracing::info!("another process writes to the database; the schema change waits for it");
+                }
+                begun => break begun?,
+            }
+        };
         if let Some(lock) = self.backend.migration_lock() {
             tx.execute_unprepared(lock).await?;
         }

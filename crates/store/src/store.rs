@@ -1,6 +1,6 @@
 //! The handle: one tenant's view of one database.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
 use chimera_domain::{Actor, TenantId};
 use chrono::{DateTime, Utc};
@@ -11,46 +11,12 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    PlanError, Result, StoreError, TicketError, dialect,
+    PlanError, Result, StoreConfig, StoreError, TicketError, dialect,
     statistics::{Observer, Statistics, Unfinished, Watch},
 };
 
 /// How often a transaction that met another one is tried in all.
 const COLLISION_ATTEMPTS_MAX: u32 = 5;
-
-/// Which database, and for whom.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoreConfig {
-    /// `sqlite://path/to/file.db?mode=rwc` or `postgres://user:password@host:port/database`.
-    pub url: String,
-    /// The most connections held open, 1 or more.
-    pub connections_max: u32,
-    /// How long one statement, or the wait for a lock or a connection, may take, in milliseconds.
-    pub statement_timeout_ms: u64,
-    /// Whose rows this store reads and writes.
-    pub tenant: TenantId,
-}
-
-impl StoreConfig {
-    /// The database at `url` for the default tenant, everything else as it is good for most.
-    #[must_use]
-    pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), connections_max: 8, statement_timeout_ms: 30_000, tenant: TenantId::DEFAULT }
-    }
-}
-
-impl fmt::Debug for StoreConfig {
-    /// Without the part of the URL that may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.url.rsplit_once('@').map_or(self.url.as_str(), |(_, place)| place);
-        f.debug_struct("StoreConfig")
-            .field("place", &place)
-            .field("connections_max", &self.connections_max)
-            .field("statement_timeout_ms", &self.statement_timeout_ms)
-            .field("tenant", &self.tenant)
-            .finish()
-    }
-}
 
 /// A kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

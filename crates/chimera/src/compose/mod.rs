@@ -68,8 +68,13 @@ pub(crate) async fn open_unchecked(config: &Config) -> anyhow::Result<Store> {
 
 /// The store, made and migrated where it isn't.
 pub(crate) async fn make_store(config: &Config) -> anyhow::Result<Store> {
+    make_store_of(config, "command").await
+}
+
+/// The same, under the name that the database is to show.
+async fn make_store_of(config: &Config, role: &str) -> anyhow::Result<Store> {
     make_folder(&config.data_dir.0)?;
-    let store = Store::connect(&config.store()).await?;
+    let store = Store::connect(&config.store_of(role)).await?;
     store.migrate().await.context("bringing the database's schema up to date")?;
     Ok(store)
 }
@@ -87,7 +92,7 @@ impl House {
     /// Builds everything that the roles share. `role` says what the process is.
     pub(crate) async fn build(config: Config, role: &'static str, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let ambient = SystemAmbient;
-        let store = make_store(&config).await?;
+        let store = make_store_of(&config, role).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
         let queues = Queues::reach(&config, &ambient).await?;
         let ground = Ground::new(config, system::instance(), store, queues);

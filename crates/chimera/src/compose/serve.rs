@@ -137,7 +137,7 @@ async fn start(
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<Served> {
     let queues = Queues::open(&config, &SystemAmbient).await?;
-    let store = await_database(&config, probes).await?;
+    let store = await_database(&config, role, probes).await?;
     let ground = Ground::new(config, who.instance, store, queues);
     figures.reads(&ground);
     await_schema(&ground.store, probes).await;
@@ -191,10 +191,10 @@ async fn reach(
 }
 
 /// The database, as soon as it answers. What waiting can't mend is an error.
-async fn await_database(config: &Config, probes: &Probes) -> anyhow::Result<Store> {
+async fn await_database(config: &Config, role: Role, probes: &Probes) -> anyhow::Result<Store> {
     let mut rest = REST_MIN;
     loop {
-        let error = match tokio::time::timeout(CONNECT_MAX, Store::connect(&config.store())).await {
+        let error = match tokio::time::timeout(CONNECT_MAX, Store::connect(&config.store_of(role.name()))).await {
             Ok(Ok(store)) => return Ok(store),
             Ok(Err(error @ StoreError::UnknownUrl)) => return Err(error.into()),
             Ok(Err(error)) => error_chain(&error),

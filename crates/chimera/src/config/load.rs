@@ -150,10 +150,7 @@ impl Config {
         if self.shutdown.patience_ms < 1_000 {
             return refuse("shutdown.patience_ms", "less than a second cuts off whatever is in hand");
         }
-        if self.database.connections_max == 0 {
-            return refuse("database.connections_max", "at least 1 connection is needed");
-        }
-        Ok(())
+        self.database.check().or_else(|(key, problem)| refuse(key, problem))
     }
 }
 

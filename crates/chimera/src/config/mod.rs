@@ -1,5 +1,6 @@
 //! The configuration: defaults, then files, then environment, then flags.
 
+mod database;
 mod load;
 mod unknown;
 
@@ -17,6 +18,8 @@ use chimera_telemetry::LogFormat;
 use chimera_worker::{PublisherConfig, SweeperConfig, WorkerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use database::DatabaseConfig;
 
 /// Everything an operator may set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -150,24 +153,6 @@ impl From<LogFormatConfig> for LogFormat {
     }
 }
 
-/// The database.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct DatabaseConfig {
-    /// `postgres://...`, or `sqlite://...`; `chimera.db` in the data folder where nothing is said.
-    pub(crate) url: Option<String>,
-    /// Connections kept at the most.
-    pub(crate) connections_max: u32,
-    /// A statement that takes longer is given up, in milliseconds.
-    pub(crate) statement_timeout_ms: u64,
-}
-
-impl Default for DatabaseConfig {
-    fn default() -> Self {
-        Self { url: None, connections_max: 8, statement_timeout_ms: 30_000 }
-    }
-}
-
 /// The queues between the roles.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -249,14 +234,15 @@ pub(crate) struct Flags {
 }
 
 impl Config {
-    /// How the store is reached.
+    /// How a command reaches the store.
     pub(crate) fn store(&self) -> StoreConfig {
+        self.store_of("command")
+    }
+
+    /// How a role reaches the store: the database shows its name.
+    pub(crate) fn store_of(&self, role: &str) -> StoreConfig {
         let url = self.database.url.clone().unwrap_or_else(|| sqlite_url(&self.database_file()));
-        StoreConfig {
-            connections_max: self.database.connections_max,
-            statement_timeout_ms: self.database.statement_timeout_ms,
-            ..StoreConfig::new(url)
-        }
+        self.database.store(url, format!("chimera/{role}"))
     }
 
     /// The embedded database's file.
@@ -309,14 +295,4 @@ pub(crate) fn redacted_url(address: &str) -> String {
 fn sqlite_url(file: &std::path::Path) -> String {
     let path = file.display().to_string().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
     format!("sqlite://{path}?mode=rwc")
-}
-
-impl std::fmt::Debug for DatabaseConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DatabaseConfig")
-            .field("url", &self.url.as_deref().map(redacted_url))
-            .field("connections_max", &self.connections_max)
-            .field("statement_timeout_ms", &self.statement_timeout_ms)
-            .finish()
-    }
 }

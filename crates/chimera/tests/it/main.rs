@@ -19,6 +19,7 @@ mod demo;
 mod dice;
 mod infra;
 mod kill;
+mod migrating;
 mod process;
 mod real_headlines;
 mod roles;
@@ -39,6 +40,9 @@ chimera_testkit::on_both! {
         it_ends_with_posts_published_awaiting_review_and_rejected;
     kill:
         ten_kills_lose_nothing_and_double_nothing;
+    migrating:
+        of_eight_processes_that_start_at_once_each_succeeds
+        a_process_killed_in_the_middle_leaves_nothing_half_done;
     real_headlines:
         real_headlines_are_sorted_as_people_sorted_them;
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chimera_domain::TenantId;
 use chimera_testkit::TestPostgres;
 use sea_orm::{ConnectionTrait as _, Statement};
 
@@ -14,7 +13,7 @@ use super::{
 use crate::{Backend, Store, StoreConfig, dialect::catalogue, schema};
 
 async fn migrated(url: String) -> Store {
-    let config = StoreConfig { url, connections_max: 2, statement_timeout_ms: 20_000, tenant: TenantId::DEFAULT };
+    let config = StoreConfig { connections_max: 2, ..StoreConfig::new(url) };
     let store = Store::connect(&config).await.unwrap();
     store.migrate().await.unwrap();
     store

@@ -50,7 +50,7 @@ impl Bed {
             Backend::Postgres => TestPostgres::shared().database().unwrap().url,
         };
         let tenant = TenantId::DEFAULT;
-        Store::connect(&StoreConfig { url, connections_max: 3, statement_timeout_ms: 20_000, tenant }).await.unwrap()
+        Store::connect(&StoreConfig { connections_max: 3, tenant, ..StoreConfig::new(url) }).await.unwrap()
     }
 
     /// Backs up, with the media in `media`.

@@ -9,7 +9,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 use crate::world::World;
 
 fn config(url: impl Into<String>) -> StoreConfig {
-    StoreConfig { connections_max: 1, statement_timeout_ms: 300, ..StoreConfig::new(url) }
+    StoreConfig { connections_max: 1, statement_timeout_ms: 300, acquire_timeout_ms: 300, ..StoreConfig::new(url) }
 }
 
 #[tokio::test]

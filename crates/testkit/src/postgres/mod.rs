@@ -4,7 +4,9 @@ mod binaries;
 mod server;
 
 use std::{
+    io::Write as _,
     path::PathBuf,
+    process::{Child, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -122,6 +124,19 @@ impl TestPostgres {
             bail!("{query}: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    }
+
+    /// Someone who sends this and then does nothing more until killed: a transaction begun in it stays open.
+    ///
+    /// # Errors
+    /// When `psql` can't be run.
+    pub fn session(&self, database: &TestDatabase, statements: &str) -> anyhow::Result<Child> {
+        let mut psql = self.server.client("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--dbname", &database.url]);
+        let mut session = psql.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().context("running psql")?;
+        let input = session.stdin.as_mut().context("psql has no input")?;
+        writeln!(input, "{statements}").and_then(|()| input.flush()).context("writing to psql")?;
+        Ok(session)
     }
 
     /// Creates a fresh, empty database.

@@ -39,6 +39,9 @@ fn a_wrong_value_names_its_key() {
 fn values_that_contradict_each_other_are_refused() {
     assert!(told("judge:\n  thresholds: {reject: 0.95}\n").starts_with("judge.thresholds:"));
     assert!(told("worker:\n  concurrency: 0\n").starts_with("worker.concurrency"));
+    assert!(told("database:\n  connections_max: 0\n").starts_with("database.connections_max"));
+    assert!(told("database: {connections_max: 2, connections_min: 3}\n").starts_with("database.connections_min"));
+    assert!(told("database:\n  lock_timeout_ms: 5\n").contains("100 milliseconds"));
 }
 
 #[test]
