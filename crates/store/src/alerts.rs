@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
 use uuid::Uuid;
 
-use chimera_domain::{Alert, AlertId, TenantId, ToolCall, Usd, sha256_parts};
+use chimera_domain::{Actor, Alert, AlertId, AlertKind, TaskId, TenantId, ToolCall, Usd, sha256_parts};
 
 use crate::{
     Result, Store, batch,
+    codec::text,
+    dialect::BINDS_MAX,
     entity::{alerts, tool_calls},
     spend,
 };
@@ -65,6 +70,29 @@ pub(crate) async fn raise<'a>(
     alerts: impl IntoIterator<Item = &'a Alert>,
 ) -> Result<()> {
     batch::insert_new::<alerts::Entity>(db, tenant, alerts).await?;
+    Ok(())
+}
+
+/// Acknowledges what told of these dead letters.
+pub(crate) async fn acknowledge(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    dead: &[TaskId],
+    by: &Actor,
+) -> Result<()> {
+    use alerts::Column as C;
+    let subjects: Vec<String> = dead.iter().map(ToString::to_string).collect();
+    for chunk in subjects.chunks(BINDS_MAX - 4) {
+        alerts::Entity::update_many()
+            .col_expr(C::AcknowledgedBy, Expr::val(text(&by.to_string())))
+            .col_expr(C::StateVersion, Expr::col(C::StateVersion).add(1_i64))
+            .filter(batch::of_tenant::<alerts::Entity>(tenant))
+            .filter(C::Kind.eq(AlertKind::DeadLetter.as_str()))
+            .filter(C::Subject.is_in(chunk))
+            .filter(C::AcknowledgedBy.is_null())
+            .exec(db)
+            .await?;
+    }
     Ok(())
 }
 

@@ -55,8 +55,8 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
 pub use tasks::{
-    Claim, Claimed, Decided, OutdatedPost, Release, Released, ReviewCase, Ruling, Submission, Submitted, SweepLimits,
-    Swept, TaskCounts, WorkOrder,
+    Claim, Claimed, Decided, NotRetried, OutdatedPost, Release, Released, Retried, ReviewCase, Ruling, Submission,
+    Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
 pub use tickets::{TicketAnswer, TicketCounts};
 pub use trace::{PostRow, TraceView};

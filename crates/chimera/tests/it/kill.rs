@@ -81,12 +81,12 @@ fn work_in_hand(chimera: &Chimera, up: &Child) -> bool {
     live.as_array().into_iter().flatten().any(|task| task["lease_owner"].as_str().is_some_and(|o| o.contains(&holder)))
 }
 
-fn start(chimera: &Chimera) -> Child {
+pub(crate) fn start(chimera: &Chimera) -> Child {
     chimera.start(&["up", "--bind", "127.0.0.1:0"])
 }
 
 /// Waits until every task rests.
-fn settled(chimera: &Chimera, up: &mut Child) -> Value {
+pub(crate) fn settled(chimera: &Chimera, up: &mut Child) -> Value {
     let until = Instant::now() + SETTLED_WITHIN;
     loop {
         assert!(up.try_wait().unwrap().is_none(), "it ended by itself:\n{}", chimera.log());
@@ -103,7 +103,7 @@ fn settled(chimera: &Chimera, up: &mut Child) -> Value {
 }
 
 /// Asks for an orderly end, and gets one.
-fn stop(up: &mut Child) {
+pub(crate) fn stop(up: &mut Child) {
     let pid = up.id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(up.wait().unwrap().success());

@@ -22,6 +22,7 @@ mod kill;
 mod migrating;
 mod process;
 mod real_headlines;
+mod retry;
 mod roles;
 mod wire;
 

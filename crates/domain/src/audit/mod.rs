@@ -38,10 +38,12 @@ wire_enum! {
         TicketWithdrawn = "ticket_withdrawn",
         /// A decision or an answer that was there before the log began. The digest is its.
         Adopted = "adopted",
-        /// A task was cancelled because its campaign ended.
+        /// A task was cancelled because its campaign ended, or what it was planned on has moved.
         TaskCancelled = "task_cancelled",
         /// A dead letter was put back to work.
         TaskRetried = "task_retried",
+        /// A task that was cancelled with a dead letter waits for it again.
+        TaskRevived = "task_revived",
         /// An agent came in, or changed.
         AgentSaved = "agent_saved",
         /// A campaign came in, or changed.

@@ -1,9 +1,11 @@
 //! Pure policies: the rules that route, cap and retry.
 
+mod dead_letter;
 mod governor;
 mod retry;
 mod routing;
 
+pub use dead_letter::WayBack;
 pub use governor::{Governor, GovernorUse, GovernorVerdict};
 pub use retry::RetryPolicy;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

@@ -63,11 +63,16 @@ pub(crate) fn cancelled(task: &tasks::Model, why: &str, now: DateTime<Utc>) -> A
 }
 
 /// A dead letter that was put back to work.
-pub(crate) fn retried(task: &tasks::Model, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+pub(crate) fn retried(task: &tasks::Model, to: TaskState, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
     of_task(task, actor, AuditAction::TaskRetried, now)
-        .with("to", TaskState::Ready)
+        .with("to", to)
         .with("attempts", task.attempts)
         .with_some("last_error", task.last_error.as_ref())
+}
+
+/// A task that waits again for a dead letter.
+pub(crate) fn revived(task: &tasks::Model, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    of_task(task, actor, AuditAction::TaskRevived, now).with("to", TaskState::Pending)
 }
 
 fn of_task(task: &tasks::Model, actor: Actor, action: AuditAction, now: DateTime<Utc>) -> AuditRecord {

@@ -19,6 +19,9 @@ use crate::{
     entity::{dependencies, tasks},
 };
 
+/// How many tasks one statement reads the children of.
+pub(crate) const CHILDREN_OF_MAX: usize = BINDS_MAX - 3;
+
 /// What became of tasks just inserted.
 #[derive(Debug, Default)]
 pub(crate) struct Inserted {
@@ -124,24 +127,47 @@ pub(crate) async fn unlock(
         return Ok(vec![]);
     }
     let mut children = HashMap::new();
-    for chunk in finished.chunks(BINDS_MAX - 3) {
+    for chunk in finished.chunks(CHILDREN_OF_MAX) {
         children.extend(waiting_for(db, tenant, chunk).await?.into_iter().map(|row| (row.id, row)));
     }
     if children.is_empty() {
         return Ok(vec![]);
     }
-    let blocked = blocked(db, tenant, children.keys().copied().collect()).await?;
+    start_unblocked(db, tenant, children.values(), now).await
+}
+
+/// Moves those of these PENDING tasks to READY that nothing holds back. They must be locked by this transaction.
+pub(crate) async fn start_unblocked(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    pending: impl Iterator<Item = &tasks::Model> + Clone,
+    now: DateTime<Utc>,
+) -> Result<Vec<TaskId>> {
+    let blocked = blocked(db, tenant, pending.clone().map(|row| row.id).collect()).await?;
     let mut unlocked = Vec::new();
-    for row in children.values().filter(|row| !blocked.contains(&row.id)) {
+    for row in pending.filter(|row| !blocked.contains(&row.id)) {
         unlocked.push(Move::of(row, TaskEvent::DepsDone)?);
     }
     moves::apply(db, tenant, &unlocked, now).await?;
     Ok(unlocked.iter().map(Move::id).collect())
 }
 
-/// Locks the children of these tasks, in the order of ids as everywhere, and reads those that are PENDING. The states are
-/// looked at here, for SQLite would rather read every PENDING task there is than look up a list of ids.
+/// Locks the PENDING children of these tasks and reads them.
 async fn waiting_for(db: &impl ConnectionTrait, tenant: TenantId, parents: &[TaskId]) -> Result<Vec<tasks::Model>> {
+    let mut rows = lock_children(db, tenant, parents).await?;
+    rows.retain(|row| row.state == TaskState::Pending.as_str());
+    Ok(rows)
+}
+
+/// Locks whatever waits or waited for these tasks, in the order of ids as everywhere, and reads it. At most
+/// [`CHILDREN_OF_MAX`] tasks.
+///
+/// The states are looked at by the caller, for SQLite would rather read every task of a state than look up a list of ids.
+pub(crate) async fn lock_children(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    parents: &[TaskId],
+) -> Result<Vec<tasks::Model>> {
     use dependencies::Column as D;
     let children = Query::select()
         .column((dependencies::Entity, D::TaskId))
@@ -155,9 +181,7 @@ async fn waiting_for(db: &impl ConnectionTrait, tenant: TenantId, parents: &[Tas
         .order_by_asc(tasks::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .all(db);
-    let mut rows = rows.await?;
-    rows.retain(|row| row.state == TaskState::Pending.as_str());
-    Ok(rows)
+    Ok(rows.await?)
 }
 
 /// Those of `tasks` with a dependency that is not finished.
@@ -200,7 +224,7 @@ pub(crate) async fn cancel_dependents(
     let mut level = dead.to_vec();
     while !level.is_empty() {
         let mut doomed = HashMap::new();
-        for chunk in level.chunks(BINDS_MAX - 3) {
+        for chunk in level.chunks(CHILDREN_OF_MAX) {
             for row in waiting_for(db, tenant, chunk).await? {
                 let step = Move::cancel(&row, CancelReason::Dependency, "a task it depends on came to nothing")?;
                 doomed.insert(row.id, step);

@@ -9,6 +9,7 @@ pub(crate) mod ground;
 pub(crate) mod moves;
 mod orders;
 mod results;
+mod retry;
 mod sweep;
 mod unreadable;
 
@@ -16,6 +17,7 @@ pub use claim::{Claim, Claimed};
 pub use decide::{Decided, Ruling};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
+pub use retry::{NotRetried, Retried};
 pub use sweep::{SweepLimits, Swept};
 
 pub(crate) use decide::{aftermath, check_verdict};

@@ -11,7 +11,6 @@ use super::{attempts::Attempt, graph, moves};
 use crate::{
     Result, Store,
     alerts::{insert_calls, raise},
-    audit::{self, records},
     batch,
     entity::{artifacts, tasks::Model},
     tasks::moves::Move,
@@ -151,28 +150,6 @@ impl Store {
         raise(&*tx, self.tenant, alerts.iter().filter(|alert| !fenced.contains(&alert.subject))).await?;
         tx.commit().await?;
         Ok(done)
-    }
-
-    /// Puts dead letters back to READY with all their attempts, at an operator's word; returns those that were FAILED.
-    /// Tasks that were cancelled because they waited for one stay cancelled.
-    ///
-    /// # Errors
-    /// [`crate::StoreError`] when the database fails.
-    pub async fn task_retry_failed(&self, ids: &[TaskId], now: DateTime<Utc>) -> Result<Vec<TaskId>> {
-        self.retrying(|| async {
-            let tx = self.begin().await?;
-            let rows = moves::lock(&*tx, self.tenant, ids.iter().map(|id| id.as_uuid())).await?;
-            let (mut moved, mut logged) = (Vec::new(), Vec::new());
-            for row in rows.values().filter(|row| row.state == TaskState::Failed.as_str()) {
-                moved.push(Move::of(row, TaskEvent::Retry)?.with_fresh_attempts());
-                logged.push(records::retried(row, self.actor.clone(), now));
-            }
-            moves::apply(&*tx, self.tenant, &moved, now).await?;
-            audit::append(&*tx, self.tenant, &logged).await?;
-            tx.commit().await?;
-            Ok(moved.iter().map(Move::id).collect())
-        })
-        .await
     }
 }
 

@@ -153,7 +153,8 @@ pub(crate) async fn operators_acts_are_put_down_to_them(world: World) {
     agent.display_name = "Another".to_owned();
     store.agent_save(&agent).await.unwrap();
     let campaign = &world.campaign;
-    store.campaign_save(&chimera_domain::Campaign { goal: "Another".to_owned(), ..campaign.clone() }).await.unwrap();
+    let relevance_threshold = chimera_domain::Score::percent(9);
+    store.campaign_save(&chimera_domain::Campaign { relevance_threshold, ..campaign.clone() }).await.unwrap();
     let version = campaign.state_version.next();
     store.campaign_set_status(campaign.id, version, CampaignStatus::Paused, now).await.unwrap();
     store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap_err();
@@ -162,8 +163,9 @@ pub(crate) async fn operators_acts_are_put_down_to_them(world: World) {
     let (task_id, version) = (task.id, held.state_version);
     let release = Release { task_id, version, error, exhausted: true, uncounted: false, tool_calls: vec![] };
     store.task_release(vec![release], vec![], now).await.unwrap();
-    assert_eq!(store.task_retry_failed(&[task.id, task.id], now).await.unwrap(), [task.id]);
-    assert_eq!(store.task_retry_failed(&[task.id], now).await.unwrap(), [], "it is no dead letter any more");
+    assert_eq!(store.task_retry_failed(&[task.id, task.id], now).await.unwrap().ready, [task.id]);
+    let again = store.task_retry_failed(&[task.id], now).await.unwrap();
+    assert_eq!(again.ready, [], "it is no dead letter any more");
 
     let mara = "operator:mara";
     let deeds = deeds(&store, before).await;

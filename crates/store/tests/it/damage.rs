@@ -42,7 +42,7 @@ pub(crate) async fn a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_
     world.ambient.advance(chrono::Duration::hours(1));
     let swept = world.store.sweep(LIMITS, world.ambient.now()).await.unwrap();
     assert!(!swept.review.contains(&hurt.id), "{swept:?}");
-    assert_eq!(world.store.task_retry_failed(&[hurt.id], world.ambient.now()).await.unwrap(), [hurt.id]);
+    assert_eq!(world.store.task_retry_failed(&[hurt.id], world.ambient.now()).await.unwrap().ready, [hurt.id]);
     let (again, _) = world.in_review(hurt.id).await;
     assert_eq!(world.store.review_cases(&[hurt.id]).await.unwrap()[0].task, again);
 }

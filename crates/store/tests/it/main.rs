@@ -37,6 +37,8 @@ mod publishing;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod retrying;
+#[cfg(test)]
 mod spending;
 #[cfg(test)]
 mod statements;
@@ -180,6 +182,16 @@ chimera_testkit::on_both! {
     statements:
         a_batch_of_posts_costs_a_few_statements_whatever_its_size
         a_batch_of_parts_costs_a_few_statements_whatever_its_size;
+    retrying:
+        a_dead_letter_is_made_again_and_what_waited_for_it_waits_again
+        what_waits_for_another_dead_letter_stays_cancelled
+        what_was_cancelled_for_another_reason_stays_so
+        a_cancelled_task_is_revived_when_what_it_waited_for_lives
+        a_refused_post_is_published_again_under_the_same_key
+        a_post_that_may_be_out_is_not_retried
+        the_campaign_is_asked
+        of_two_operators_one_retries
+        a_part_that_is_done_while_its_post_is_revived_starts_it;
     sweeping:
         a_lapsed_lease_puts_the_task_back_and_fences_the_worker
         a_lapsed_task_out_of_attempts_fails_with_its_dependents
@@ -198,7 +210,6 @@ chimera_testkit::on_both! {
         a_task_given_back_is_ready_or_a_dead_letter
         a_task_handed_back_keeps_its_attempts
         leases_end_with_whoever_held_them
-        an_operator_retries_a_dead_letter
         work_orders_hold_everything_a_worker_needs
         review_cases_hold_everything_a_judge_needs
         busy_counts_what_the_fleet_can_still_move;

@@ -201,27 +201,6 @@ pub(crate) async fn leases_end_with_whoever_held_them(world: World) {
     assert_eq!(stale.iter().map(|case| case.task.id).collect::<Vec<_>>(), [post.id]);
 }
 
-pub(crate) async fn an_operator_retries_a_dead_letter(world: World) {
-    let task = world.ready(TaskType::GenerateText).await;
-    let fine = world.ready(TaskType::GenerateText).await;
-    let held = world.claimed(task.id, "worker").await;
-    let release = Release {
-        task_id: task.id,
-        version: held.state_version,
-        error: "no".to_owned(),
-        exhausted: true,
-        uncounted: false,
-        tool_calls: vec![],
-    };
-    world.store.task_release(vec![release], vec![], world.ambient.now()).await.unwrap();
-    let retried = world.store.task_retry_failed(&[fine.id, task.id], world.ambient.now()).await.unwrap();
-    assert_eq!(retried, [task.id]);
-    let back = world.stored(task.id).await;
-    assert_eq!((back.state, back.attempts, back.state_version), (TaskState::Ready, 0, StateVersion::new(4)));
-    assert_eq!(world.stored(fine.id).await, fine);
-    assert!(world.claim(task.id, "worker", LEASE).await.is_some());
-}
-
 pub(crate) async fn work_orders_hold_everything_a_worker_needs(world: World) {
     let (signal, tasks) = world.planned().await;
     let mut inputs = Vec::new();

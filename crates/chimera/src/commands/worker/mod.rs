@@ -1,5 +1,7 @@
 //! `chimera worker`
 
+mod retry;
+
 use std::process::ExitCode;
 
 use chimera_domain::{TaskState, one_line};
@@ -25,7 +27,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         concurrency: Option<usize>,
     },
-    /// List the tasks that are not at an end
+    /// List the tasks that are not at an end, and the dead letters with what went wrong
     CheckQueue {
         /// How many
         #[arg(long, default_value_t = 50)]
@@ -34,6 +36,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Put dead letters back to work, and whatever was cancelled because it waited for them
+    RetryFailed(retry::Options),
 }
 
 impl Options {
@@ -41,6 +45,7 @@ impl Options {
         match self.command {
             Command::StartPool { serve, concurrency } => serve.run(Role::Worker, global, concurrency).await,
             Command::CheckQueue { limit, json } => check_queue(global, limit, json).await,
+            Command::RetryFailed(options) => options.run(global).await,
         }
     }
 }
@@ -49,8 +54,10 @@ async fn check_queue(global: &Global, limit: u64, json: bool) -> anyhow::Result<
     let config = global.load(true, None)?;
     let store = compose::open_store(&config).await?;
     let live: Vec<TaskState> = TaskState::ALL.iter().copied().filter(|s| !s.is_terminal()).collect();
-    let tasks = store.tasks_in(&live, limit).await?;
+    let mut tasks = store.tasks_in(&live, limit).await?;
+    let dead = store.tasks_in(&[TaskState::Failed], limit).await?;
     if json {
+        tasks.extend(dead);
         output::json(&tasks)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -70,6 +77,19 @@ async fn check_queue(global: &Global, limit: u64, json: bool) -> anyhow::Result<
                     one_line(&t.last_error.unwrap_or_default(), 60),
                 ]
             }),
+        );
+    }
+    if !dead.is_empty() {
+        output::table(
+            ["dead letter", "type", "attempts", "what went wrong"],
+            dead.into_iter().map(|t| {
+                let error = one_line(&t.last_error.unwrap_or_default(), 120);
+                [t.id.to_string(), t.task_type.to_string(), t.attempts.to_string(), error]
+            }),
+        );
+        output::note(
+            "once the cause is mended, `chimera worker retry-failed TASK...` puts them back to work, and \
+             `chimera worker retry-failed --all` every one",
         );
     }
     Ok(ExitCode::SUCCESS)
