@@ -23,6 +23,8 @@ mod entities;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod moved;
@@ -123,6 +125,8 @@ chimera_testkit::on_both! {
         the_same_alert_is_raised_once_until_acknowledged
         hostile_text_is_kept_but_for_nul
         another_tenant_sees_nothing;
+    histories:
+        no_history_breaks_a_promise;
     migrations:
         migrating_is_counted_reported_and_undone
         programs_that_start_at_once_migrate_once
