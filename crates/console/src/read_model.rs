@@ -209,7 +209,7 @@ pub(crate) async fn status_with(store: &Store, posts: &[PostRow]) -> Result<Flee
         },
         tasks: store.task_counts().await?.into_iter().collect(),
         posts: PostCounts::of(posts),
-        tickets_open: store.tickets_open_count().await?,
+        tickets_open: store.hitl_depth().await?.open,
         spend_usd: store.spend_total(None).await?,
     })
 }

@@ -9,6 +9,8 @@ use chimera_domain::{
 };
 use chimera_store::{Store, StoreError, TicketAnswer, TicketError};
 
+use crate::HitlQueue;
+
 /// What a person says to a ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -51,6 +53,7 @@ pub enum DeskError {
 pub struct Desk {
     store: Store,
     bus: Arc<dyn Bus>,
+    waiting: HitlQueue,
     ambient: Arc<dyn Ambient>,
 }
 
@@ -58,7 +61,8 @@ impl Desk {
     /// A desk over its dependencies.
     #[must_use]
     pub fn new(store: Store, bus: Arc<dyn Bus>, ambient: Arc<dyn Ambient>) -> Self {
-        Self { store, bus, ambient }
+        let waiting = HitlQueue::new(store.clone(), bus.clone());
+        Self { store, bus, waiting, ambient }
     }
 
     /// Takes an answer. Of two answers to one ticket, the first is taken and the second is told whose it was.
@@ -89,6 +93,7 @@ impl Desk {
         if let Err(error) = self.bus.push(Queue::Publish, &decided.approved).await {
             tracing::warn!(error = %error_chain(&error), "the approved post waits for the sweeper");
         }
+        self.waiting.announce().await;
         Ok(task_id)
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, Outdated, SensitiveTopic, TaskId, ToolCall, error_chain};
+use chimera_domain::{Ambient, Outdated, SensitiveTopic, TaskEvent, TaskId, ToolCall, error_chain};
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use chimera_telemetry::VERDICTS;
@@ -11,7 +11,7 @@ use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Findings, JudgeConfig, assess,
+    Findings, HitlQueue, JudgeConfig, assess,
     outdated::{renewed, withdrawn},
     patience::Patience,
     rule,
@@ -29,6 +29,7 @@ const WRITE_ATTEMPTS_MAX: u32 = 5;
 pub struct Judge {
     store: Store,
     bus: Arc<dyn Bus>,
+    waiting: HitlQueue,
     mind: Arc<dyn Mind>,
     scanner: Arc<TopicScanner>,
     ambient: Arc<dyn Ambient>,
@@ -50,7 +51,8 @@ impl Judge {
         ambient: Arc<dyn Ambient>,
         config: JudgeConfig,
     ) -> Self {
-        Self { store, bus, mind, scanner, ambient, config, patience: Patience::default() }
+        let waiting = HitlQueue::new(store.clone(), bus.clone());
+        Self { store, bus, waiting, mind, scanner, ambient, config, patience: Patience::default() }
     }
 
     /// Judges until cancelled; a batch under way is finished first.
@@ -191,6 +193,10 @@ impl Judge {
         }
         self.offer(Queue::Task, &decided.ready).await;
         self.offer(Queue::Publish, &decided.approved).await;
+        let asked_or_withdrawn = |ruling: &Ruling| ruling.ticket.is_some() || ruling.event == TaskEvent::Cancel;
+        if rulings.iter().any(asked_or_withdrawn) {
+            self.waiting.announce().await;
+        }
         Ok(decided.outdated.into_iter().map(|(id, _)| id).collect())
     }
 

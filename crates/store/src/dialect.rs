@@ -7,9 +7,11 @@ use std::time::Duration;
 use sea_orm::{
     AccessMode, ConnectOptions, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError,
     TransactionOptions,
-    sea_query::Expr,
+    sea_query::{Expr, extension::postgres::PgExpr as _},
     sqlx::{Connection as _, SqliteConnection},
 };
+
+use serde_json::json;
 
 use crate::{Backend, Result, StoreConfig, StoreError};
 
@@ -121,6 +123,17 @@ impl Backend {
             Self::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
             Self::Postgres => "clock_timestamp()",
         })
+    }
+
+    /// Whether a list of sensitive topics names this one.
+    pub(crate) fn names_topic(self, topics: Expr, topic: &str) -> Expr {
+        match self {
+            Self::Sqlite => {
+                let sql = "EXISTS (SELECT 1 FROM json_each(?) WHERE value ->> 'topic' = ?)";
+                Expr::cust_with_exprs(sql, [topics, Expr::val(topic)])
+            }
+            Self::Postgres => topics.contains(Expr::val(json!([{ "topic": topic }]))),
+        }
     }
 
     /// Statements that hold off every other migration until the transaction ends, and wait for one under way. The limits

@@ -28,6 +28,7 @@ mod duties;
 mod entity;
 mod error;
 mod guards;
+mod hitl;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
 mod money;
@@ -48,6 +49,7 @@ pub use blobs::{BlobError, Blobs};
 pub use config::StoreConfig;
 pub use duties::Duty;
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
+pub use hitl::{HitlDepth, TicketFilter};
 pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use schema::{MigrationState, Rollback};
@@ -58,5 +60,5 @@ pub use tasks::{
     Claim, Claimed, Decided, NotRetried, OutdatedPost, Release, Released, Retried, ReviewCase, Ruling, Submission,
     Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
-pub use tickets::{TicketAnswer, TicketCounts};
+pub use tickets::TicketAnswer;
 pub use trace::{PostRow, TraceView};

@@ -46,15 +46,6 @@ pub struct TicketAnswer {
     pub decision: JudgeDecision,
 }
 
-/// Tickets that wait, counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TicketCounts {
-    /// All that wait for an answer.
-    pub open: u64,
-    /// Those of them that are past the moment at which they were due.
-    pub overdue: u64,
-}
-
 impl Store {
     /// The ticket with this id, if there is one.
     ///
@@ -63,53 +54,6 @@ impl Store {
     pub async fn ticket_by_id(&self, id: TicketId) -> Result<Option<HitlTicket>> {
         let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?;
         rows.into_iter().next().map(Entity::read).transpose()
-    }
-
-    /// Tickets that wait for an answer, the one due first first.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn tickets_open(&self, limit: u64) -> Result<Vec<HitlTicket>> {
-        let rows = Entity::find()
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::Resolution.is_null())
-            .order_by_asc(Column::SlaExpiresAt)
-            .order_by_asc(Column::Id)
-            .limit(limit)
-            .all(&self.db)
-            .await?;
-        batch::read_all::<Entity>(rows)
-    }
-
-    /// How many tickets wait for an answer.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn tickets_open_count(&self) -> Result<u64> {
-        let open = Entity::find()
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::Resolution.is_null())
-            .count(&self.db);
-        Ok(open.await?)
-    }
-
-    /// How many tickets wait for an answer, and how many of them were due before `now`.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the database fails.
-    pub async fn ticket_counts(&self, now: DateTime<Utc>) -> Result<TicketCounts> {
-        let overdue = Expr::case(Expr::col(Column::SlaExpiresAt).lt(time(now)), 1_i64).finally(0_i64);
-        let counted: Option<(i64, Option<i64>)> = Entity::find()
-            .select_only()
-            .expr(Expr::col(Column::Id).count())
-            .expr(Expr::expr(overdue).sum().cast_as("bigint"))
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::Resolution.is_null())
-            .into_tuple()
-            .one(&self.db)
-            .await?;
-        let (open, overdue) = counted.unwrap_or_default();
-        Ok(TicketCounts { open: open.unsigned_abs(), overdue: overdue.unwrap_or_default().unsigned_abs() })
     }
 
     /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.

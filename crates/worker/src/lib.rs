@@ -12,6 +12,7 @@ mod held;
 mod platform;
 mod pool;
 mod publisher;
+mod questions;
 mod rests;
 mod settlement;
 mod submitter;

@@ -18,6 +18,7 @@ use crate::{
     PublisherConfig,
     held::{Held, Hold},
     platform::{Call, Platform, Post, Sight},
+    questions::announce,
     rests::{Rests, rest_after},
     settlement::settlement,
 };
@@ -214,6 +215,9 @@ impl Publisher {
             fenced = settled.fenced.len(),
             "settled"
         );
+        if !settled.waiting.is_empty() {
+            announce(&*self.bus).await;
+        }
         Ok(())
     }
 

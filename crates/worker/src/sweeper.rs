@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     SweeperConfig,
+    questions::announce,
     submitter::{ATTEMPTS_EXHAUSTED, dead_letter},
 };
 
@@ -111,6 +112,10 @@ impl Sweeper {
         self.offer(Queue::Publish, &swept.approved).await;
         SWEPT.add_for("failed", swept.failed.len());
         SWEPT.add_for("cancelled", swept.cancelled.len());
+        if !swept.cancelled.is_empty() {
+            // Questions about them are withdrawn.
+            announce(&*self.bus).await;
+        }
         self.mourn(&swept.failed).await?;
         Ok(swept)
     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     cli::Global,
-    commands::{lines, serve},
+    commands::{hitl, lines, serve},
     compose,
     lifecycle::EXIT_CODES,
     output,
@@ -42,15 +42,11 @@ enum Command {
     /// Judge what workers made, until told to end. Needs PostgreSQL and Redis
     #[command(after_help = EXIT_CODES)]
     Serve(serve::Options),
-    /// List the posts that wait, the most overdue first
-    ViewQueue {
-        /// How many
-        #[arg(long, default_value_t = 50)]
-        limit: u64,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// List the posts that wait, the one due first first
+    ViewQueue(hitl::ViewQueue),
+    /// List the posts whose answer is overdue
+    #[command(after_help = hitl::SLA_EXIT_CODES)]
+    CheckSla(hitl::CheckSla),
     /// Let a post go out
     ApproveTicket {
         #[command(flatten)]
@@ -80,29 +76,8 @@ impl Options {
         let load = || global.load(true, None);
         match self.command {
             Command::Serve(options) => return options.run(Role::Judge, global, None).await,
-            Command::ViewQueue { limit, json } => {
-                let config = load()?;
-                let store = compose::open_store(&config).await?;
-                let tickets = store.tickets_open(limit).await?;
-                if json {
-                    output::json(&tickets)?;
-                } else if tickets.is_empty() {
-                    output::line("nothing waits for a person");
-                } else {
-                    let rows = tickets.into_iter().map(|t| {
-                        let topics: Vec<_> = t.sensitive_topics.iter().map(|t| t.topic.clone()).collect();
-                        [
-                            t.id.to_string(),
-                            t.question.to_string(),
-                            t.confidence.to_string(),
-                            topics.join(", "),
-                            t.sla_expires_at.format("%F %H:%M UTC").to_string(),
-                            t.reasoning_trace,
-                        ]
-                    });
-                    output::table(["ticket", "question", "confidence", "topics", "due", "reasoning"], rows);
-                }
-            }
+            Command::ViewQueue(options) => return options.run(&load()?).await,
+            Command::CheckSla(options) => return options.run(&load()?).await,
             Command::ApproveTicket { reviewer, is_out } => {
                 let resolution = if is_out { Resolution::ConfirmedPublished } else { Resolution::Approved };
                 answer(&load()?, reviewer, resolution).await?;

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod demo;
+mod hitl;
 pub(crate) mod judge;
 pub(crate) mod lines;
 pub(crate) mod mcp;

@@ -226,7 +226,7 @@ impl Figures for Scrape {
 
 /// Two statements; nothing when the database does not answer in time.
 async fn read_database(store: &Store) -> Option<Readings> {
-    let asked = async { tokio::try_join!(store.task_counts(), store.ticket_counts(SystemAmbient.now())) };
+    let asked = async { tokio::try_join!(store.task_counts(), store.hitl_depth()) };
     let (tasks, tickets) = tokio::time::timeout(READING_MAX, asked).await.ok()?.ok()?;
     let mut readings = Readings::default();
     for state in TaskState::ALL {

@@ -6,7 +6,7 @@ use chimera_domain::{
     Verdict,
 };
 use chimera_judge::{Answer, DeskError};
-use chimera_store::{PublishOutcome, Settlement, TicketError};
+use chimera_store::{HitlDepth, PublishOutcome, Settlement, TicketError};
 use chimera_testkit::fixtures;
 
 use crate::world::World;
@@ -45,7 +45,7 @@ pub(crate) async fn an_approved_post_may_be_published_and_a_rejected_one_ends(wo
     assert_eq!(world.stored(task.id).await.state, TaskState::Rejected);
     assert!(world.queued(Queue::Publish).await.is_empty());
     assert_eq!(world.decision(&task).await.verdict, Verdict::Reject);
-    assert_eq!(world.store.tickets_open_count().await.unwrap(), 0);
+    assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
 }
 
 pub(crate) async fn of_two_answers_at_once_one_counts_and_the_other_is_told(world: World) {

@@ -13,6 +13,7 @@
 
 mod desk;
 mod fake;
+mod hitl;
 mod mind;
 mod moved;
 mod replanning;
@@ -58,4 +59,7 @@ chimera_testkit::on_both! {
         an_answer_that_does_not_fit_the_question_is_refused
         an_answer_about_something_else_is_refused
         a_person_who_found_the_post_out_says_so;
+    hitl:
+        whoever_watches_is_told_of_questions_and_answers
+        verdicts_that_ask_nobody_wake_nobody;
 }

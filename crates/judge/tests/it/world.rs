@@ -51,6 +51,11 @@ impl World {
         Self { store, bus, ambient, agent, campaign, mind, judge, desk, backends }
     }
 
+    /// The queues as another process has them.
+    pub(crate) async fn another_bus(&self) -> Arc<dyn Bus> {
+        self.backends.bus().await
+    }
+
     /// Another judge over the same things.
     pub(crate) fn another_judge(&self) -> Judge {
         let (bus, mind, ambient) = (self.bus.clone(), self.mind.clone(), self.ambient.clone());

@@ -1,7 +1,7 @@
 //! The commit gate.
 
 use chimera_domain::{Ambient as _, StateVersion, TaskEvent, TaskId, TaskState, TaskType, Verdict};
-use chimera_store::{Decided, Ruling, StoreError};
+use chimera_store::{Decided, HitlDepth, Ruling, StoreError, TicketFilter};
 use chimera_testkit::fixtures;
 
 use crate::world::World;
@@ -110,13 +110,14 @@ pub(crate) async fn rulings_that_do_not_add_up_are_refused_whole(world: World) {
     assert_eq!((id, source.from), (inner.id, TaskState::JudgeReview));
     assert_eq!((world.stored(task.id).await, world.stored(inner.id).await), (task.clone(), inner));
     assert_eq!(world.store.trace(task.trace_id).await.unwrap().unwrap().decisions, []);
-    assert_eq!(world.store.tickets_open_count().await.unwrap(), 0);
+    assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
 }
 
 pub(crate) async fn a_task_cancelled_in_review_withdraws_its_question(world: World) {
     let (task, artifact, ticket) = world.waiting_for_a_person().await;
     assert_eq!((task.state, task.hitl_ticket_id), (TaskState::HitlQueue, Some(ticket.id)));
-    assert_eq!(world.store.tickets_open(9).await.unwrap(), [ticket.clone()]);
+    let all = TicketFilter { limit: 9, ..TicketFilter::default() };
+    assert_eq!(world.store.tickets_open(&all).await.unwrap(), [ticket.clone()]);
     let now = world.ambient.now();
     let cancel = world.ruling(&task, &artifact, TaskEvent::Cancel);
     let by = cancel.decision.decided_by.clone();
@@ -130,5 +131,5 @@ pub(crate) async fn a_task_cancelled_in_review_withdraws_its_question(world: Wor
         ..ticket.clone()
     };
     assert_eq!(world.store.ticket_by_id(ticket.id).await.unwrap(), Some(wanted));
-    assert_eq!(world.store.tickets_open(9).await.unwrap(), []);
+    assert_eq!(world.store.tickets_open(&all).await.unwrap(), []);
 }

@@ -25,6 +25,8 @@ mod failures;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod hitl;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod moved;
@@ -127,6 +129,12 @@ chimera_testkit::on_both! {
         another_tenant_sees_nothing;
     histories:
         no_history_breaks_a_promise;
+    hitl:
+        the_depth_tells_how_many_wait_and_how_long_yet
+        tickets_come_in_the_order_in_which_they_fall_due
+        pages_neither_hide_nor_repeat_what_waits
+        tickets_are_found_by_campaign_and_by_topic
+        a_ticket_that_can_not_be_read_hides_no_other;
     migrations:
         migrating_is_counted_reported_and_undone
         programs_that_start_at_once_migrate_once
@@ -205,7 +213,6 @@ chimera_testkit::on_both! {
         of_two_answers_the_first_counts_and_the_second_is_told
         an_answer_about_something_else_is_refused
         a_rejected_ticket_ends_the_task
-        open_and_overdue_tickets_are_counted;
     work:
         each_task_is_claimed_by_one_of_many_workers
         a_paused_campaigns_tasks_are_not_claimed

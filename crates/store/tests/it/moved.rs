@@ -4,7 +4,7 @@ use chimera_domain::{
     Agent, AgentTask, Ambient as _, Campaign, CampaignStatus, CancelReason, Outdated, Resolution, Score, StateVersion,
     TaskEvent, TaskState, TaskType,
 };
-use chimera_store::{Decided, PlanError, Ruling, Swept, TicketError};
+use chimera_store::{Decided, HitlDepth, PlanError, Ruling, Swept, TicketError};
 use chimera_testkit::fixtures;
 
 use crate::{
@@ -48,7 +48,7 @@ pub(crate) async fn what_was_planned_on_an_old_brief_is_not_approved(world: Worl
     }
     assert_eq!((world.stored(post.0.id).await, world.stored(inner.0.id).await), (post.0.clone(), inner.0.clone()));
     assert_eq!(world.store.trace(post.0.trace_id).await.unwrap().unwrap().decisions, []);
-    assert_eq!(world.store.tickets_open_count().await.unwrap(), 0);
+    assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
 
     let cancel = world.ruling(&post.0, &post.1, TaskEvent::Cancel);
     world.store.task_decide(vec![cancel], now).await.unwrap();

@@ -3,7 +3,7 @@
 use chimera_domain::{
     AgentTask, Ambient as _, Artifact, HitlTicket, Resolution, StateVersion, TaskState, TicketId, Verdict,
 };
-use chimera_store::{Decided, TicketAnswer, TicketCounts, TicketError};
+use chimera_store::{Decided, HitlDepth, TicketAnswer, TicketError};
 use chimera_testkit::fixtures;
 
 use crate::world::World;
@@ -106,24 +106,5 @@ pub(crate) async fn a_rejected_ticket_ends_the_task(world: World) {
     let decided = world.store.ticket_resolve(&rejected, world.ambient.now()).await.unwrap();
     assert_eq!(decided, Decided { applied: vec![task.id], ..Decided::default() });
     assert_eq!(world.stored(task.id).await.state, TaskState::Rejected);
-    assert_eq!(world.store.tickets_open_count().await.unwrap(), 0);
-}
-
-pub(crate) async fn open_and_overdue_tickets_are_counted(world: World) {
-    let counts = async |now| world.store.ticket_counts(now).await.unwrap();
-    let now = world.ambient.now();
-    assert_eq!(counts(now).await, TicketCounts::default());
-    let (task, artifact, ticket) = world.waiting_for_a_person().await;
-    world.ambient.advance(chrono::Duration::hours(1));
-    world.waiting_for_a_person().await;
-    assert_eq!(counts(now).await, TicketCounts { open: 2, overdue: 0 });
-    assert_eq!(counts(ticket.sla_expires_at).await, TicketCounts { open: 2, overdue: 0 }, "due is not overdue");
-    assert_eq!(
-        counts(ticket.sla_expires_at + chrono::Duration::minutes(1)).await,
-        TicketCounts { open: 2, overdue: 1 }
-    );
-    assert_eq!(counts(now + chrono::Duration::days(1)).await, TicketCounts { open: 2, overdue: 2 });
-    let late = answer(&world, (&task, &artifact, &ticket), Resolution::Rejected, "a person");
-    world.store.ticket_resolve(&late, world.ambient.now()).await.unwrap();
-    assert_eq!(counts(now).await, TicketCounts { open: 1, overdue: 0 });
+    assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chimera_domain::{Ambient as _, PublicationId, TaskEvent, TaskType};
-use chimera_store::{Claim, PublishOutcome, Settlement, SweepLimits};
+use chimera_store::{Claim, PublishOutcome, Settlement, SweepLimits, TicketFilter};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, World};
@@ -92,7 +92,7 @@ async fn round(world: &World) -> Times {
     let limits = SweepLimits { attempts_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500 };
     store.sweep(limits, ambient.now()).await.unwrap();
     done("sweep", &mut times);
-    store.tickets_open(50).await.unwrap();
+    store.tickets_open(&TicketFilter { limit: 50, ..TicketFilter::default() }).await.unwrap();
     store.alerts_open(50).await.unwrap();
     store.posts(50).await.unwrap();
     done("lists", &mut times);

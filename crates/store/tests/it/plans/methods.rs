@@ -9,7 +9,7 @@ use chimera_domain::{
 };
 use chimera_store::{
     AuditFilter, Claim, PublishCase, PublishOutcome, Release, ResourceCursor, Ruling, Settlement, SignalFilter, Store,
-    SweepLimits, TicketAnswer,
+    SweepLimits, TicketAnswer, TicketFilter,
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
@@ -179,17 +179,17 @@ impl Caller<'_> {
         let Self { world, .. } = self;
         let (reviewed, artifacts) = self.reviewed_posts().await;
         let pairs: Vec<_> = reviewed.into_iter().zip(artifacts).collect();
+        let page = TicketFilter { limit: 50, ..TicketFilter::default() };
         let tickets = ask(world, self.calls("task_decide"), &pairs).await;
-        assert_eq!(self.calls("tickets_open").tickets_open(50).await.unwrap().len(), BATCH);
-        self.calls("tickets_open_count").tickets_open_count().await.unwrap();
-        self.calls("ticket_counts").ticket_counts().await.unwrap();
+        assert_eq!(self.calls("tickets_open").tickets_open(&page).await.unwrap().len(), BATCH);
+        self.calls("hitl_depth").hitl_depth().await.unwrap();
         self.calls("ticket_by_id").ticket_by_id(tickets[0].id).await.unwrap();
         answer(world, self.calls("ticket_resolve"), &tickets[0], Resolution::Approved).await;
         answer(world, self.calls("ticket_resolve"), &tickets[1], Resolution::Rejected).await;
         let begun = self.publish_begin(&[tickets[0].task_id], LEASE).await;
         let unknown = |_| PublishOutcome::Unknown { error: "cut off".to_owned() };
         self.settle(&begun, unknown).await;
-        let open = self.calls("tickets_open").tickets_open(50).await.unwrap();
+        let open = self.calls("tickets_open").tickets_open(&page).await.unwrap();
         let doubt = open.iter().find(|t| t.task_id == tickets[0].task_id).unwrap();
         answer(world, self.calls("ticket_resolve"), doubt, Resolution::ConfirmedPublished).await;
         // The others are withdrawn.

@@ -1,0 +1,129 @@
+//! The HITL queue as people see it: what waits for them, and how long yet.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement},
+};
+
+use chimera_domain::{CampaignId, HitlTicket, TicketId, error_chain};
+
+use crate::{
+    Result, Store, batch,
+    codec::Mapped as _,
+    entity::{
+        tasks,
+        tickets::{Column, Entity},
+    },
+};
+
+/// Which of the tickets that wait for an answer are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketFilter {
+    /// Only those about posts of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// Only those with this sensitive topic.
+    pub topic: Option<String>,
+    /// Only those whose answer is overdue, by the database's clock.
+    pub overdue: bool,
+    /// Only those that come after this one, answered or not: where the page before ended.
+    pub after: Option<TicketId>,
+    /// The most to give.
+    pub limit: u64,
+}
+
+/// The HITL queue in numbers, all of the same moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HitlDepth {
+    /// Tickets that wait for an answer.
+    pub open: u64,
+    /// Those of them whose answer is overdue, by the database's clock.
+    pub overdue: u64,
+    /// When the next one falls overdue; `None` when none is left to.
+    pub next_due: Option<DateTime<Utc>>,
+    /// Since when the longest waiting one waits.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// The order of the queue: by the end of the SLA, then by age. None of these ever changes, so pages are stable.
+const ORDER: [Column; 3] = [Column::SlaExpiresAt, Column::CreatedAt, Column::Id];
+
+impl Store {
+    /// Tickets that wait for an answer, the one due first first. One that can't be read is logged and left out.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn tickets_open(&self, filter: &TicketFilter) -> Result<Vec<HitlTicket>> {
+        let mut select = Entity::find().filter(self.is_open()).limit(filter.limit);
+        if let Some(campaign) = filter.campaign {
+            select = select.filter(Column::TaskId.in_subquery(self.tasks_of(campaign)));
+        }
+        if let Some(topic) = &filter.topic {
+            select = select.filter(self.backend.names_topic(Expr::col((Entity, Column::SensitiveTopics)), topic));
+        }
+        if filter.overdue {
+            select = select.filter(self.is_overdue());
+        }
+        if let Some(after) = filter.after {
+            let place = Expr::tuple(ORDER.map(|column| Expr::col((Entity, column))));
+            select = select.filter(place.gt(Expr::from(SubQueryStatement::from(self.place_of(after)))));
+        }
+        let rows = ORDER.iter().fold(select, |select, column| select.order_by_asc(*column)).all(&self.db).await?;
+        let mut tickets = Vec::with_capacity(rows.len());
+        for row in rows {
+            match Entity::read(row) {
+                Ok(ticket) => tickets.push(ticket),
+                Err(error) => tracing::error!(error = %error_chain(&error), "a ticket can't be read"),
+            }
+        }
+        Ok(tickets)
+    }
+
+    /// How many tickets wait for an answer, and how long yet.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn hitl_depth(&self) -> Result<HitlDepth> {
+        let overdue = Expr::case(self.is_overdue(), 1_i64).finally(0_i64);
+        let due = Expr::case(self.is_overdue().not(), Expr::col(Column::SlaExpiresAt));
+        let counted: Option<(i64, Option<i64>, Option<DateTime<Utc>>, Option<DateTime<Utc>>)> = Entity::find()
+            .select_only()
+            .expr(Expr::col(Column::Id).count())
+            .expr(Expr::expr(overdue).sum().cast_as("bigint"))
+            .expr(Expr::expr(due).min())
+            .expr(Expr::col(Column::CreatedAt).min())
+            .filter(self.is_open())
+            .into_tuple()
+            .one(&self.db)
+            .await?;
+        let (open, overdue, next_due, oldest) = counted.unwrap_or_default();
+        let overdue = overdue.unwrap_or_default().unsigned_abs();
+        Ok(HitlDepth { open: open.unsigned_abs(), overdue, next_due, oldest })
+    }
+
+    fn is_open(&self) -> Condition {
+        Condition::all().add(batch::of_tenant::<Entity>(self.tenant)).add(Column::Resolution.is_null())
+    }
+
+    fn is_overdue(&self) -> Expr {
+        Expr::col((Entity, Column::SlaExpiresAt)).lt(self.backend.clock())
+    }
+
+    fn tasks_of(&self, campaign: CampaignId) -> SelectStatement {
+        Query::select()
+            .column(tasks::Column::Id)
+            .from(tasks::Entity)
+            .and_where(batch::of_tenant::<tasks::Entity>(self.tenant))
+            .and_where(tasks::Column::CampaignId.eq(campaign.as_uuid()))
+            .take()
+    }
+
+    fn place_of(&self, ticket: TicketId) -> SelectStatement {
+        Query::select()
+            .columns(ORDER)
+            .from(Entity)
+            .and_where(batch::of_tenant::<Entity>(self.tenant))
+            .and_where(Column::Id.eq(ticket.as_uuid()))
+            .take()
+    }
+}
