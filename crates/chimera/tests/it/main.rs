@@ -17,6 +17,7 @@ mod commands;
 mod contract;
 mod demo;
 mod dice;
+mod hitl;
 mod infra;
 mod kill;
 mod migrating;
@@ -39,6 +40,8 @@ chimera_testkit::on_both! {
         the_schema_goes_up_and_down;
     demo:
         it_ends_with_posts_published_awaiting_review_and_rejected;
+    hitl:
+        the_queue_is_counted_paged_filtered_and_watched;
     kill:
         ten_kills_lose_nothing_and_double_nothing;
     migrating:
