@@ -57,7 +57,7 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
 pub use tasks::{
-    Claim, Claimed, Decided, NotRetried, OutdatedPost, Release, Released, Retried, ReviewCase, Ruling, Submission,
+    Claim, Claimed, Decided, NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling, Submission,
     Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
 pub use tickets::TicketAnswer;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{AgentTask, Alert, Ambient, TaskId, error_chain};
-use chimera_store::{Duty, Store, StoreError, SweepLimits, Swept};
+use chimera_store::{Duty, Queued, Store, StoreError, SweepLimits, Swept};
 use chimera_telemetry::{DUTY_HELD, SWEPT};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,11 @@ impl Sweeper {
             ready_older_than: waiting,
             review_older_than: waiting,
             batch: self.config.batch,
+            queued: Queued {
+                ready: self.waiting_in(Queue::Task).await,
+                review: self.waiting_in(Queue::Review).await,
+                approved: self.waiting_in(Queue::Publish).await,
+            },
         };
         let swept = self.store.sweep(limits, self.ambient.now()).await?;
         self.offer(Queue::Task, &swept.ready).await;
@@ -136,6 +141,17 @@ impl Sweeper {
         };
         let alerts: Vec<Alert> = tasks.iter().map(alert).collect();
         self.store.alerts_raise(&alerts).await
+    }
+
+    /// How many ids wait in a queue, or for their time to come. One that can't be asked could not be given anything either.
+    async fn waiting_in(&self, queue: Queue) -> u64 {
+        match self.bus.state(queue).await {
+            Ok(state) => u64::try_from(state.waiting.saturating_add(state.delayed)).unwrap_or(u64::MAX),
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "the queue can't be reached; the next sweep tries again");
+                u64::MAX
+            }
+        }
     }
 
     async fn offer(&self, queue: Queue, ids: &[TaskId]) {

@@ -18,7 +18,7 @@ pub use decide::{Decided, Ruling};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
 pub use retry::{NotRetried, Retried};
-pub use sweep::{SweepLimits, Swept};
+pub use sweep::{Queued, SweepLimits, Swept};
 
 pub(crate) use decide::{aftermath, check_verdict};
 pub(crate) use orders::{Surroundings, artifacts_by_id};

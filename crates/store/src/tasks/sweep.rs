@@ -37,6 +37,21 @@ pub struct SweepLimits {
     pub review_older_than: Duration,
     /// At most so many of each kind.
     pub batch: u64,
+    /// How many ids wait in the queues.
+    pub queued: Queued,
+}
+
+/// How many ids wait in each queue. Work that waits because there is more of it than hands is no lost work: delivered
+/// again at each sweep, it would bury the queue under its own copies. So only so much is delivered again as the queue
+/// lacks, what has waited longest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Queued {
+    /// For workers.
+    pub ready: u64,
+    /// For judges.
+    pub review: u64,
+    /// For publishers.
+    pub approved: u64,
 }
 
 /// What a sweep found.
@@ -73,11 +88,11 @@ impl Store {
         self.spend_presume(now).await?;
         let ready_before = now - limits.ready_older_than;
         let review_before = now - limits.review_older_than;
-        let waiting = self.waiting(TaskState::Ready, ready_before, true, limits.batch).await?;
-        swept.ready.extend(waiting);
-        swept.review = self.waiting(TaskState::JudgeReview, review_before, false, limits.batch).await?;
+        let Queued { ready, review, approved } = limits.queued;
+        swept.ready.extend(self.waiting(TaskState::Ready, ready_before, ready, limits.batch).await?);
+        swept.review = self.waiting(TaskState::JudgeReview, review_before, review, limits.batch).await?;
         swept.review.extend(self.of_another_persona(review_before, limits.batch).await?);
-        swept.approved = self.waiting(TaskState::Approved, ready_before, true, limits.batch).await?;
+        swept.approved = self.waiting(TaskState::Approved, ready_before, approved, limits.batch).await?;
         swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
         Ok(swept)
     }
@@ -187,26 +202,27 @@ impl Store {
             .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
     }
 
-    /// Tasks in `state` untouched since `before`, the longest waiting first.
-    async fn waiting(
-        &self,
-        state: TaskState,
-        before: DateTime<Utc>,
-        standing_only: bool,
-        limit: u64,
-    ) -> Result<Vec<TaskId>> {
-        let mut select = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::State.eq(state.as_str()))
-            .filter(Column::UpdatedAt.lte(before))
-            .order_by_asc(Column::UpdatedAt)
-            .limit(limit);
-        if standing_only {
+    /// Tasks in `state` untouched since `before`, the longest waiting first: as many as the queue lacks, in which `queued`
+    /// ids wait. Those whose campaign is paused wait for something else, unless they are in review.
+    async fn waiting(&self, state: TaskState, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
+        let mut select =
+            Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::State.eq(state.as_str()));
+        if state != TaskState::JudgeReview {
             select = select.filter(ground::standing(self.tenant));
         }
-        let ids: Vec<Uuid> = select.into_tuple().all(&self.db).await?;
+        let lacking = if queued == 0 { limit } else { select.clone().count(&self.db).await?.saturating_sub(queued) };
+        if lacking == 0 {
+            return Ok(vec![]);
+        }
+        let ids: Vec<Uuid> = select
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::UpdatedAt.lte(before))
+            .order_by_asc(Column::UpdatedAt)
+            .limit(lacking.min(limit))
+            .into_tuple()
+            .all(&self.db)
+            .await?;
         Ok(ids.into_iter().map(TaskId::from_uuid).collect())
     }
 }

@@ -4,7 +4,7 @@ use chimera_domain::{
     Agent, AgentTask, AlertKind, Ambient as _, CampaignStatus, EntryState, GovernorLimits, LedgerEntry, ReservationId,
     SpendUse, StateVersion, TaskId, TaskState, TaskType, ToolCall, ToolCallId, ToolStatus, Usd, policy::GovernorUse,
 };
-use chimera_store::{Claim, Release, Submission, SweepLimits};
+use chimera_store::{Claim, Queued, Release, Submission, SweepLimits};
 use chimera_testkit::fixtures;
 use chrono::{DateTime, Duration, Utc};
 
@@ -71,6 +71,7 @@ async fn sweep(world: &World) {
         ready_older_than: std::time::Duration::from_secs(3_600),
         review_older_than: std::time::Duration::from_secs(3_600),
         batch: 99,
+        queued: Queued::default(),
     };
     world.store.sweep(limits, world.ambient.now()).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! How many statements work costs. Every figure is a ceiling: one statement for each item would break it at once.
 
 use chimera_domain::{Ambient as _, TaskEvent, TaskId, TaskType};
-use chimera_store::{Claim, PublishOutcome, Settlement, Statistics, Store, SweepLimits};
+use chimera_store::{Claim, PublishOutcome, Queued, Settlement, Statistics, Store, SweepLimits};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, World};
@@ -110,7 +110,13 @@ async fn posts(world: &World, size: usize) -> Vec<Cost> {
     assert_eq!(settled.published.len(), size);
     meter.step("settle");
     let wait = std::time::Duration::from_secs(60);
-    let limits = SweepLimits { attempts_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500 };
+    let limits = SweepLimits {
+        attempts_max: 3,
+        ready_older_than: wait,
+        review_older_than: wait,
+        batch: 500,
+        queued: Queued::default(),
+    };
     store.sweep(limits, world.ambient.now()).await.unwrap();
     meter.step("sweep");
     meter.check("posts", size, &POSTS)

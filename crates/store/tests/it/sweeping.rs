@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chimera_domain::{Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
-use chimera_store::{SweepLimits, Swept};
+use chimera_store::{Queued, SweepLimits, Swept};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, MOMENT, World, eventually, sorted};
@@ -13,6 +13,7 @@ pub(crate) const LIMITS: SweepLimits = SweepLimits {
     ready_older_than: Duration::from_secs(60),
     review_older_than: Duration::from_secs(120),
     batch: 100,
+    queued: Queued { ready: 0, review: 0, approved: 0 },
 };
 
 pub(crate) async fn sweep(world: &World) -> Swept {

@@ -63,6 +63,7 @@ chimera_testkit::on_both! {
         a_platform_that_doubles_is_not_believed;
     sweeper:
         what_a_lossy_queue_dropped_is_delivered_again
+        what_waits_in_the_queue_is_not_delivered_again
         a_worker_that_keeps_vanishing_leaves_a_dead_letter
         of_two_sweepers_one_sweeps_until_it_ends;
 }

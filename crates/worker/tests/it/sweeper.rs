@@ -7,6 +7,38 @@ use chimera_domain::{AlertKind, TaskState, TaskType};
 
 use crate::world::{LEASE, MOMENT, World, eventually};
 
+/// Work waits longer than a sweep's patience whenever there is more of it than hands. A queue that is filled again and
+/// again with what it holds already only grows, and new work waits behind all the copies.
+pub(crate) async fn what_waits_in_the_queue_is_not_delivered_again(world: World) {
+    let mut ids = vec![];
+    for _ in 0..6 {
+        ids.push(world.words().await.1.id);
+    }
+    world.bus.push(Queue::Task, &ids).await.unwrap();
+    // As many processes would, or one in the course of time.
+    for _ in 0..5 {
+        let swept = world.sweeper(world.bus.clone()).sweep().await.unwrap();
+        assert_eq!(swept.ready, []);
+    }
+    assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 6);
+
+    // Two are taken by someone who dies of it: exactly those are missing, and come again.
+    let lost = world.bus.take(Queue::Task, 2, std::time::Duration::ZERO).await.unwrap();
+    let lost: Vec<_> = lost.into_iter().map(|delivery| delivery.task_id).collect();
+    assert_eq!(world.sweeper(world.bus.clone()).sweep().await.unwrap().ready, lost);
+    assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 6);
+
+    // New work that keeps the queue from running dry does not hide what is missing from it.
+    let lost = world.bus.take(Queue::Task, 3, std::time::Duration::ZERO).await.unwrap();
+    for _ in 0..20 {
+        let new = world.words().await.1.id;
+        world.bus.push(Queue::Task, &[new]).await.unwrap();
+    }
+    let swept = world.sweeper(world.bus.clone()).sweep().await.unwrap().ready;
+    assert_eq!(swept.len(), lost.len());
+    assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 26);
+}
+
 /// The process died after the commit and before the push: the database knows, the queues don't.
 pub(crate) async fn what_a_lossy_queue_dropped_is_delivered_again(world: World) {
     let (_, ready) = world.words().await;
