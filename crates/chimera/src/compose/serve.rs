@@ -143,8 +143,7 @@ async fn start(
     await_schema(&ground.store, probes).await;
     let (host, folders) = match role {
         Role::Planner => {
-            let operator = By::whoever_runs_this().operator();
-            seed::configured(&ground.store.acting_as(operator), &ground.config, &*ground.ambient).await?;
+            await_configured(&ground, probes).await?;
             let mind = mind(&ground.config).await?;
             let host = reach(&ground, Reach::Resources, Some(mind.clone()), lifecycle).await?;
             ground.start_planner(host.clone(), mind, lifecycle);
@@ -202,6 +201,24 @@ async fn await_database(config: &Config, role: Role, probes: &Probes) -> anyhow:
         };
         let missing = database_missing();
         tracing::warn!(error, "{}; trying again", missing.reason);
+        probes.waits_for(missing);
+        tokio::time::sleep(rest).await;
+        rest = (rest * 2).min(REST_MAX);
+    }
+}
+
+/// Brings in what the configuration names, as soon as the database takes it: it may go away just now.
+async fn await_configured(ground: &Ground, probes: &Probes) -> anyhow::Result<()> {
+    let store = ground.store.acting_as(By::whoever_runs_this().operator());
+    let mut rest = REST_MIN;
+    loop {
+        let Err(error) = seed::configured(&store, &ground.config, &*ground.ambient).await else { return Ok(()) };
+        let store_error = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>());
+        if !store_error.is_some_and(StoreError::is_retryable) {
+            return Err(error);
+        }
+        let missing = database_missing();
+        tracing::warn!(error = format!("{error:#}"), "{}; trying again", missing.reason);
         probes.waits_for(missing);
         tokio::time::sleep(rest).await;
         rest = (rest * 2).min(REST_MAX);

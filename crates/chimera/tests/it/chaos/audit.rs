@@ -30,6 +30,8 @@ pub(super) struct Counts {
     pub(super) posts: BTreeMap<String, u64>,
     pub(super) on_platform: usize,
     pub(super) attempts: u64,
+    /// Each agent: what it spent, what counts, and its cap, in dollars.
+    pub(super) spent: Vec<Vec<String>>,
 }
 
 /// Looks at everything.
@@ -41,12 +43,19 @@ pub(super) fn audit(world: &World, feeds: &Feeds, answers: &Answers) -> (Finding
     let posts = platform::posts(world);
     posts_against_ledger(world, &posts, &mut findings);
     pauses(world, &mut findings);
+    money(world, &mut findings);
+    chain(world, &mut findings);
     let by = |query: &str| world.rows(query).into_iter().map(|row| (row[0].clone(), row[1].parse().unwrap())).collect();
     let counts = Counts {
         signals: by("SELECT outcome, count(*) FROM trend_signals GROUP BY 1 ORDER BY 1"),
         posts: by("SELECT state, count(*) FROM agent_tasks WHERE task_type = 'assemble_post' GROUP BY 1 ORDER BY 1"),
         on_platform: posts.len(),
         attempts: world.count("SELECT coalesce(sum(attempts), 0) FROM publications"),
+        spent: world.rows(
+            "SELECT a.persona_slug, round(coalesce(sum(l.cost_micros), 0) / 1e6, 6), \
+             round(coalesce(sum(l.counted_micros), 0) / 1e6, 6), round(a.max_daily_spend_micros / 1e6, 6) \
+             FROM agents a LEFT JOIN spend_ledger l ON l.agent_id = a.id GROUP BY a.id ORDER BY 1",
+        ),
     };
     (findings, counts)
 }
@@ -199,4 +208,34 @@ fn pauses(world: &World, findings: &mut Findings) {
     );
     let say = |row: Vec<String>| format!("task {} was begun to be published in a pause (entry {})", row[1], row[0]);
     findings.other.extend(begun.into_iter().map(say));
+}
+
+/// No agent went beyond its cap on any day; what the ledger says was spent is what the calls on record cost, to the
+/// millionth of a dollar; and nothing is set aside for work that is over.
+fn money(world: &World, findings: &mut Findings) {
+    let beyond = "SELECT a.persona_slug, (l.reserved_at AT TIME ZONE 'UTC')::date, sum(l.counted_micros), \
+        a.max_daily_spend_micros FROM spend_ledger l JOIN agents a ON a.id = l.agent_id \
+        GROUP BY a.id, 2 HAVING sum(l.counted_micros) > a.max_daily_spend_micros";
+    for row in world.rows(beyond) {
+        findings.overdraft.push(format!("{} spent {} of {} micro-dollars on {}", row[0], row[2], row[3], row[1]));
+    }
+    let apart = "SELECT a.persona_slug, \
+        (SELECT coalesce(sum(cost_micros), 0) FROM spend_ledger WHERE agent_id = a.id) AS ledger, \
+        (SELECT coalesce(sum(c.cost_micros), 0) FROM tool_calls c LEFT JOIN agent_tasks t ON t.id = c.task_id \
+         WHERE coalesce(c.agent_id, t.agent_id) = a.id) AS calls FROM agents a";
+    for row in world.rows(apart).into_iter().filter(|row| row[1] != row[2]) {
+        findings.overdraft.push(format!("the ledger says that {} spent {}, its calls say {}", row[0], row[1], row[2]));
+    }
+    let open = "SELECT reservation, purpose FROM spend_ledger WHERE state = 'OPEN'";
+    for row in world.rows(open) {
+        findings.stuck.push(format!("money is still set aside for {} ({})", row[0], row[1]));
+    }
+}
+
+/// The audit log is whole.
+fn chain(world: &World, findings: &mut Findings) {
+    let verified = world.chimera.run(&["db", "verify"]);
+    if !verified.ok {
+        findings.other.push(format!("the audit log: {}{}", verified.stdout, verified.stderr));
+    }
 }

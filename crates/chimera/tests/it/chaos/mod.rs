@@ -5,6 +5,7 @@
 //! `faults=N lost=0 doubled=0 stuck=0 overdraft=0`.
 
 mod audit;
+mod doctored;
 mod faults;
 mod feed;
 mod fleet;
@@ -69,7 +70,10 @@ fn nothing_is_lost_and_nothing_doubled() {
     // Whatever happens, what is left of the run is worth a look.
     let run = std::panic::catch_unwind(AssertUnwindSafe(|| run(&world, feeds, &plan, dice)));
     let failures = match &run {
-        Ok(report) => report.tell(&world, &plan),
+        Ok(report) => match report.tell(&world, &plan) {
+            failures if failures.is_empty() => doctored::blind_spots(&world, &report.feeds, &report.answers),
+            failures => failures,
+        },
         Err(_) => vec!["the run itself broke off".to_owned()],
     };
     let kept = (!failures.is_empty()).then(|| world.keep());
@@ -110,7 +114,7 @@ fn run(world: &World, mut feeds: Feeds, plan: &Plan, mut dice: Dice) -> Report {
         let watched = watched.join().unwrap();
         let (findings, counts) = audit::audit(world, &feeds, &answers);
         let surprises = std::mem::take(&mut fleet.surprises);
-        Report { struck, pauses, answers, watched, findings, counts, drained, took, surprises }
+        Report { feeds, struck, pauses, answers, watched, findings, counts, drained, took, surprises }
     })
 }
 

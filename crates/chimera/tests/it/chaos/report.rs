@@ -6,6 +6,7 @@ use super::{
     Plan,
     audit::{Counts, Findings},
     faults::Struck,
+    feed::Feeds,
     fleet::Fleet,
     pausing::Pauses,
     reviewer::Answers,
@@ -18,6 +19,7 @@ const SHOWN_MAX: usize = 10;
 
 /// Everything about a run.
 pub(super) struct Report {
+    pub(super) feeds: Feeds,
     pub(super) struck: Vec<Struck>,
     pub(super) pauses: Pauses,
     pub(super) answers: Answers,
@@ -89,6 +91,9 @@ impl Report {
             self.drained.as_secs_f64(),
             self.took.as_secs_f64()
         );
+        for agent in &counts.spent {
+            println!("chaos: {} spent ${}, ${} count, of ${} a day", agent[0], agent[1], agent[2], agent[3]);
+        }
         let logged = Logged::read(world);
         println!("chaos: {} ids were delivered again by sweepers", logged.delivered_again);
         for (message, count) in &logged.errors {

@@ -17,19 +17,20 @@ makeup, and clothes that are mended, second-hand or made to last";
 
 /// A campaign: its own agent, its own feeds.
 pub(super) struct Campaign {
-    pub(super) slug: &'static str,
-    pub(super) agent: &'static str,
+    slug: &'static str,
+    agent: &'static str,
     /// How many of the feeds are its own.
     feeds: usize,
 }
 
 /// The second one is paused and resumed all the time.
-pub(super) const CAMPAIGNS: [Campaign; 2] =
+const CAMPAIGNS: [Campaign; 2] =
     [Campaign { slug: "steady", agent: "nova", feeds: 6 }, Campaign { slug: "fitful", agent: "vega", feeds: 2 }];
 pub(super) const FITFUL: &str = CAMPAIGNS[1].slug;
 
 /// Leases and rounds are short, so that what takes minutes in a fleet takes seconds here. Every kill costs the tasks in
 /// hand a claim, so claims are many. Each call is made once: what a platform refuses or cuts off is the ledger's to settle.
+/// Words and pictures cost money, half of what they may.
 const CONFIG: &str = r#"
 log: {filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn,chimera_worker::sweeper=debug", format: json}
 database: {connections_max: 5, statement_timeout_ms: 10000}
@@ -39,8 +40,42 @@ publisher: {concurrency: 4, lease_ms: 5000, attempts_max: 12, rest_base_ms: 200,
 sweeper: {interval_ms: 500, waiting_ms: 2000, vanished_max: 60}
 shutdown: {patience_ms: 10000}
 studio: {concurrent_renders_max: 1}
-mcp: {retry: {attempts_max: 1}}
+mcp:
+  retry: {attempts_max: 1}
+  roles:
+    generate_text:
+      server: studio
+      tool: generate_text
+      cost: {fixed: "0.01"}
+      arguments:
+        character_reference_id: "{{character_reference_id}}"
+        persona: "{{persona}}"
+        goal: "{{goal}}"
+        headline: "{{headline}}"
+        summary: "{{summary}}"
+        channel: "{{channel}}"
+        text_chars_max: "{{text_chars_max}}"
+        hashtags_max: "{{hashtags_max}}"
+        correction: "{{correction?}}"
+        seed: "{{seed}}"
+        budget_usd: "{{budget_usd?}}"
+    generate_image:
+      server: studio
+      tool: generate_image
+      idempotent: true
+      cost: {fixed: "0.04"}
+      arguments:
+        character_reference_id: "{{character_reference_id}}"
+        headline: "{{headline}}"
+        kicker: "{{persona_name}}"
+        aspect: "{{aspect}}"
+        seed: "{{seed}}"
 "#;
+
+/// The most that a post may cost: a fifth is for words, the rest for the picture.
+const POST_BUDGET: &str = "0.10";
+/// What the second agent may spend for each signal of the run, in hundredths of a cent: about half of what it could use.
+const SCANT: usize = 25;
 
 /// The servers, the folder and the feeds of a run.
 pub(super) struct World {
@@ -59,7 +94,7 @@ impl World {
         let count = CAMPAIGNS.iter().map(|campaign| campaign.feeds).sum();
         let feeds = Feeds::make(&chimera.data().join("feeds"), plan.signals, count, dice);
         chimera.file("configs/chimera.yaml", CONFIG);
-        chimera.file("configs/fleet.yaml", &fleet(&chimera, &feeds));
+        chimera.file("configs/fleet.yaml", &fleet(&chimera, &feeds, plan.signals));
         chimera.file("configs/platform.yaml", &platform(plan.seed));
         let world = Self { chimera, postgres, database, redis };
         let migrated = world.chimera.run(&["db", "migrate"]);
@@ -96,22 +131,25 @@ impl World {
     }
 }
 
-/// Agents with caps that let everything through, and the campaigns.
-fn fleet(chimera: &Chimera, feeds: &Feeds) -> String {
+/// Two agents, of which the second runs out of money, and the campaigns.
+fn fleet(chimera: &Chimera, feeds: &Feeds, signals: usize) -> String {
     let mut agents = String::from("agents:\n");
     let mut campaigns = String::from("campaigns:\n");
+    let scant = format!("{}.{:04}", signals * SCANT / 10_000, signals * SCANT % 10_000);
     let mut uris = feeds.feeds.iter().map(super::feed::Feed::uri);
     for Campaign { slug, agent, feeds } in &CAMPAIGNS {
         let soul =
             FAE.replacen("name: Fae", &format!("name: {agent}"), 1).replacen("slug: fae", &format!("slug: {agent}"), 1);
         let soul = chimera.file(&format!("personas/{agent}.md"), &soul);
+        let cap = if *slug == FITFUL { scant.clone() } else { "10000".to_owned() };
         agents += &format!(
-            "  - {{soul: \"{}\", limits: {{max_daily_spend: \"10000\", max_tasks_per_hour: 100000}}}}\n",
+            "  - {{soul: \"{}\", limits: {{max_daily_spend: \"{cap}\", max_tasks_per_hour: 100000}}}}\n",
             soul.display()
         );
         let watched: Vec<String> = uris.by_ref().take(*feeds).map(|uri| format!("\"{uri}\"")).collect();
         campaigns += &format!(
-            "  - {{slug: {slug}, goal: \"{GOAL}\", agents: [{agent}], channels: [x], resources: [{}]}}\n",
+            "  - {{slug: {slug}, goal: \"{GOAL}\", agents: [{agent}], channels: [x], post_budget_usd: \"{POST_BUDGET}\", \
+             resources: [{}]}}\n",
             watched.join(", ")
         );
     }
