@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
-    DbErr, JsonValue, QueryResult, TryGetable, Value,
-    sea_query::{Alias, Expr, ExprTrait, InsertStatement, Query, SelectStatement},
+    ConnectionTrait, DatabaseTransaction, DbErr, JsonValue, Order, QueryResult, Statement, TryGetable, Value,
+    sea_query::{Alias, Expr, ExprTrait, InsertStatement, PostgresQueryBuilder, Query, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, json};
@@ -183,35 +183,60 @@ impl Sheet {
         self.columns.iter().position(|shape| shape.name == column)
     }
 
-    /// The next rows by primary key after this one, or the first ones.
-    pub(super) fn page(&self, tenant: TenantId, after: Option<&Row>, limit: u64) -> SelectStatement {
+    /// All rows by primary key.
+    fn all(&self, tenant: TenantId) -> SelectStatement {
         let mut select = Query::select();
-        select.columns(self.columns.iter().map(|column| Alias::new(&column.name)));
-        select.from(Alias::new(&self.table)).limit(limit);
+        select.columns(self.columns.iter().map(|column| Alias::new(&column.name))).from(Alias::new(&self.table));
         if self.place(TENANT).is_some() {
             select.and_where(Expr::col(TENANT).eq(tenant.as_uuid()));
         }
-        let key = self.key.iter().filter_map(|index| self.columns.get(*index));
-        let mut places = Vec::new();
-        for column in key {
+        for column in self.key.iter().filter_map(|index| self.columns.get(*index)) {
             let place = Expr::col(Alias::new(&column.name));
             // The same order on both databases, whatever the locale.
-            places.push(match (self.backend, column.kind) {
+            let place = match (self.backend, column.kind) {
                 (Backend::Postgres, Kind::Text) => Expr::cust_with_exprs("$1 COLLATE \"C\"", [place]),
                 _ => place,
-            });
-        }
-        if let Some(row) = after {
-            let values = self.key.iter().filter_map(|index| {
-                let (column, value) = (self.columns.get(*index)?, row.get(*index)?);
-                column.kind.bind(value.clone()).map(Expr::val)
-            });
-            select.and_where(Expr::tuple(places.clone()).gt(Expr::tuple(values)));
-        }
-        for place in places {
-            select.order_by_expr(place, sea_orm::Order::Asc);
+            };
+            select.order_by_expr(place, Order::Asc);
         }
         select
+    }
+
+    /// The next rows by primary key after this one, or the first ones; all of them in one transaction.
+    pub(super) async fn page(
+        &self,
+        tx: &DatabaseTransaction,
+        tenant: TenantId,
+        after: Option<&Row>,
+        limit: u64,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        match self.backend {
+            // Its primary keys are in this order, so each page begins where the last one ended.
+            Backend::Sqlite => {
+                let mut select = self.all(tenant);
+                if let Some(row) = after {
+                    let key = self.key.iter().filter_map(|index| Some((self.columns.get(*index)?, row.get(*index)?)));
+                    let (places, values): (Vec<Expr>, Vec<Expr>) = key
+                        .filter_map(|(column, value)| {
+                            let value = column.kind.bind(value.clone())?;
+                            Some((Expr::col(Alias::new(&column.name)), Expr::val(value)))
+                        })
+                        .unzip();
+                    select.and_where(Expr::tuple(places).gt(Expr::tuple(values)));
+                }
+                tx.query_all(select.limit(limit)).await
+            }
+            // Its texts are in the order of a locale, so sorting them takes the whole table: once, not for each page.
+            Backend::Postgres => {
+                let cursor = format!("backup_{}", self.table);
+                if after.is_none() {
+                    let all = self.all(tenant).to_string(PostgresQueryBuilder);
+                    tx.execute_unprepared(&format!("DECLARE \"{cursor}\" NO SCROLL CURSOR FOR {all}")).await?;
+                }
+                let fetch = format!("FETCH FORWARD {limit} FROM \"{cursor}\"");
+                tx.query_all_raw(Statement::from_string(tx.get_database_backend(), fetch)).await
+            }
+        }
     }
 
     /// A row that [`Self::page`] found; the column's name with the error when it can't be read.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, JsonValue};
+use sea_orm::{DatabaseTransaction, JsonValue};
 
 use super::{
     BackupError, FORMAT, Header, MEDIA_STEP, Manifest, MediaLine, MediaState, Progress, ROW_BYTES_MAX, Step,
@@ -99,7 +99,7 @@ impl Store {
     ) -> Result<Writer, BackupError> {
         let (mut last, mut count): (Option<Row>, u64) = (None, 0);
         loop {
-            let page = tx.query_all(&sheet.page(self.tenant, last.as_ref(), PAGE_ROWS)).await?;
+            let page = sheet.page(tx, self.tenant, last.as_ref(), PAGE_ROWS).await?;
             let mut lines = Vec::with_capacity(page.len());
             for found in &page {
                 count += 1;
