@@ -57,8 +57,8 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
 pub use tasks::{
-    Claim, Claimed, Decided, NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling, Submission,
-    Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
+    Claim, Claimed, Decided, NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling,
+    Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
 pub use tickets::TicketAnswer;
 pub use trace::{PostRow, TraceView};

@@ -63,6 +63,6 @@ fn posts_that_were_given_up_go_out_once_the_platform_is_back() {
     let tasks = settled(&chimera, &mut up)["tasks"].clone();
     stop(&mut up);
     assert_eq!((&tasks["FAILED"], &tasks["PUBLISHED"]), (&serde_json::Value::Null, &failed.into()), "{tasks}");
-    let posts = crate::contract::resource(&chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let posts = crate::wire::Wire::start(&chimera, &["mcp", "sandbox"]).resource("sandbox://posts");
     assert_eq!(posts["posts"].as_array().unwrap().len() as u64, failed);
 }

@@ -58,7 +58,7 @@ fn publishing_slowly(chimera: &Chimera, config: &str) -> (Vec<Process>, Process)
 
 /// No post stands twice on the platform, and every published task has its post.
 fn each_post_once(chimera: &Chimera) {
-    let posts = crate::contract::resource(chimera, &["mcp", "sandbox"], "sandbox://posts");
+    let posts = crate::wire::Wire::start(chimera, &["mcp", "sandbox"]).resource("sandbox://posts");
     let mut texts: Vec<String> = posts["posts"].as_array().unwrap().iter().map(|p| p["text"].to_string()).collect();
     let count = texts.len();
     texts.sort();
@@ -144,7 +144,7 @@ fn readiness_names_what_went_away_and_comes_back_with_it() {
     let all_miss = |fleet: &[Process], wanted: &[&str]| fleet.iter().for_each(|process| process.wait_missing(wanted));
     all_miss(&fleet, &[]);
 
-    postgres.stop(Stop::Crash).unwrap();
+    postgres.stop(Stop::Immediate).unwrap();
     all_miss(&fleet, &["database"]);
     assert_eq!(fleet[0].metric("chimera_dependency_up{dependency=\"database\"}"), Some(0.0));
     assert_eq!(fleet[0].metric("chimera_tasks{state=\"READY\"}"), None, "nothing stale is told");
@@ -157,7 +157,7 @@ fn readiness_names_what_went_away_and_comes_back_with_it() {
     all_miss(&fleet, &[]);
 
     // With nothing to lean on they live, say so, and still end in time.
-    postgres.stop(Stop::Crash).unwrap();
+    postgres.stop(Stop::Immediate).unwrap();
     redis.stop();
     all_miss(&fleet, &["database", "queue"]);
     for process in &mut fleet {
@@ -176,7 +176,7 @@ fn a_role_started_first_waits_for_its_database() {
     let (postgres, redis) = (TestPostgres::start_durable().unwrap(), TestRedis::start().unwrap());
     let chimera = Chimera::new().on(&postgres.database().unwrap().url, &redis.url());
     assert!(chimera.run(&["db", "migrate"]).ok);
-    postgres.stop(Stop::Crash).unwrap();
+    postgres.stop(Stop::Immediate).unwrap();
     redis.stop();
     let judge = Process::start(&chimera, &JUDGE);
     judge.wait_missing(&["database"]);

@@ -199,7 +199,8 @@ impl Store {
         roots: &[TaskId],
         cancelled: &mut HashMap<Uuid, Model>,
     ) -> Result<()> {
-        let mut level: Vec<TaskId> = roots.iter().copied().chain(cancelled.keys().copied().map(TaskId::from_uuid)).collect();
+        let mut level: Vec<TaskId> =
+            roots.iter().copied().chain(cancelled.keys().copied().map(TaskId::from_uuid)).collect();
         while !level.is_empty() {
             let mut next = Vec::new();
             for chunk in level.chunks(graph::CHILDREN_OF_MAX) {

@@ -210,7 +210,10 @@ impl Store {
         if state != TaskState::JudgeReview {
             select = select.filter(ground::standing(self.tenant));
         }
-        let lacking = if queued == 0 { limit } else { select.clone().count(&self.db).await?.saturating_sub(queued) };
+        let lacking = match queued {
+            0 => limit,
+            _ => PaginatorTrait::count(select.clone(), &self.db).await?.saturating_sub(queued),
+        };
         if lacking == 0 {
             return Ok(vec![]);
         }
@@ -219,7 +222,7 @@ impl Store {
             .column(Column::Id)
             .filter(Column::UpdatedAt.lte(before))
             .order_by_asc(Column::UpdatedAt)
-            .limit(lacking.min(limit))
+            .limit(Ord::min(lacking, limit))
             .into_tuple()
             .all(&self.db)
             .await?;

@@ -86,14 +86,16 @@ impl Story<'_> {
         let entries = store.spend_entries(&[self.agent], chrono::DateTime::UNIX_EPOCH, None).await.unwrap();
         let open: Vec<_> = entries.iter().filter(|entry| entry.state == EntryState::Open).collect();
         assert!(open.is_empty(), "money is still set aside: {open:#?}");
-        let (paid, retried, outside) =
-            self.book(|book| (book.paid, book.retried.len(), book.outside.len()));
+        let (paid, retried, outside) = self.book(|book| (book.paid, book.retried.len(), book.outside.len()));
         assert_eq!(store.spend_total(Some(self.campaign)).await.unwrap(), paid);
         assert_eq!(entries.iter().map(|entry| entry.cost).sum::<chimera_domain::Usd>(), paid);
         // Later stories are not to meet this one's rows.
         self.set(CampaignStatus::Ended).await;
-        let mut reached =
-            Reached { retried: u32::try_from(retried).unwrap(), posts: u32::try_from(outside).unwrap(), ..Reached::default() };
+        let mut reached = Reached {
+            retried: u32::try_from(retried).unwrap(),
+            posts: u32::try_from(outside).unwrap(),
+            ..Reached::default()
+        };
         for task in self.tasks().await {
             *reached.ends.entry(task.state).or_default() += 1;
         }
