@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use chimera_bus::{Queue, RedisLink};
 use chimera_console::{Check, Figures, Missing};
-use chimera_domain::{Ambient as _, TaskState, TraceId, error_chain};
+use chimera_domain::{TaskState, TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
 use chimera_store::{Store, StoreError};
 use chimera_telemetry::{
@@ -18,7 +18,7 @@ use chimera_telemetry::{
 };
 
 use super::{Ground, Queues};
-use crate::{lifecycle::Lifecycle, system::SystemAmbient};
+use crate::lifecycle::Lifecycle;
 
 /// How long a reading for metrics may take.
 const READING_MAX: Duration = Duration::from_secs(2);

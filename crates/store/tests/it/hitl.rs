@@ -87,7 +87,7 @@ pub(crate) async fn pages_neither_hide_nor_repeat_what_waits(world: World) {
         // Three at a time fall due together.
         asked.push(ask(&world, due + chrono::Duration::minutes(minutes / 3), |_| {}).await);
     }
-    let (mut seen, mut after) = (Vec::new(), None);
+    let (mut seen, mut after) = (Vec::<TicketId>::new(), None);
     loop {
         let ids = page(&world, TicketFilter { after, ..of(2) }).await;
         let Some(last) = ids.last() else { break };

@@ -21,6 +21,7 @@ async fn fails(world: &World, id: TaskId) {
         version: held.state_version,
         error: "no use".to_owned(),
         exhausted: true,
+        uncounted: false,
         tool_calls: vec![],
     };
     let alert = fixtures::alert(&world.ambient, AlertKind::DeadLetter, &id.to_string());

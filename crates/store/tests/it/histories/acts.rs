@@ -1,7 +1,7 @@
 //! What everyone does, with what they hold.
 
 use chimera_domain::{
-    Agent, Ambient as _, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution,
+    Agent as _, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution,
     TaskEvent, TaskId, TaskState, TaskType,
 };
 use chimera_store::{
@@ -162,6 +162,7 @@ impl Story<'_> {
             version: task.state_version,
             error: "given back".to_owned(),
             exhausted,
+            uncounted: false,
             tool_calls: vec![],
         };
         self.world.store.task_release(vec![release], vec![], self.now()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chimera_domain::{Ambient as _, PublicationId, TaskEvent, TaskType};
-use chimera_store::{Claim, PublishOutcome, Settlement, SweepLimits, TicketFilter};
+use chimera_store::{Claim, PublishOutcome, Queued, Settlement, SweepLimits, TicketFilter};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, World};
@@ -88,8 +88,8 @@ async fn round(world: &World) -> Times {
     });
     store.publish_settle(settlements.collect(), ambient.now()).await.unwrap();
     done("settle", &mut times);
-    let wait = Duration::from_secs(60);
-    let limits = SweepLimits { attempts_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500 };
+    let (wait, queued) = (Duration::from_secs(60), Queued { ready: 1, review: 1, approved: 1 });
+    let limits = SweepLimits { attempts_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500, queued };
     store.sweep(limits, ambient.now()).await.unwrap();
     done("sweep", &mut times);
     store.tickets_open(&TicketFilter { limit: 50, ..TicketFilter::default() }).await.unwrap();

@@ -8,14 +8,17 @@ use chimera_domain::{
     Verdict,
 };
 use chimera_store::{
-    AuditFilter, Claim, PublishCase, PublishOutcome, Release, ResourceCursor, Ruling, Settlement, SignalFilter, Store,
-    SweepLimits, TicketAnswer, TicketFilter,
+    AuditFilter, Claim, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling, Settlement, SignalFilter,
+    Store, SweepLimits, TicketAnswer, TicketFilter,
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
 
 use super::Noted;
 use crate::world::{LEASE, MOMENT, World, eventually};
+
+/// What waits in the queues: the sweeper reckons what they lack.
+const QUEUED: Queued = Queued { ready: 1, review: 1, approved: 1 };
 
 /// Tasks of one call.
 const BATCH: usize = 16;
@@ -124,6 +127,7 @@ impl Caller<'_> {
             version: task.state_version,
             error: "no".to_owned(),
             exhausted: n % 2 == 0,
+            uncounted: n == 1,
             tool_calls: vec![fixtures::tool_call(&world.ambient, task)],
         });
         let alerts = vec![fixtures::alert(&world.ambient, AlertKind::DeadLetter, &back[0].id.to_string())];
@@ -204,7 +208,13 @@ impl Caller<'_> {
         let claim = Claim::new("dead", MOMENT, world.ambient.now());
         world.store.task_claim(&ids[..BATCH], claim).await.unwrap();
         let wait = std::time::Duration::from_secs(0);
-        let limits = SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 500 };
+        let limits = SweepLimits {
+            attempts_max: 2,
+            ready_older_than: wait,
+            review_older_than: wait,
+            batch: 500,
+            queued: QUEUED,
+        };
         eventually("the leases' end", || async {
             let swept = self.calls("sweep").sweep(limits, world.ambient.now()).await.unwrap();
             (swept.ready.len() >= 2 * BATCH).then_some(())
@@ -286,7 +296,8 @@ impl Caller<'_> {
         let (version, now) = (campaign.state_version, world.ambient.now());
         store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap();
         let wait = std::time::Duration::from_secs(0);
-        let limits = SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20 };
+        let limits =
+            SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
         let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
         assert_eq!(swept.cancelled.len(), 20);
     }
