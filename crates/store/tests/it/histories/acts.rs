@@ -1,8 +1,8 @@
 //! What everyone does, with what they hold.
 
 use chimera_domain::{
-    Agent as _, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution,
-    TaskEvent, TaskId, TaskState, TaskType,
+    Agent, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution, TaskEvent, TaskId,
+    TaskState, TaskType,
 };
 use chimera_store::{
     Claim, Plan, PlanError, PublishCase, PublishOutcome, Release, ReviewCase, Ruling, Settlement, StoreError, Swept,
