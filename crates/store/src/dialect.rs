@@ -173,7 +173,7 @@ pub(crate) fn literal(name: &'static str) -> Expr {
 /// be in; statistics that are older than a sudden backlog say otherwise.
 pub(crate) fn unindexed(text: Expr) -> Expr {
     use sea_orm::sea_query::{BinOper, ExprTrait};
-    text.binary(BinOper::Custom("||".into()), Expr::cust("''"))
+    text.binary(BinOper::Custom("||"), Expr::cust("''"))
 }
 
 /// A whole-number sum, 0 over no rows. PostgreSQL would widen it to NUMERIC.

@@ -86,7 +86,8 @@ impl Store {
     pub async fn hitl_depth(&self) -> Result<HitlDepth> {
         let overdue = Expr::case(self.is_overdue(), 1_i64).finally(0_i64);
         let due = Expr::case(self.is_overdue().not(), Expr::col(Column::SlaExpiresAt));
-        let counted: Option<(i64, Option<i64>, Option<DateTime<Utc>>, Option<DateTime<Utc>>)> = Entity::find()
+        type Moment = Option<DateTime<Utc>>;
+        let counted: Option<(i64, Option<i64>, Moment, Moment)> = Entity::find()
             .select_only()
             .expr(Expr::col(Column::Id).count())
             .expr(Expr::expr(overdue).sum().cast_as("bigint"))

@@ -25,7 +25,7 @@ async fn watcher(world: &World) -> (HitlQueue, Box<dyn Listener>) {
 
 pub(crate) async fn whoever_watches_is_told_of_questions_and_answers(world: World) {
     let (queue, mut listener) = watcher(&world).await;
-    let sensitive = world.post("The senate votes on the election bill").await;
+    let sensitive = world.post("Senators argue over a tax on silk").await;
     world.round(&sensitive).await;
     assert!(listener.heard(PATIENCE).await, "nobody told of the question");
     let waiting = queue.next(&TicketFilter { limit: 9, ..TicketFilter::default() }).await.unwrap();

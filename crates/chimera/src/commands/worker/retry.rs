@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient as _, TaskId, error_chain};
 use chimera_store::{Retried, Store};
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use crate::{
     cli::{By, Global},
@@ -19,9 +19,10 @@ const BATCH_MAX: usize = 200;
 
 /// Which dead letters, and at whose word.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["tasks", "all"]).required(true))]
 pub(crate) struct Options {
     /// The tasks, as `chimera worker check-queue` shows them
-    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "TASK")]
+    #[arg(value_name = "TASK")]
     tasks: Vec<TaskId>,
     /// Every dead letter
     #[arg(long)]

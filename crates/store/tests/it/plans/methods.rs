@@ -8,8 +8,8 @@ use chimera_domain::{
     Verdict,
 };
 use chimera_store::{
-    AuditFilter, Claim, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling, Settlement, SignalFilter,
-    Store, SweepLimits, TicketAnswer, TicketFilter,
+    AuditFilter, Claim, Duty, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling, Settlement,
+    SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
@@ -134,6 +134,7 @@ impl Caller<'_> {
         let now = world.ambient.now();
         let released = self.calls("task_release").task_release(releases.collect(), alerts, now).await.unwrap();
         assert_eq!((released.failed.len(), released.cancelled.len()), (2, 2));
+        self.calls("dead_letters").dead_letters(Some(self.template.campaign.id)).await.unwrap();
         self.calls("task_retry_failed").task_retry_failed(&released.failed, now).await.unwrap();
 
         let results = kept.iter().map(|t| world.submission(t, &fixtures::artifact(&world.ambient, t))).collect();
@@ -204,6 +205,9 @@ impl Caller<'_> {
 
     async fn sweeping(&self) {
         let Self { world, .. } = self;
+        self.calls("duty_hold").duty_hold(Duty::Sweep, "sweeper", LEASE).await.unwrap();
+        self.calls("duty_release").duty_release(Duty::Sweep, "sweeper").await.unwrap();
+        self.calls("leases_end").leases_end("nobody").await.unwrap();
         let ids = self.plan_dags().await;
         let claim = Claim::new("dead", MOMENT, world.ambient.now());
         world.store.task_claim(&ids[..BATCH], claim).await.unwrap();
