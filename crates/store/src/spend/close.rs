@@ -16,7 +16,7 @@ use chimera_domain::{
 use crate::{
     Result, Store, batch,
     codec::{Mapped, time},
-    dialect::BINDS_MAX,
+    dialect::{BINDS_MAX, literal},
     entity::{
         spend_ledger::{Column, Entity, Model},
         tasks,
@@ -191,7 +191,7 @@ impl Store {
             .take();
         Condition::all()
             .add(batch::of_tenant::<Entity>(self.tenant))
-            .add(Column::State.eq(EntryState::Open.as_str()))
+            .add(Expr::col((Entity, Column::State)).eq(literal(EntryState::Open.as_str())))
             .add(Column::TaskVersion.is_not_null())
             .add(Expr::exists(held).not())
     }

@@ -39,17 +39,21 @@ impl Store {
         since: DateTime<Utc>,
         limit: Option<u64>,
     ) -> Result<Vec<LedgerEntry>> {
-        let of_agents = |ids: &[AgentId]| Column::AgentId.is_in(ids.iter().map(|id| id.as_uuid()));
-        let recent = of_agents(agents).and(Column::ReservedAt.gte(since));
-        let open = of_agents(agents).and(Column::State.eq(EntryState::Open.as_str()));
-        let rows = Entity::find()
+        // Apart, for each has an index of its own, and what is newer comes first anyway.
+        let newest_first = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(recent.or(open))
+            .filter(Column::AgentId.is_in(agents.iter().map(|id| id.as_uuid())))
             .order_by_desc(Column::ReservedAt)
-            .order_by_desc(Column::Reservation)
-            .limit(limit)
-            .all(&self.db)
-            .await?;
+            .order_by_desc(Column::Reservation);
+        let recent = newest_first.clone().filter(Column::ReservedAt.gte(since)).limit(limit);
+        let mut rows = recent.all(&self.db).await?;
+        let rest = limit.map(|limit| limit.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX)));
+        if rest != Some(0) {
+            let open = Expr::col(Column::State).eq(dialect::literal(EntryState::Open.as_str()));
+            rows.extend(
+                newest_first.filter(Column::ReservedAt.lt(since)).filter(open).limit(rest).all(&self.db).await?,
+            );
+        }
         batch::read_all::<Entity>(rows)
     }
 

@@ -12,7 +12,8 @@ use super::{Sent, fill::GROWING};
 const REPORTS: [&str; 3] = ["signal_counts", "spend_total", "task_counts"];
 
 /// Indices that hold live rows only. Reading one from end to end is as cheap as what is going on.
-const LIVE: [&str; 4] = ["agent_tasks_lease", "alerts_open_time", "hitl_queue_items_open", "publications_open"];
+const LIVE: [&str; 5] =
+    ["agent_tasks_lease", "alerts_open_time", "hitl_queue_items_open", "publications_open", "spend_ledger_open"];
 
 /// The most rows that PostgreSQL may expect to sort; an incremental sort stops when it has enough.
 const SORTED_MAX: f64 = 2_000.0;
