@@ -61,12 +61,25 @@ impl StoreConfig {
     }
 }
 
+/// The part of an address that holds no password, neither before the host nor among the parameters.
+fn place(url: &str) -> &str {
+    match url.split_once('?') {
+        // Not what is usual, so nobody knows where the password ends.
+        Some((_, parameters)) if parameters.contains('@') => "redacted",
+        Some((before, _)) => after_password(before),
+        None => after_password(url),
+    }
+}
+
+fn after_password(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, place)| place)
+}
+
 impl fmt::Debug for StoreConfig {
     /// Without the part of the URL that may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = self.url.rsplit_once('@').map_or(self.url.as_str(), |(_, place)| place);
         f.debug_struct("StoreConfig")
-            .field("place", &place)
+            .field("place", &place(&self.url))
             .field("connections_max", &self.connections_max)
             .field("connections_min", &self.connections_min)
             .field("acquire_timeout_ms", &self.acquire_timeout_ms)
@@ -78,5 +91,26 @@ impl fmt::Debug for StoreConfig {
             .field("application", &self.application)
             .field("tenant", &self.tenant)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        let hidden = [
+            "postgres://ada:s3cret@db.example:5432/chimera",
+            "postgres://db.example/chimera?user=ada&password=s3cret",
+            "postgres://ada:s3c?ret@db.example/chimera",
+            "postgres://ada:x@db.example/chimera?password=s3@cret",
+            "postgres://ada:s3cret@@db.example/chimera?sslmode=require",
+        ];
+        for url in hidden {
+            let shown = format!("{:?}", StoreConfig::new(url));
+            assert!(!shown.contains("s3") && !shown.contains("cret"), "{shown}");
+        }
+        assert!(format!("{:?}", StoreConfig::new("sqlite:///tmp/a.db?mode=rwc")).contains("sqlite:///tmp/a.db\""));
     }
 }

@@ -73,6 +73,8 @@ impl Backend {
                     postgres.statement_cache_capacity(STATEMENTS_KEPT).options([
                         ("lock_timeout", lock_timeout.as_millis().to_string()),
                         ("idle_in_transaction_session_timeout", idle.as_millis().to_string()),
+                        // What was locked second is read as it is after the wait: whatever the server's own default is.
+                        ("default_transaction_isolation", "read committed".to_owned()),
                     ])
                 });
             }
@@ -106,6 +108,16 @@ impl Backend {
                 access_mode: Some(AccessMode::ReadOnly),
                 sqlite_transaction_mode: None,
             },
+        }
+    }
+
+    /// Statements that free a transaction of the limits on time.
+    pub(crate) const fn unlimited(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+            }
         }
     }
 

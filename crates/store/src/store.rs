@@ -140,9 +140,14 @@ impl Store {
         Ok(WriteTx { tx, end: self.watch.transaction(), _turn: turn })
     }
 
-    /// Begins a transaction that reads everything as of one moment.
+    /// Begins a transaction that reads everything as of one moment, however long that takes: the limits of ordinary work
+    /// are off.
     pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        Ok(self.db.begin_with_options(self.backend.snapshot_options()).await?)
+        let tx = self.db.begin_with_options(self.backend.snapshot_options()).await?;
+        if let Some(unlimited) = self.backend.unlimited() {
+            tx.execute_unprepared(unlimited).await?;
+        }
+        Ok(tx)
     }
 
     /// The time on the database's clock.

@@ -107,14 +107,16 @@ impl Store {
             (Column::ResolvedAt, Expr::val(time(now))),
         ];
         let closed = versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Ticket, seen, set).await?;
-        batch::insert::<decisions::Entity>(&*tx, self.tenant, [&answer.decision]).await?;
+        // What a person decides on is the task as it stands, which nobody can have moved since the ticket was opened.
+        let decision = JudgeDecision { state_version_seen: task.version(), ..answer.decision.clone() };
+        batch::insert::<decisions::Entity>(&*tx, self.tenant, [&decision]).await?;
         if let Some(found) = found {
             self.write_found(&*tx, task_id, found, now).await?;
         }
         let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
         aftermath(&*tx, self.tenant, &[&step], &[], now, &mut decided).await?;
         let logged = [
-            records::decided(task, step.to, event, &answer.decision, now),
+            records::decided(task, step.to, event, &decision, now),
             records::closed(&closed, Actor::human(&answer.by), now),
         ];
         audit::append(&*tx, self.tenant, &logged).await?;

@@ -3,17 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{AgentTask, Alert, Ambient, TaskId, error_chain};
+use chimera_domain::{Ambient, TaskId, error_chain};
 use chimera_store::{Duty, Queued, Store, StoreError, SweepLimits, Swept};
 use chimera_telemetry::{DUTY_HELD, SWEPT};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    SweeperConfig,
-    questions::announce,
-    submitter::{ATTEMPTS_EXHAUSTED, dead_letter},
-};
+use crate::{SweeperConfig, questions::announce};
 
 /// For so many intervals a sweeper that vanished keeps the duty from the others.
 const DUTY_INTERVALS: u32 = 5;
@@ -121,26 +117,7 @@ impl Sweeper {
             // Questions about them are withdrawn.
             announce(&*self.bus).await;
         }
-        self.mourn(&swept.failed).await?;
         Ok(swept)
-    }
-
-    /// Tells an operator of the tasks whose last worker vanished.
-    async fn mourn(&self, failed: &[TaskId]) -> Result<(), StoreError> {
-        if failed.is_empty() {
-            return Ok(());
-        }
-        let tasks = self.store.tasks_by_ids(failed).await?;
-        let alert = |task: &AgentTask| {
-            let message = format!(
-                "its worker vanished {} times; the last time: {}",
-                task.attempts,
-                task.last_error.as_deref().unwrap_or("no reason given")
-            );
-            dead_letter(task.id, task.trace_id, task.tenant_id, ATTEMPTS_EXHAUSTED, &message, &*self.ambient)
-        };
-        let alerts: Vec<Alert> = tasks.iter().map(alert).collect();
-        self.store.alerts_raise(&alerts).await
     }
 
     /// How many ids wait in a queue, or for their time to come. One that can't be asked could not be given anything either.

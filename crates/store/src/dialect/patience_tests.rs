@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chimera_testkit::TestPostgres;
-use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use crate::{Store, StoreConfig, StoreError};
 
@@ -85,4 +85,41 @@ async fn a_schema_change_waits_for_another_one_longer_than_any_statement_may_tak
     changing.commit().await.unwrap();
     let applied: Vec<u32> = waiting.join_all().await;
     assert!(applied.iter().all(|count| *count > 0), "{applied:?}");
+}
+
+/// What a setting is within a transaction.
+async fn setting(db: &impl ConnectionTrait, name: &str) -> String {
+    let sql = format!("SELECT current_setting('{name}')");
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await.unwrap().unwrap();
+    row.try_get_by_index(0).unwrap()
+}
+
+#[tokio::test]
+async fn a_reading_of_everything_takes_its_time() {
+    let hasty = StoreConfig { statement_timeout_ms: 200, idle_transaction_timeout_ms: 200, ..config() };
+    let store = Store::connect(&hasty).await.unwrap();
+    let reading = store.snapshot().await.unwrap();
+    for limit in ["statement_timeout", "idle_in_transaction_session_timeout"] {
+        assert_eq!(setting(&reading, limit).await, "0");
+    }
+    reading.commit().await.unwrap();
+    assert_eq!(setting(&store.db, "statement_timeout").await, "200ms", "ordinary work has its limits again");
+}
+
+#[tokio::test]
+async fn the_servers_own_isolation_is_not_relied_upon() {
+    let config = config();
+    let first = Store::connect(&config).await.unwrap();
+    let database = name_of_database(&first).await;
+    let sql = format!("ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable'");
+    first.db.execute_unprepared(&sql).await.unwrap();
+    let later = Store::connect(&config).await.unwrap();
+    let writing = later.begin().await.unwrap();
+    assert_eq!(setting(&*writing, "transaction_isolation").await, "read committed");
+    writing.commit().await.unwrap();
+}
+
+async fn name_of_database(store: &Store) -> String {
+    let sql = Statement::from_string(DbBackend::Postgres, "SELECT current_database()::text");
+    store.db.query_one_raw(sql).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{Outdated, TaskEvent, TaskId, TaskState, TaskType, error_chain};
+use chimera_domain::{Alert, AlertKind, Outdated, Severity, TaskEvent, TaskId, TaskState, TaskType, error_chain};
 
 use super::{
     decide::withdraw_tickets,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Result, Store,
+    alerts::{alert_id, raise},
     audit::{self, records},
     batch,
     entity::tasks::{Column, Entity, Model},
@@ -59,7 +60,7 @@ pub struct Queued {
 pub struct Swept {
     /// To be delivered to workers: old READY ones, and EXECUTING ones whose lease lapsed (put back).
     pub ready: Vec<TaskId>,
-    /// Lapsed and out of attempts: gave up. The caller raises the alerts.
+    /// Lapsed and out of attempts: gave up, each with an alert.
     pub failed: Vec<TaskId>,
     /// Waited for one that gave up, or were void: their campaign or their persona had moved.
     pub cancelled: Vec<TaskId>,
@@ -74,11 +75,14 @@ pub struct Swept {
 /// Who withdraws the questions on tasks that are void.
 const SWEEPER: &str = "sweeper";
 
+/// The attempts of a task are used up.
+const ATTEMPTS_EXHAUSTED: &str = "attempts_exhausted";
+
 impl Store {
     /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
-    /// attempts are used up, and presumes spent what was set aside for those attempts; cancels what is void; and names what waits without being worked on. Tasks of paused campaigns
-    /// are not delivered. Posts whose persona has changed are not cancelled here but delivered to the judges, who plan them
-    /// anew; their parts are cancelled once nobody waits for them.
+    /// attempts are used up, and presumes spent what was set aside for those attempts; cancels what is void; and names what
+    /// waits without being worked on. Tasks of paused campaigns are not delivered. Posts whose persona has changed are not
+    /// cancelled here but delivered to the judges, who plan them anew; their parts are cancelled once nobody waits for them.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; what an earlier step put back stays so.
@@ -90,8 +94,7 @@ impl Store {
         let review_before = now - limits.review_older_than;
         let Queued { ready, review, approved } = limits.queued;
         swept.ready.extend(self.waiting(TaskState::Ready, ready_before, ready, limits.batch).await?);
-        swept.review = self.waiting(TaskState::JudgeReview, review_before, review, limits.batch).await?;
-        swept.review.extend(self.of_another_persona(review_before, limits.batch).await?);
+        swept.review = self.for_judges(review_before, review, limits.batch).await?;
         swept.approved = self.waiting(TaskState::Approved, ready_before, approved, limits.batch).await?;
         swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
         Ok(swept)
@@ -115,20 +118,43 @@ impl Store {
             .all(&*tx)
             .await?;
         let mut swept = Swept::default();
-        let mut moved = Vec::with_capacity(rows.len());
+        let (mut moved, mut alerts) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
             // A count that makes no sense can't be trusted to end.
             let exhausted = u32::try_from(row.attempts).map_or(true, |attempts| attempts >= limits.attempts_max);
             let event = if exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
             let Some(step) = movable(row, event) else { continue };
-            let step = step.because(&lapse(row));
-            if exhausted { &mut swept.failed } else { &mut swept.ready }.push(step.id());
+            let lapse = lapse(row);
+            if exhausted {
+                swept.failed.push(step.id());
+                alerts.push(self.vanished(row, &lapse, now));
+            } else {
+                swept.ready.push(step.id());
+            }
+            let step = step.because(&lapse);
             moved.push(step);
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         swept.cancelled = graph::cancel_dependents(&*tx, self.tenant, &swept.failed, now).await?;
+        raise(&*tx, self.tenant, &alerts).await?;
         tx.commit().await?;
         Ok(swept)
+    }
+
+    /// Tells an operator of a task whose last worker vanished.
+    fn vanished(&self, row: &Model, lapse: &str, now: DateTime<Utc>) -> Alert {
+        Alert {
+            id: alert_id(ATTEMPTS_EXHAUSTED, row.id, row.state_version),
+            tenant_id: self.tenant,
+            trace_id: row.trace_id.parse().ok(),
+            kind: AlertKind::DeadLetter,
+            severity: Severity::Warning,
+            subject: TaskId::from_uuid(row.id).to_string(),
+            reason_code: ATTEMPTS_EXHAUSTED.to_owned(),
+            message: format!("its worker vanished {} times; the last time: {lapse}", row.attempts),
+            acknowledged_by: None,
+            created_at: now,
+        }
     }
 
     /// Cancels what is void. A question whether a post is out stays until someone has looked; a post that nobody saw out,
@@ -172,22 +198,17 @@ impl Store {
         Ok(moved.iter().map(Move::id).collect())
     }
 
-    /// Posts on which nobody works and that were planned under another SOUL.md, untouched since `before`: the judges plan
-    /// them anew.
-    async fn of_another_persona(&self, before: DateTime<Utc>, limit: u64) -> Result<Vec<TaskId>> {
-        let ids: Vec<Uuid> = self
-            .renewable()
-            .select_only()
-            .column(Column::Id)
-            // Those in review are delivered as such.
-            .filter(Column::State.ne(TaskState::JudgeReview.as_str()))
-            .filter(Column::UpdatedAt.lte(before))
-            .order_by_asc(Column::UpdatedAt)
-            .limit(limit)
-            .into_tuple()
-            .all(&self.db)
-            .await?;
-        Ok(ids.into_iter().map(TaskId::from_uuid).collect())
+    /// Results, and posts on which nobody works and that were planned under another SOUL.md, for the judges to plan anew:
+    /// untouched since `before`, and as many as their queue lacks.
+    async fn for_judges(&self, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
+        let results = self.in_state(TaskState::JudgeReview);
+        // Those in review are delivered as such.
+        let renewable = self.renewable().filter(Column::State.ne(TaskState::JudgeReview.as_str()));
+        let lacking = self.lacking([&results, &renewable], queued, limit).await?;
+        let mut ids = self.oldest(results, before, lacking).await?;
+        let rest = lacking.saturating_sub(u64::try_from(ids.len()).unwrap_or(u64::MAX));
+        ids.extend(self.oldest(renewable, before, rest).await?);
+        Ok(ids)
     }
 
     /// Posts that were planned under another SOUL.md, on which nobody works and that are certainly not out.
@@ -202,27 +223,41 @@ impl Store {
             .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
     }
 
-    /// Tasks in `state` untouched since `before`, the longest waiting first: as many as the queue lacks, in which `queued`
-    /// ids wait. Those whose campaign is paused wait for something else, unless they are in review.
+    /// Tasks in `state` untouched since `before`: as many as the queue lacks, in which `queued` ids wait. Those whose
+    /// campaign is paused wait for something else.
     async fn waiting(&self, state: TaskState, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
-        let mut select =
-            Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::State.eq(state.as_str()));
-        if state != TaskState::JudgeReview {
-            select = select.filter(ground::standing(self.tenant));
+        let standing = self.in_state(state).filter(ground::standing(self.tenant));
+        let lacking = self.lacking([&standing], queued, limit).await?;
+        self.oldest(standing, before, lacking).await
+    }
+
+    fn in_state(&self, state: TaskState) -> Select<Entity> {
+        Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::State.eq(state.as_str()))
+    }
+
+    /// How many of these tasks can't be in a queue in which `queued` ids wait; at most `limit`.
+    async fn lacking<const N: usize>(&self, of: [&Select<Entity>; N], queued: u64, limit: u64) -> Result<u64> {
+        if queued == 0 {
+            return Ok(limit);
         }
-        let lacking = match queued {
-            0 => limit,
-            _ => PaginatorTrait::count(select.clone(), &self.db).await?.saturating_sub(queued),
-        };
-        if lacking == 0 {
+        let mut count = 0_u64;
+        for select in of {
+            count = count.saturating_add(PaginatorTrait::count(select.clone(), &self.db).await?);
+        }
+        Ok(Ord::min(count.saturating_sub(queued), limit))
+    }
+
+    /// Those untouched since `before`, the longest waiting first.
+    async fn oldest(&self, of: Select<Entity>, before: DateTime<Utc>, limit: u64) -> Result<Vec<TaskId>> {
+        if limit == 0 {
             return Ok(vec![]);
         }
-        let ids: Vec<Uuid> = select
+        let ids: Vec<Uuid> = of
             .select_only()
             .column(Column::Id)
             .filter(Column::UpdatedAt.lte(before))
             .order_by_asc(Column::UpdatedAt)
-            .limit(Ord::min(lacking, limit))
+            .limit(limit)
             .into_tuple()
             .all(&self.db)
             .await?;

@@ -208,6 +208,7 @@ chimera_testkit::on_both! {
         a_lapsed_lease_puts_the_task_back_and_fences_the_worker
         a_lapsed_task_out_of_attempts_fails_with_its_dependents
         what_waits_too_long_is_delivered_again
+        judges_are_not_given_what_their_queue_holds
         an_ended_campaign_takes_its_tasks_along;
     tickets:
         of_two_answers_the_first_counts_and_the_second_is_told

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chimera_domain::{Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
+use chimera_domain::{AlertKind, Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
 use chimera_store::{Queued, SweepLimits, Swept};
 use chimera_testkit::fixtures;
 
@@ -55,6 +55,11 @@ pub(crate) async fn a_lapsed_task_out_of_attempts_fails_with_its_dependents(worl
     }
     use TaskState::{Cancelled, Failed, Ready};
     assert_eq!(world.states(&tasks).await, [Failed, Ready, Cancelled]);
+    let alerts = world.store.alerts_open(9).await.unwrap();
+    let told: Vec<_> = alerts.iter().map(|a| (a.kind, a.subject.as_str(), a.reason_code.as_str())).collect();
+    assert_eq!(told, [(AlertKind::DeadLetter, tasks[0].id.to_string().as_str(), "attempts_exhausted")]);
+    assert!(alerts[0].message.contains("vanished 2 times"), "{}", alerts[0].message);
+    assert_eq!(alerts[0].trace_id, Some(tasks[0].trace_id));
 }
 
 pub(crate) async fn what_waits_too_long_is_delivered_again(world: World) {
@@ -81,6 +86,24 @@ pub(crate) async fn what_waits_too_long_is_delivered_again(world: World) {
     world.store.campaign_set_status(campaign.id, campaign.state_version, CampaignStatus::Paused, now).await.unwrap();
     let paused = sweep(&world).await;
     assert_eq!((paused.ready.len(), paused.approved.len(), paused.review.len()), (0, 0, 1));
+}
+
+/// However much there is to judge and to plan anew, the judges' queue is never given more than it lacks.
+pub(crate) async fn judges_are_not_given_what_their_queue_holds(world: World) {
+    for _ in 0..2 {
+        let post = world.ready(TaskType::AssemblePost).await;
+        world.in_review(post.id).await;
+    }
+    for _ in 0..3 {
+        world.approved().await;
+    }
+    world.edit_persona().await;
+    world.ambient.advance(chrono::Duration::seconds(121));
+    for (waiting, wanted) in [(0, 5), (1, 4), (4, 1), (5, 0), (9, 0)] {
+        let queued = Queued { review: waiting, ..Queued::default() };
+        let found = world.store.sweep(SweepLimits { queued, ..LIMITS }, world.ambient.now()).await.unwrap();
+        assert_eq!(found.review.len(), wanted, "{waiting} wait");
+    }
 }
 
 pub(crate) async fn an_ended_campaign_takes_its_tasks_along(world: World) {
