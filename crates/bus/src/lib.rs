@@ -6,8 +6,8 @@
 //!
 //! Beside the queues there are notices ([`Topic`]): a broadcast that wakes whoever watches, and may get lost.
 //!
-//! Spend counters ([`Spend`]) hold an agent below its caps between the moment money is promised and the moment the
-//! ledger knows what it cost. They too may be lost at any time: the ledger starts them again.
+//! Spend counters ([`Spend`]) say quickly what an agent has spent and promised, to every process; they follow the spend
+//! ledger in the database. They too may be lost at any time: the ledger starts them again.
 
 mod error;
 mod in_process;

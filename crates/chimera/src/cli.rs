@@ -90,6 +90,8 @@ enum Command {
     Judge(commands::judge::Options),
     /// The publisher as a process of its own: the only role that needs the platforms' credentials
     Publisher(commands::publisher::Options),
+    /// Budgets and the spend ledger
+    Cfo(commands::cfo::Options),
     /// The database
     Db(commands::db::Options),
     /// The configuration in force
@@ -115,6 +117,7 @@ impl Cli {
             Command::Worker(options) => options.run(&global).await,
             Command::Judge(options) => options.run(&global).await,
             Command::Publisher(options) => options.run(&global).await,
+            Command::Cfo(options) => options.run(&global).await,
             Command::Db(options) => options.run(&global).await,
             Command::Config(options) => options.run(&global),
             Command::Mcp(options) => options.run(&global).await,

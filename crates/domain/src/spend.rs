@@ -186,6 +186,19 @@ pub struct SpendEntry {
     pub reserved_at: DateTime<Utc>,
     /// How it stands.
     pub state: EntryState,
+    /// How often the ledger has written it: a later version replaces an earlier one.
+    pub version: StateVersion,
+}
+
+impl SpendEntry {
+    /// What of it counts toward the caps.
+    #[must_use]
+    pub const fn counted(&self) -> Usd {
+        match self.state {
+            EntryState::Released => Usd::ZERO,
+            EntryState::Open | EntryState::Settled | EntryState::Presumed => self.amount,
+        }
+    }
 }
 
 /// One entry of the spend ledger.
@@ -229,6 +242,7 @@ impl From<&LedgerEntry> for SpendEntry {
             amount: entry.counted,
             reserved_at: entry.reserved_at,
             state: entry.state,
+            version: entry.state_version,
         }
     }
 }

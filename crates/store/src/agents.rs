@@ -1,6 +1,7 @@
 //! Agents: saved from their SOUL.md, never written anywhere else.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr};
+use uuid::Uuid;
 
 use chimera_domain::{Agent, AgentId, StateVersion};
 
@@ -48,6 +49,16 @@ impl Store {
             .all(&self.db)
             .await?;
         batch::read_all::<Entity>(rows)
+    }
+
+    /// Every agent's id, in no particular order.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn agent_ids(&self) -> Result<Vec<AgentId>> {
+        let ids = Entity::find().select_only().column(Column::Id).filter(batch::of_tenant::<Entity>(self.tenant));
+        let ids: Vec<Uuid> = ids.into_tuple().all(&self.db).await?;
+        Ok(ids.into_iter().map(AgentId::from_uuid).collect())
     }
 
     /// The agents with these ids, in no particular order; unknown ids are left out.

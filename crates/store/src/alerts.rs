@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{Actor, Alert, AlertId, AlertKind, TaskId, TenantId, ToolCall, Usd, sha256_parts};
+use chimera_domain::{Actor, Alert, AlertId, AlertKind, LedgerEntry, TaskId, TenantId, ToolCall, Usd, sha256_parts};
 
 use crate::{
     Result, Store, batch,
@@ -57,7 +57,7 @@ impl Store {
         }
         self.retrying(|| async {
             let tx = self.begin().await?;
-            record_calls(&*tx, self.tenant, calls).await?;
+            tx.entered(record_calls(&*tx, self.tenant, calls).await?);
             tx.commit().await
         })
         .await
@@ -96,15 +96,15 @@ pub(crate) async fn acknowledge(
     Ok(())
 }
 
-/// Records calls that no attempt at a task made, and enters what the new ones cost in the spend ledger.
+/// Records calls that no attempt at a task made, and enters what the new ones cost in the spend ledger. Returns the
+/// entries.
 pub(crate) async fn record_calls<'a>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     calls: impl IntoIterator<Item = &'a ToolCall>,
-) -> Result<()> {
+) -> Result<Vec<LedgerEntry>> {
     let new = insert_calls(db, tenant, calls).await?;
-    spend::loose(db, tenant, &new).await?;
-    Ok(())
+    spend::loose(db, tenant, &new).await
 }
 
 /// Records calls; gives those that were not recorded before. Whoever records a call enters what it cost.

@@ -54,6 +54,7 @@ pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use schema::{MigrationState, Rollback};
 pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
+pub use spend::{SpendCheck, SpendObserver};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
 pub use tasks::{

@@ -105,7 +105,11 @@ async fn planned_since(
 }
 
 /// By agent: what its tasks may yet set aside.
-async fn planned_caps(db: &impl ConnectionTrait, tenant: TenantId, agents: &[Uuid]) -> Result<Vec<(Uuid, i64)>> {
+pub(crate) async fn planned_caps(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[Uuid],
+) -> Result<Vec<(Uuid, i64)>> {
     let select = tasks::Entity::find()
         .select_only()
         .column(tasks::Column::AgentId)

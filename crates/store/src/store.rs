@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use chimera_domain::{Actor, TenantId};
+use chimera_domain::{Actor, LedgerEntry, TenantId};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
@@ -11,7 +11,8 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    PlanError, Result, StoreConfig, StoreError, TicketError, dialect,
+    PlanError, Result, SpendObserver, StoreConfig, StoreError, TicketError, dialect,
+    spend::{Entries, Spending},
     statistics::{Observer, Statistics, Unfinished, Watch},
 };
 
@@ -37,6 +38,7 @@ pub struct Store {
     /// Whom the audit log names for what no role or person is named for by the call itself.
     pub(crate) actor: Actor,
     watch: Watch,
+    spending: Spending,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
     writer: Option<Arc<Mutex<()>>>,
 }
@@ -73,7 +75,8 @@ impl Store {
         })?;
         watch.over(&mut db);
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
-        Ok(Self { db, tenant: config.tenant, backend, watch, actor: Actor::system(), writer })
+        let spending = Spending::default();
+        Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor: Actor::system(), writer })
     }
 
     /// The same store over the same connections, whose statements are counted by themselves from nothing; an observer
@@ -96,6 +99,13 @@ impl Store {
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }
+    }
+
+    /// The same store, with someone who is told of each change of the spend ledger that is made through it, after its
+    /// commit. Must be quick: the writer waits.
+    #[must_use]
+    pub fn telling(self, observer: SpendObserver) -> Self {
+        Self { spending: Spending::told(observer), ..self }
     }
 
     /// Asks the database for a sign of life.
@@ -137,7 +147,8 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<WriteTx> {
         let turn = self.turn().await;
         let tx = self.db.begin_with_options(self.backend.write_options()).await?;
-        Ok(WriteTx { tx, end: self.watch.transaction(), _turn: turn })
+        let entries = self.spending.entries();
+        Ok(WriteTx { tx, end: self.watch.transaction(), entries, _turn: turn })
     }
 
     /// Begins a transaction that reads everything as of one moment, however long that takes: the limits of ordinary work
@@ -180,6 +191,7 @@ impl Store {
 pub(crate) struct WriteTx {
     tx: DatabaseTransaction,
     end: Unfinished,
+    entries: Entries,
     // Dropped after the transaction.
     _turn: Option<OwnedMutexGuard<()>>,
 }
@@ -188,7 +200,13 @@ impl WriteTx {
     pub(crate) async fn commit(mut self) -> Result<()> {
         self.tx.commit().await?;
         self.end.committed();
+        self.entries.tell();
         Ok(())
+    }
+
+    /// Notes entries of the spend ledger that were written; they are told of after the commit.
+    pub(crate) fn entered(&self, entries: Vec<LedgerEntry>) {
+        self.entries.add(entries);
     }
 
     /// Gives up what was done, and waits until it is undone.

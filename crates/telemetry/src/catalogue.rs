@@ -13,7 +13,7 @@ pub const PROCESS_START: Metric =
     Metric::gauge("process_start_time_seconds", "When the process started, in seconds since the Unix epoch");
 /// Roles that run.
 pub const ROLE_UP: Metric = Metric::gauge("chimera_role_up", "1 while the role's loop runs in this process")
-    .by("role", &["planner", "worker", "judge", "publisher", "sweeper", "console", "probes"]);
+    .by("role", &["planner", "worker", "judge", "publisher", "sweeper", "bookkeeper", "console", "probes"]);
 /// Duties held.
 pub const DUTY_HELD: Metric =
     Metric::gauge("chimera_duty_held", "1 while this process holds the duty, which one at a time has").by("duty", &[]);
@@ -57,6 +57,12 @@ pub const SWEPT: Metric = Metric::counter(
     "Tasks that the sweeper of this process delivered again to a queue, gave up or cancelled",
 )
 .by("outcome", &["task_queue", "review_queue", "publish_queue", "failed", "cancelled"]);
+/// Counters started.
+pub const SPEND_COUNTERS_STARTED: Metric = Metric::counter(
+    "chimera_spend_counters_started_total",
+    "Agents whose spend counters this process started from the ledger: they did not run, or were off, or had too much to hear",
+)
+.by("why", &["absent", "off", "flood"]);
 
 /// Tasks by state.
 pub const TASKS: Metric = Metric::gauge("chimera_tasks", "Tasks, by state. Fleet-wide").by("state", &[]);
@@ -95,6 +101,7 @@ pub const CATALOGUE: &[Metric] = &[
     VERDICTS,
     PUBLICATIONS,
     SWEPT,
+    SPEND_COUNTERS_STARTED,
     TASKS,
     TICKETS_OPEN,
     TICKETS_OVERDUE,

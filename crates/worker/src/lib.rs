@@ -2,10 +2,12 @@
 //!
 //! A worker is stateless: what it needs it reads with the claim, what it makes it hands to the judge. [`Executor`] turns
 //! one task into one artifact through MCP tool roles; [`Pool`] claims, executes side by side and submits in batches;
-//! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost.
+//! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost;
+//! [`Bookkeeper`] keeps the spend counters equal to the ledger.
 //! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
 
 mod assemble;
+mod bookkeeper;
 mod config;
 mod executor;
 mod held;
@@ -19,6 +21,7 @@ mod submitter;
 mod sweeper;
 
 pub use assemble::{AssembleError, assemble, disclosure};
+pub use bookkeeper::{Bookkeeper, BookkeepingError, SpendNews};
 pub use config::{PlatformAbilities, PublisherConfig, SweeperConfig, WorkerConfig};
 pub use executor::{ExecuteError, Executor, Finished};
 pub use pool::Pool;

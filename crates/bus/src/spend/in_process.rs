@@ -7,7 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use chimera_domain::{
-    AgentId, Closed, EntryState, ReservationId, Reserved, SpendEntry, SpendRequest, SpendUse, SpendWindows, Usd,
+    AgentId, Closed, EntryState, ReservationId, Reserved, SpendEntry, SpendRequest, SpendUse, SpendWindows,
+    StateVersion, Usd,
 };
 use chrono::{DateTime, Utc};
 
@@ -70,9 +71,52 @@ struct Held {
     state: EntryState,
     amount: Usd,
     windows: SpendWindows,
+    /// That of the ledger's entry; none when the ledger has not been heard.
+    version: Option<StateVersion>,
+}
+
+impl Held {
+    /// As the ledger has it.
+    const fn of(entry: &SpendEntry) -> Self {
+        let windows = SpendWindows::at(entry.reserved_at);
+        Self { state: entry.state, amount: entry.counted(), windows, version: Some(entry.version) }
+    }
 }
 
 impl Purse {
+    /// What is remembered too long is forgotten whenever a day begins.
+    fn turn_to(&mut self, day: Counter, hour: Counter) {
+        if day.window != self.day.window {
+            let oldest = day.window - DAYS_REMEMBERED;
+            self.reservations.retain(|_, held| held.windows.day >= oldest);
+        }
+        (self.day, self.hour) = (day, hour);
+    }
+
+    fn follow(&mut self, entry: &SpendEntry) {
+        let new = Held::of(entry);
+        let known = self.reservations.get(&entry.reservation).copied();
+        if known.is_some_and(|known| known.version >= new.version) {
+            return;
+        }
+        if let Some(known) = known {
+            self.add(known.windows, known.amount, Usd::ZERO);
+        }
+        self.turn_to(self.day.rolled(new.windows.day), self.hour.rolled(new.windows.hour));
+        self.add(new.windows, Usd::ZERO, new.amount);
+        self.reservations.insert(entry.reservation.clone(), new);
+    }
+
+    /// Changes the counters of these windows, as far as they still run.
+    fn add(&mut self, windows: SpendWindows, back: Usd, forth: Usd) {
+        if self.day.window == windows.day {
+            self.day.change(back, forth);
+        }
+        if self.hour.window == windows.hour {
+            self.hour.change(back, forth);
+        }
+    }
+
     fn reserve(&mut self, request: &SpendRequest, amount: Usd) -> Reserved {
         match self.reservations.get(&request.reservation).map(|held| held.state) {
             Some(state) if state.is_closed() => return Reserved::Closed,
@@ -85,41 +129,32 @@ impl Purse {
         if let Some((cap, left)) = request.caps.refusal(used, amount) {
             return Reserved::Refused { cap, left };
         }
-        if day.window != self.day.window {
-            let oldest = day.window - DAYS_REMEMBERED;
-            self.reservations.retain(|_, held| held.windows.day >= oldest);
-        }
-        (self.day, self.hour) = (day, hour);
-        self.day.change(Usd::ZERO, amount);
-        self.hour.change(Usd::ZERO, amount);
+        self.turn_to(day, hour);
         let windows = SpendWindows { day: day.window, hour: hour.window };
-        self.reservations.insert(request.reservation.clone(), Held { state: EntryState::Open, amount, windows });
+        self.add(windows, Usd::ZERO, amount);
+        let held = Held { state: EntryState::Open, amount, windows, version: None };
+        self.reservations.insert(request.reservation.clone(), held);
         Reserved::Granted
     }
 
     fn close(&mut self, id: &ReservationId, state: EntryState, cost: Usd, at: DateTime<Utc>) -> Closed {
-        let windows = match self.reservations.get(id) {
+        let (windows, version) = match self.reservations.get(id) {
             Some(Held { state: EntryState::Settled, .. }) => return Closed::AlreadySettled,
             Some(Held { state: EntryState::Released, .. }) => return Closed::AlreadyReleased,
-            Some(&Held { state: EntryState::Open | EntryState::Presumed, amount, windows }) => {
-                if self.day.window == windows.day {
-                    self.day.change(amount, cost);
-                }
-                if self.hour.window == windows.hour {
-                    self.hour.change(amount, cost);
-                }
-                windows
+            Some(&Held { state: EntryState::Open | EntryState::Presumed, amount, windows, version }) => {
+                self.add(windows, amount, cost);
+                (windows, version)
             }
             // Never heard of, but the money is gone: it counts now.
             None => {
                 let now = SpendWindows::at(at);
-                (self.day, self.hour) = (self.day.rolled(now.day), self.hour.rolled(now.hour));
-                self.day.change(Usd::ZERO, cost);
-                self.hour.change(Usd::ZERO, cost);
-                now
+                self.turn_to(self.day.rolled(now.day), self.hour.rolled(now.hour));
+                let windows = SpendWindows { day: self.day.window, hour: self.hour.window };
+                self.add(windows, Usd::ZERO, cost);
+                (windows, None)
             }
         };
-        self.reservations.insert(id.clone(), Held { state, amount: cost, windows });
+        self.reservations.insert(id.clone(), Held { state, amount: cost, windows, version });
         Closed::Now
     }
 }
@@ -128,21 +163,31 @@ impl Purse {
 impl Spend for InProcessSpend {
     async fn start(&self, agent: AgentId, entries: &[SpendEntry], at: DateTime<Utc>) -> Result<bool, SpendError> {
         let sums = sums(entries, at)?;
-        let held = |entry: &SpendEntry| Held {
-            state: entry.state,
-            amount: entry.amount,
-            windows: SpendWindows::at(entry.reserved_at),
-        };
         Ok(self.with(|purses| {
             if purses.contains_key(&agent) {
                 return false;
             }
             let day = Counter { window: sums.windows.day, used: sums.today };
             let hour = Counter { window: sums.windows.hour, used: sums.this_hour };
-            let reservations = entries.iter().map(|entry| (entry.reservation.clone(), held(entry))).collect();
+            let reservations = entries.iter().map(|entry| (entry.reservation.clone(), Held::of(entry))).collect();
             purses.insert(agent, Purse { day, hour, reservations });
             true
         }))
+    }
+
+    async fn forget(&self, agent: AgentId) -> Result<(), SpendError> {
+        self.with(|purses| purses.remove(&agent));
+        Ok(())
+    }
+
+    async fn follow(&self, agent: AgentId, entries: &[SpendEntry]) -> Result<(), SpendError> {
+        for entry in entries {
+            amount(entry.counted())?;
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.with_purse(agent, |purse| entries.iter().for_each(|entry| purse.follow(entry)))
     }
 
     async fn reserve(&self, request: &SpendRequest) -> Result<Reserved, SpendError> {

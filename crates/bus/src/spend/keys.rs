@@ -9,6 +9,10 @@ pub const FIELD_WINDOW: &str = "window";
 /// A counter's field with what was spent or reserved in the window, in micro-dollars.
 pub const FIELD_MICROS: &str = "micros";
 
+/// A field of the day's counter and of each reservation: in which run of the agent's counters it was written. What is left
+/// of an earlier run counts no more.
+pub const FIELD_RUN: &str = "run";
+
 /// The day's counter, a hash such as `chimera:daily_spend:{<agent id>}`.
 #[must_use]
 pub fn daily(prefix: &str, agent: AgentId) -> String {

@@ -1,9 +1,12 @@
 //! Spend counters: what an agent has spent or promised today and this hour, against its caps.
 //!
-//! reserve -> spend -> settle or release. Counters are quick to ask and may be lost at any time; the ledger in the
-//! database is the truth. Counters that do not run answer [`SpendError::NotStarted`]: their caller reads the ledger's
-//! entries of the day, hands them to [`Spend::start`], and asks again. So that no entry is missed or counted twice,
-//! callers write an entry (or its settlement) to the ledger *before* they tell the counters.
+//! The ledger in the database is the truth, and what tasks may cost is granted there, in batches, with their claim. Counters
+//! are quick to ask, [follow](Spend::follow) the ledger, and may be lost at any time. Counters that do not run answer
+//! [`SpendError::NotStarted`]: their caller reads the ledger's entries of the day, hands them to [`Spend::start`], and asks
+//! again. So that no entry is missed or counted twice, callers write an entry (or its settlement) to the ledger *before* they
+//! tell the counters.
+//!
+//! Where no ledger grants, counters do it by themselves: reserve -> spend -> settle or release.
 
 mod error;
 mod in_process;
@@ -28,6 +31,22 @@ pub trait Spend: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`SpendError`] when an amount can't be right or the counters can't be reached.
     async fn start(&self, agent: AgentId, entries: &[SpendEntry], at: DateTime<Utc>) -> Result<bool, SpendError>;
+
+    /// Forgets an agent's counters, so that they are started afresh: whoever asks next is answered
+    /// [`SpendError::NotStarted`]. To be done *before* the ledger is read for the new start.
+    ///
+    /// # Errors
+    /// [`SpendError::Unavailable`] when the counters can't be reached.
+    async fn forget(&self, agent: AgentId) -> Result<(), SpendError>;
+
+    /// Takes over entries of the ledger as they stand. Each replaces its earlier versions, and changes nothing when it is no
+    /// newer than what is known: so entries may come in any order, and again. No entries are taken over whether the counters
+    /// run or not.
+    ///
+    /// # Errors
+    /// [`SpendError::NotStarted`] when the counters do not run; else as [`Self::start`]. Some of the entries may have been
+    /// taken over.
+    async fn follow(&self, agent: AgentId, entries: &[SpendEntry]) -> Result<(), SpendError>;
 
     /// Sets money aside, when the caps leave room.
     ///

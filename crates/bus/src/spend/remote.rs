@@ -14,11 +14,15 @@ use super::{
 };
 use crate::RedisLink;
 
+/// Entries in one call of a script: Redis does nothing else meanwhile.
+const FOLLOWED_AT_ONCE: usize = 500;
+
 /// Counters in Redis 7.0 or newer.
 #[derive(Debug)]
 pub struct RedisSpend {
     link: RedisLink,
     start: Script,
+    follow: Script,
     reserve: Script,
     close: Script,
 }
@@ -37,6 +41,7 @@ impl RedisSpend {
         Self {
             link,
             start: Script::new(include_str!("start.lua")),
+            follow: Script::new(include_str!("follow.lua")),
             reserve: Script::new(include_str!("reserve.lua")),
             close: Script::new(include_str!("close.lua")),
         }
@@ -46,6 +51,18 @@ impl RedisSpend {
         let mut invocation = script.key(keys::daily(self.link.prefix(), agent));
         invocation.key(keys::hourly(self.link.prefix(), agent));
         invocation
+    }
+
+    /// Adds an entry to what a script is given.
+    fn add(&self, ask: &mut ScriptInvocation<'_>, agent: AgentId, entry: &SpendEntry) -> Result<(), SpendError> {
+        let began = SpendWindows::at(entry.reserved_at);
+        ask.key(keys::reservation(self.link.prefix(), agent, &entry.reservation))
+            .arg(name(entry.state))
+            .arg(amount(entry.counted())?.micros())
+            .arg(began.day)
+            .arg(began.hour)
+            .arg(entry.version.get());
+        Ok(())
     }
 
     async fn close(
@@ -83,11 +100,34 @@ impl Spend for RedisSpend {
         ask.arg(sums.windows.day).arg(sums.windows.hour).arg(sums.today.micros()).arg(sums.this_hour.micros());
         ask.arg(remembered());
         for entry in entries {
-            let began = SpendWindows::at(entry.reserved_at);
-            ask.key(keys::reservation(self.link.prefix(), agent, &entry.reservation));
-            ask.arg(name(entry.state)).arg(entry.amount.micros()).arg(began.day).arg(began.hour);
+            self.add(&mut ask, agent, entry)?;
         }
         self.link.script(&ask).await.map_err(unavailable)
+    }
+
+    async fn forget(&self, agent: AgentId) -> Result<(), SpendError> {
+        let mut ask = redis::pipe();
+        // In one command, so that the hour is never without its day. Reservations stay until they expire; they are of a run
+        // that is over.
+        ask.cmd("DEL")
+            .arg(keys::daily(self.link.prefix(), agent))
+            .arg(keys::hourly(self.link.prefix(), agent))
+            .ignore();
+        self.link.pipeline(&ask).await.map_err(unavailable)
+    }
+
+    async fn follow(&self, agent: AgentId, entries: &[SpendEntry]) -> Result<(), SpendError> {
+        for chunk in entries.chunks(FOLLOWED_AT_ONCE) {
+            let mut ask = self.on(&self.follow, agent);
+            ask.arg(remembered());
+            for entry in chunk {
+                self.add(&mut ask, agent, entry)?;
+            }
+            if !self.link.script::<bool>(&ask).await.map_err(unavailable)? {
+                return Err(SpendError::NotStarted { agent_id: agent });
+            }
+        }
+        Ok(())
     }
 
     async fn reserve(&self, request: &SpendRequest) -> Result<Reserved, SpendError> {

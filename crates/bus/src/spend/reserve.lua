@@ -2,15 +2,13 @@
 -- KEYS: daily counter, hourly counter, reservation.
 -- ARGV: day, hour, amount, daily cap, hourly cap, milliseconds to remember the reservation.
 -- Returns what happened, and how much the refusing cap leaves.
-local daily = redis.call('HMGET', KEYS[1], 'window', 'micros')
+local daily = redis.call('HMGET', KEYS[1], 'window', 'micros', 'run')
 if not daily[1] then
   return { 'not_started', '0' }
 end
-local state = redis.call('HGET', KEYS[3], 'state')
-if state == 'open' then
-  return { 'granted', '0' }
-elseif state then
-  return { 'closed', '0' }
+local held = redis.call('HMGET', KEYS[3], 'state', 'run')
+if held[1] and held[2] == daily[3] then
+  return { held[1] == 'open' and 'granted' or 'closed', '0' }
 end
 local hourly = redis.call('HMGET', KEYS[2], 'window', 'micros')
 -- A window never goes back: a caller whose clock is behind counts in the window that has begun.
@@ -31,6 +29,7 @@ elseif hour_used + amount > tonumber(ARGV[5]) then
 end
 redis.call('HSET', KEYS[1], 'window', day, 'micros', string.format('%.0f', day_used + amount))
 redis.call('HSET', KEYS[2], 'window', hour, 'micros', string.format('%.0f', hour_used + amount))
-redis.call('HSET', KEYS[3], 'state', 'open', 'micros', ARGV[3], 'day', day, 'hour', hour)
+redis.call('HSET', KEYS[3], 'state', 'open', 'micros', ARGV[3], 'day', day, 'hour', hour, 'version', 0,
+  'run', daily[3])
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 return { 'granted', '0' }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chimera_domain::{EntryState, SpendEntry, SpendWindows, Usd};
+use chimera_domain::{SpendEntry, SpendWindows, Usd};
 use chrono::{DateTime, Utc};
 
 use super::SpendError;
@@ -27,12 +27,12 @@ pub(super) fn sums(entries: &[SpendEntry], at: DateTime<Utc>) -> Result<Sums, Sp
     let windows = SpendWindows::at(latest);
     let mut sums = Sums { windows, today: Usd::ZERO, this_hour: Usd::ZERO };
     for entry in entries {
-        let amount = amount(entry.amount)?;
+        let amount = amount(entry.counted())?;
         let began = SpendWindows::at(entry.reserved_at);
-        if entry.state != EntryState::Released && began.day == windows.day {
+        if began.day == windows.day {
             sums.today = sums.today.saturating_add(amount);
         }
-        if entry.state != EntryState::Released && began.hour == windows.hour {
+        if began.hour == windows.hour {
             sums.this_hour = sums.this_hour.saturating_add(amount);
         }
     }

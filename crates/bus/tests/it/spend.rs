@@ -1,10 +1,11 @@
 //! The spend counters' conformance suite.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chimera_bus::{RedisSpend, Spend, SpendError};
 use chimera_domain::{
-    AgentId, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse, Usd,
+    AgentId, Ambient as _, Closed, EntryState, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest,
+    SpendUse, SpendWindows, StateVersion, Usd,
 };
 use chimera_testkit::{SeededAmbient, TestRedis};
 use chrono::{DateTime, Utc};
@@ -30,6 +31,10 @@ fn used(today: i32, this_hour: i32) -> SpendUse {
 fn wish(reservation: &str, amount: Usd, at: DateTime<Utc>) -> SpendRequest {
     let caps = SpendCaps { daily: Usd::dollars(50), hourly: Some(Usd::dollars(20)) };
     SpendRequest { agent_id: agent(), reservation: name(reservation), amount, caps, at }
+}
+
+fn entry(reservation: &str, amount: Usd, state: EntryState, version: i64, reserved_at: DateTime<Utc>) -> SpendEntry {
+    SpendEntry { reservation: name(reservation), amount, reserved_at, state, version: StateVersion::new(version) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
@@ -175,6 +180,7 @@ async fn counters_start_from_the_ledger_once() {
             amount: Usd::dollars(dollars),
             reserved_at,
             state,
+            version: StateVersion::FIRST,
         };
         let ledger = [
             entry("spent", 4, at("03:00:00"), EntryState::Settled),
@@ -204,6 +210,130 @@ async fn counters_start_from_the_ledger_once() {
 }
 
 #[tokio::test]
+async fn counters_follow_the_ledger_whatever_the_order() {
+    use EntryState::{Open, Presumed, Released, Settled};
+    on_each_spend(|spend| async move {
+        let noon = at("12:00:00");
+        let one = [entry("a", Usd::dollars(5), Open, 1, noon)];
+        let not_started = spend.follow(agent(), &one).await.unwrap_err();
+        assert!(matches!(not_started, SpendError::NotStarted { agent_id } if agent_id == agent()));
+        spend.follow(agent(), &[]).await.unwrap();
+        spend.start(agent(), &one, noon).await.unwrap();
+        let later = [
+            entry("a", Usd::dollars(2), Settled, 2, noon),
+            // A late result makes it dearer, after its end.
+            entry("a", Usd::dollars(3), Settled, 3, noon),
+            entry("b", Usd::dollars(7), Presumed, 2, noon),
+            entry("b", Usd::dollars(4), Open, 1, noon),
+            entry("c", Usd::dollars(4), Released, 2, noon),
+            entry("this morning", Usd::dollars(1), Settled, 1, at("09:00:00")),
+            entry("yesterday", Usd::dollars(9), Settled, 1, "2026-11-21T23:59:59Z".parse().unwrap()),
+        ];
+        for _ in 0..2 {
+            spend.follow(agent(), &later).await.unwrap();
+            assert_eq!(spend.used(agent(), noon).await.unwrap(), used(11, 10));
+            let reversed: Vec<_> = later.iter().rev().cloned().collect();
+            spend.follow(agent(), &reversed).await.unwrap();
+            assert_eq!(spend.used(agent(), noon).await.unwrap(), used(11, 10));
+        }
+        // Granted here first, then by the ledger with another amount.
+        assert_eq!(spend.reserve(&wish("d", Usd::dollars(1), noon)).await.unwrap(), Reserved::Granted);
+        spend.follow(agent(), &[entry("d", Usd::dollars(2), Open, 1, noon)]).await.unwrap();
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), used(13, 12));
+        let one = at("13:00:00");
+        spend.follow(agent(), &[entry("e", Usd::cents(50), Open, 1, one)]).await.unwrap();
+        let half = Usd::cents(50);
+        let late = SpendUse { today: Usd::dollars(13).saturating_add(half), this_hour: half };
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), late, "windows never turn back");
+        // Nothing that a counter can't hold is taken over.
+        let huge = spend.follow(agent(), &[entry("f", Usd::from_micros(i64::MAX), Open, 1, one)]).await.unwrap_err();
+        assert!(matches!(huge, SpendError::Amount { .. }));
+        assert_eq!(spend.used(agent(), one).await.unwrap(), late);
+    })
+    .await;
+}
+
+/// Entries are written, closed and told of in any order, with repeats and gaps; whatever was told last of each counts.
+#[tokio::test]
+async fn any_history_ends_with_the_sums_of_the_newest_versions() {
+    on_each_spend(|spend| async move {
+        let dice = SeededAmbient::new(11);
+        let noon = at("12:00:00");
+        spend.start(agent(), &[], noon).await.unwrap();
+        let mut newest: BTreeMap<String, SpendEntry> = BTreeMap::new();
+        for round in 0..40 {
+            let mut told = vec![];
+            for _ in 0..20 {
+                let [which, version, state, low, high, hour, ..] = dice.random();
+                let id = format!("entry {}", which % 24);
+                let state = [EntryState::Open, EntryState::Presumed, EntryState::Settled, EntryState::Released]
+                    [usize::from(state % 4)];
+                let amount = Usd::from_micros(i64::from(low) * 1_000_003 + i64::from(high));
+                // An entry stays in the hour that it was reserved in.
+                let reserved_at =
+                    newest.get(&id).map_or_else(|| at(&format!("{:02}:30:00", 11 + hour % 3)), |e| e.reserved_at);
+                let new = entry(&id, amount, state, i64::from(version) + round, reserved_at);
+                let known = newest.entry(id).or_insert_with(|| new.clone());
+                if known.version < new.version {
+                    *known = new.clone();
+                }
+                // An entry has one content for each version.
+                if known.version != new.version || *known == new {
+                    told.push(new);
+                }
+            }
+            spend.follow(agent(), &told).await.unwrap();
+        }
+        let last = newest.values().map(|entry| entry.reserved_at).max().unwrap().max(noon);
+        let windows = SpendWindows::at(last);
+        let sum = |is_in: &dyn Fn(SpendWindows) -> bool| -> Usd {
+            newest.values().filter(|e| is_in(SpendWindows::at(e.reserved_at))).map(SpendEntry::counted).sum()
+        };
+        let wanted = SpendUse { today: sum(&|w| w.day == windows.day), this_hour: sum(&|w| w.hour == windows.hour) };
+        assert!(wanted.this_hour > Usd::ZERO && wanted.today > wanted.this_hour);
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), wanted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn forgotten_counters_start_afresh() {
+    on_each_spend(|spend| async move {
+        let noon = at("12:00:00");
+        spend.forget(agent()).await.unwrap();
+        spend.start(agent(), &[], noon).await.unwrap();
+        for reservation in ["a", "b"] {
+            spend.reserve(&wish(reservation, Usd::dollars(5), noon)).await.unwrap();
+        }
+        spend.forget(agent()).await.unwrap();
+        assert!(matches!(spend.used(agent(), noon).await, Err(SpendError::NotStarted { .. })));
+        // The ledger knows that one of them was settled since.
+        let entry = |reservation, dollars, state| SpendEntry {
+            reservation: name(reservation),
+            amount: Usd::dollars(dollars),
+            reserved_at: noon,
+            state,
+            version: StateVersion::FIRST,
+        };
+        let ledger = [entry("a", 5, EntryState::Presumed), entry("b", 2, EntryState::Settled)];
+        assert!(spend.start(agent(), &ledger, noon).await.unwrap());
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), used(7, 7));
+        assert_eq!(spend.settle(agent(), &name("b"), Usd::dollars(9), noon).await.unwrap(), Closed::AlreadySettled);
+        assert_eq!(spend.settle(agent(), &name("a"), Usd::dollars(1), noon).await.unwrap(), Closed::Now);
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), used(3, 3));
+        // What the old counters knew and the ledger did not say at the new start counts when it is told.
+        spend.follow(agent(), &[entry("c", 4, EntryState::Open)]).await.unwrap();
+        spend.forget(agent()).await.unwrap();
+        assert!(spend.start(agent(), &[], noon).await.unwrap());
+        spend.follow(agent(), &[entry("c", 4, EntryState::Open)]).await.unwrap();
+        assert_eq!(spend.settle(agent(), &name("b"), Usd::dollars(1), noon).await.unwrap(), Closed::Now);
+        assert_eq!(spend.reserve(&wish("a", Usd::dollars(2), noon)).await.unwrap(), Reserved::Granted);
+        assert_eq!(spend.used(agent(), noon).await.unwrap(), used(7, 7));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn processes_share_counters_in_redis_and_a_flush_stops_spending_until_the_ledger_is_read() {
     let server = TestRedis::start().unwrap();
     let one = RedisSpend::new(link(&server, "spend").await);
@@ -216,8 +346,7 @@ async fn processes_share_counters_in_redis_and_a_flush_stops_spending_until_the_
 
     server.flush().unwrap();
     assert!(matches!(two.reserve(&wish("b", Usd::dollars(6), noon)).await, Err(SpendError::NotStarted { .. })));
-    let ledger =
-        SpendEntry { reservation: name("a"), amount: Usd::dollars(15), reserved_at: noon, state: EntryState::Open };
+    let ledger = entry("a", Usd::dollars(15), EntryState::Open, 1, noon);
     assert!(two.start(agent(), &[ledger], noon).await.unwrap());
     assert!(matches!(two.reserve(&wish("b", Usd::dollars(6), noon)).await.unwrap(), Reserved::Refused { .. }));
     assert_eq!(one.settle(agent(), &name("a"), Usd::dollars(2), noon).await.unwrap(), Closed::Now);

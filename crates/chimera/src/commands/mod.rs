@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod campaign;
+pub(crate) mod cfo;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;

@@ -3,14 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, RedisBus, RedisConfig, RedisLink};
+use chimera_bus::{
+    Bus, DeliveryPolicy, InProcessBus, InProcessSpend, RedisBus, RedisConfig, RedisLink, RedisSpend, Spend,
+};
 use chimera_domain::{Ambient, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::Mind;
 use chimera_mcp::Host;
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
-use chimera_worker::{Executor, Pool, Publisher, Sweeper};
+use chimera_worker::{Bookkeeper, Executor, Pool, Publisher, SpendNews, Sweeper};
 
 use super::scanner;
 use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
@@ -52,11 +54,21 @@ pub(crate) struct Ground {
     pub(crate) store: Store,
     pub(crate) queues: Queues,
     pub(crate) ambient: Arc<dyn Ambient>,
+    /// What agents have spent, quick to ask.
+    counters: Arc<dyn Spend>,
+    /// What this process writes into the spend ledger, for the counters.
+    spend_news: SpendNews,
 }
 
 impl Ground {
     pub(crate) fn new(config: Config, instance: String, store: Store, queues: Queues) -> Self {
-        Self { config, instance, store, queues, ambient: Arc::new(SystemAmbient) }
+        let spend_news = SpendNews::default();
+        let store = store.telling(spend_news.observer());
+        let counters: Arc<dyn Spend> = match &queues.link {
+            Some(link) => Arc::new(RedisSpend::new(link.clone())),
+            None => Arc::new(InProcessSpend::new()),
+        };
+        Self { config, instance, store, queues, ambient: Arc::new(SystemAmbient), counters, spend_news }
     }
 
     pub(crate) fn blobs(&self) -> Blobs {
@@ -109,6 +121,16 @@ impl Ground {
         lifecycle.spawn("sweeper", sweeper.serve(lifecycle.cancel.child_token()));
     }
 
+    /// Starts whoever keeps the spend counters equal to the ledger: beside every role, for each may spend.
+    pub(crate) fn start_bookkeeper(&self, lifecycle: &Lifecycle) {
+        lifecycle.spawn("bookkeeper", self.bookkeeper().serve(lifecycle.cancel.child_token()));
+    }
+
+    fn bookkeeper(&self) -> Bookkeeper {
+        let (store, counters) = (self.store.clone(), self.counters.clone());
+        Bookkeeper::new(store, counters, self.spend_news.clone(), self.ambient.clone())
+    }
+
     /// Ends what outlives the roles: servers, then leases, then the database's connections. Within what is left of
     /// patience.
     pub(crate) async fn close(&self, host: Option<&Host>, lifecycle: &Lifecycle) {
@@ -125,6 +147,10 @@ impl Ground {
                         tracing::warn!(error = %error_chain(&error), "leases could not be given up; they lapse")
                     }
                 }
+            }
+            // What the roles wrote while they ended.
+            if let Err(error) = self.bookkeeper().tell().await {
+                tracing::debug!(error = %error_chain(&error), "the spend counters lag behind; whoever runs next mends them");
             }
             self.store.close().await;
         };

@@ -44,6 +44,11 @@ impl Chimera {
         self
     }
 
+    /// What every key in Redis starts with, if there is one.
+    pub(crate) fn prefix(&self) -> Option<&str> {
+        self.backends.redis().map(|redis| redis.prefix.as_str())
+    }
+
     pub(crate) const fn is_embedded(&self) -> bool {
         !self.backends.is_production()
     }

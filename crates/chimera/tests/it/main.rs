@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod cfo;
 mod chaos;
 mod chimera;
 mod commands;
@@ -36,6 +37,8 @@ chimera_testkit::on_both! {
         an_unwritable_data_folder_is_named
         a_taken_port_is_named
         commands_that_read_say_where_nothing_is;
+    cfo:
+        the_days_money_is_the_same_wherever_one_looks;
     commands:
         the_schema_goes_up_and_down;
     demo:

@@ -143,7 +143,7 @@ impl Store {
         self.write_outcomes(&*tx, &moved, now).await?;
         graph::cancel_dependents(&*tx, self.tenant, &settled.failed, now).await?;
         graph::unlock(&*tx, self.tenant, &settled.published, now).await?;
-        record_calls(&*tx, self.tenant, settlements.iter().flat_map(|s| &s.tool_calls)).await?;
+        tx.entered(record_calls(&*tx, self.tenant, settlements.iter().flat_map(|s| &s.tool_calls)).await?);
         raise(&*tx, self.tenant, moved.iter().filter_map(|(_, s)| s.alert.as_ref())).await?;
         audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;

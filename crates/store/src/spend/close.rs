@@ -167,13 +167,12 @@ impl Store {
         }
         self.retrying(|| async {
             let tx = self.begin().await?;
-            Entity::update_many()
+            let update = Entity::update_many()
                 .col_expr(Column::State, Expr::val(EntryState::Presumed.as_str()))
                 .col_expr(Column::ChangedAt, Expr::val(time(now)))
                 .col_expr(Column::StateVersion, Expr::col(Column::StateVersion).add(1_i64))
-                .filter(self.left_behind())
-                .exec(&*tx)
-                .await?;
+                .filter(self.left_behind());
+            tx.entered(batch::read_all::<Entity>(update.exec_with_returning(&*tx).await?)?);
             tx.commit().await
         })
         .await

@@ -4,8 +4,10 @@
 //! releases it ([`close`]). What a call cost that no attempt made (a question to the mind, a platform's fee) is an entry
 //! of its own, settled at once. A call is counted when its row is first written, so that nothing counts twice.
 
+mod check;
 mod close;
 mod loose;
+mod news;
 mod reserve;
 
 use std::collections::HashMap;
@@ -19,8 +21,11 @@ use uuid::Uuid;
 
 use chimera_domain::{AgentId, EntryState, LedgerEntry, SpendUse, SpendWindows, TenantId, Usd};
 
+pub use check::SpendCheck;
 pub(crate) use close::{Closing, close};
 pub(crate) use loose::loose;
+pub use news::SpendObserver;
+pub(crate) use news::{Entries, Spending};
 pub(crate) use reserve::{Refusal, Wish, reserve};
 
 use crate::{
@@ -29,7 +34,8 @@ use crate::{
 };
 
 impl Store {
-    /// The ledger's entries of these agents since a moment, and older ones that are open; newest first.
+    /// The ledger's entries of these agents since a moment, and older ones that are open; those in one state, or all;
+    /// newest first.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
@@ -37,18 +43,22 @@ impl Store {
         &self,
         agents: &[AgentId],
         since: DateTime<Utc>,
+        state: Option<EntryState>,
         limit: Option<u64>,
     ) -> Result<Vec<LedgerEntry>> {
         // Apart, for each has an index of its own, and what is newer comes first anyway.
-        let newest_first = Entity::find()
+        let mut newest_first = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .filter(Column::AgentId.is_in(agents.iter().map(|id| id.as_uuid())))
             .order_by_desc(Column::ReservedAt)
             .order_by_desc(Column::Reservation);
+        if let Some(state) = state {
+            newest_first = newest_first.filter(Column::State.eq(state.as_str()));
+        }
         let recent = newest_first.clone().filter(Column::ReservedAt.gte(since)).limit(limit);
         let mut rows = recent.all(&self.db).await?;
         let rest = limit.map(|limit| limit.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX)));
-        if rest != Some(0) {
+        if rest != Some(0) && state.is_none_or(|state| state == EntryState::Open) {
             let open = Expr::col(Column::State).eq(dialect::literal(EntryState::Open.as_str()));
             rows.extend(
                 newest_first.filter(Column::ReservedAt.lt(since)).filter(open).limit(rest).all(&self.db).await?,

@@ -46,15 +46,16 @@ struct Purse {
 }
 
 /// Sets money aside for these tasks, in the order given, as far as their agents' caps leave room. The agents stay locked
-/// until the transaction ends, so that two claims never share the last dollar.
+/// until the transaction ends, so that two claims never share the last dollar. Returns the entries made, and what is
+/// refused.
 pub(crate) async fn reserve<'a>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     wishes: Vec<Wish<'a>>,
     now: DateTime<Utc>,
-) -> Result<Vec<Refusal<'a>>> {
+) -> Result<(Vec<LedgerEntry>, Vec<Refusal<'a>>)> {
     if wishes.is_empty() {
-        return Ok(vec![]);
+        return Ok((vec![], vec![]));
     }
     let mut ids: Vec<Uuid> = wishes.iter().map(|wish| wish.row.agent_id).collect();
     ids.sort_unstable();
@@ -75,7 +76,7 @@ pub(crate) async fn reserve<'a>(
         }
     }
     batch::insert::<spend_ledger::Entity>(db, tenant, &entries).await?;
-    Ok(refused)
+    Ok((entries, refused))
 }
 
 async fn lock_purses(db: &impl ConnectionTrait, tenant: TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Purse>> {

@@ -74,14 +74,15 @@ fn is_unclear(calls: &[&ToolCall]) -> bool {
 
 impl Store {
     /// Closes these attempts with what those of their calls cost that are `new` on record; the others were counted when
-    /// they were recorded. An operator hears of an agent whose tools cost more than was set aside for them.
+    /// they were recorded. An operator hears of an agent whose tools cost more than was set aside for them. Returns the
+    /// entries that changed.
     pub(super) async fn close_attempts(
         &self,
         db: &impl ConnectionTrait,
         attempts: Vec<Attempt<'_>>,
         new: Vec<&ToolCall>,
         now: DateTime<Utc>,
-    ) -> Result<()> {
+    ) -> Result<Vec<LedgerEntry>> {
         let mut new: HashMap<Uuid, &ToolCall> = new.into_iter().map(|call| (call.id.as_uuid(), call)).collect();
         let mut closings = Vec::with_capacity(attempts.len());
         for Attempt { mut closing, calls } in attempts {
@@ -89,10 +90,11 @@ impl Store {
             closing.cost = own.map(|call| call.cost_usd).sum::<Usd>().saturating_add(closing.cost);
             closings.push(closing);
         }
-        let closed = spend::close(db, self.tenant, closings, now).await?;
-        spend::loose(db, self.tenant, &new.into_values().collect::<Vec<_>>()).await?;
-        let beyond: Vec<&LedgerEntry> = closed.iter().filter(|entry| entry.cost > entry.reserved).collect();
-        self.tell_of_overruns(db, &beyond, now).await
+        let mut changed = spend::close(db, self.tenant, closings, now).await?;
+        let beyond: Vec<&LedgerEntry> = changed.iter().filter(|entry| entry.cost > entry.reserved).collect();
+        self.tell_of_overruns(db, &beyond, now).await?;
+        changed.extend(spend::loose(db, self.tenant, &new.into_values().collect::<Vec<_>>()).await?);
+        Ok(changed)
     }
 
     /// One alert for each agent, about the entry that went furthest.

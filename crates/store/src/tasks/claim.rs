@@ -107,7 +107,9 @@ impl Store {
             .col_expr(Column::UpdatedAt, self.backend.clock())
             .filter(Column::Id.in_subquery(self.claimable(ids)));
         let mut rows = update.exec_with_returning(&*tx).await?;
-        let refused = spend::reserve(&*tx, self.tenant, wishes(&rows, claim.free), claim.now).await?;
+        let wishes = wishes(&rows, claim.free);
+        let (entered, refused) = spend::reserve(&*tx, self.tenant, wishes, claim.now).await?;
+        tx.entered(entered);
         let (failed, waiting) = self.turn_away(&*tx, &refused, claim.now).await?;
         tx.commit().await?;
         rows.retain(|row| !failed.iter().chain(&waiting).any(|id| id.as_uuid() == row.id));

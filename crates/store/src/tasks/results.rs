@@ -100,7 +100,7 @@ impl Store {
         }
         batch::insert::<artifacts::Entity>(&*tx, self.tenant, artifacts).await?;
         let new_calls = insert_calls(&*tx, self.tenant, calls).await?;
-        self.close_attempts(&*tx, attempts, new_calls, now).await?;
+        tx.entered(self.close_attempts(&*tx, attempts, new_calls, now).await?);
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         tx.commit().await?;
         Ok(done)
@@ -145,7 +145,7 @@ impl Store {
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         done.cancelled = graph::cancel_dependents(&*tx, self.tenant, &done.failed, now).await?;
         let new_calls = insert_calls(&*tx, self.tenant, releases.iter().flat_map(|r| &r.tool_calls)).await?;
-        self.close_attempts(&*tx, attempts, new_calls, now).await?;
+        tx.entered(self.close_attempts(&*tx, attempts, new_calls, now).await?);
         let fenced: HashSet<String> = done.fenced.iter().map(ToString::to_string).collect();
         raise(&*tx, self.tenant, alerts.iter().filter(|alert| !fenced.contains(&alert.subject))).await?;
         tx.commit().await?;

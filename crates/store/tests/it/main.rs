@@ -181,6 +181,8 @@ chimera_testkit::on_both! {
         a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost
         a_task_given_back_frees_what_it_did_not_spend
         of_many_pools_none_takes_more_than_is_left
+        of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_granted
+        a_check_finds_what_the_ledger_and_the_records_say_differently
         a_task_that_the_day_has_no_money_for_is_a_dead_letter
         a_new_day_brings_new_money
         work_that_the_hour_has_no_money_for_waits

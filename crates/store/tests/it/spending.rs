@@ -4,9 +4,10 @@ use chimera_domain::{
     Agent, AgentTask, AlertKind, Ambient as _, CampaignStatus, EntryState, GovernorLimits, LedgerEntry, ReservationId,
     SpendUse, StateVersion, TaskId, TaskState, TaskType, ToolCall, ToolCallId, ToolStatus, Usd, policy::GovernorUse,
 };
-use chimera_store::{Claim, Queued, Release, Submission, SweepLimits};
+use chimera_store::{Claim, Queued, Release, SpendCheck, StoreError, Submission, SweepLimits};
 use chimera_testkit::fixtures;
 use chrono::{DateTime, Duration, Utc};
+use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::world::{LEASE, MOMENT, World, eventually};
 
@@ -14,7 +15,7 @@ const DOLLAR: Usd = Usd::dollars(1);
 
 /// The agent may spend so much a day.
 async fn limit(world: &World, daily: Usd, hourly: Option<Usd>) -> Agent {
-    let limits = GovernorLimits { max_daily_spend: daily, max_hourly_spend: hourly, max_tasks_per_hour: 999 };
+    let limits = GovernorLimits { max_daily_spend: daily, max_hourly_spend: hourly, max_tasks_per_hour: 9_999 };
     world.store.agent_save(&Agent { governor_limits: limits, ..world.agent.clone() }).await.unwrap()
 }
 
@@ -30,7 +31,7 @@ async fn dollar_tasks(world: &World, count: usize) -> Vec<AgentTask> {
 }
 
 async fn entries(world: &World) -> Vec<LedgerEntry> {
-    world.store.spend_entries(&[world.agent.id], DateTime::UNIX_EPOCH, None).await.unwrap()
+    world.store.spend_entries(&[world.agent.id], DateTime::UNIX_EPOCH, None, None).await.unwrap()
 }
 
 async fn used_at(world: &World, now: DateTime<Utc>) -> SpendUse {
@@ -172,6 +173,79 @@ pub(crate) async fn of_many_pools_none_takes_more_than_is_left(world: World) {
     assert_eq!(used(&world).await, Usd::dollars(7));
     assert_eq!(world.store.task_counts().await.unwrap()[&TaskState::Failed], 33);
     assert_eq!(world.store.alerts_open(99).await.unwrap().len(), 33);
+}
+
+/// One claim for each task, all at once, as from a thousand workers.
+pub(crate) async fn of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_granted(world: World) {
+    limit(&world, Usd::dollars(1_000), None).await;
+    let tasks = dollar_tasks(&world, 1_000).await;
+    limit(&world, Usd::dollars(50), None).await;
+    let mut workers = tokio::task::JoinSet::new();
+    for task in &tasks {
+        let (store, id, now) = (world.store.clone(), task.id, world.ambient.now());
+        workers.spawn(async move {
+            loop {
+                match store.task_claim(&[id], Claim::new("worker", LEASE, now)).await {
+                    // So many stand in line for a connection that the wait for one may end; nothing was done.
+                    Err(StoreError::Busy { .. }) => {}
+                    claimed => return claimed.unwrap(),
+                }
+            }
+        });
+    }
+    let claims = workers.join_all().await;
+    let granted: Vec<TaskId> = claims.iter().flat_map(|claimed| &claimed.tasks).map(|task| task.id).collect();
+    let refused: usize = claims.iter().map(|claimed| claimed.failed.len()).sum();
+    assert_eq!((granted.len(), refused), (50, 950));
+    let all = Usd::dollars(50);
+    assert_eq!(used_at(&world, world.ambient.now()).await, SpendUse { today: all, this_hour: all });
+    let entries = entries(&world).await;
+    assert_eq!(entries.len(), 50);
+    assert!(entries.iter().all(|entry| entry.state == EntryState::Open && entry.counted == DOLLAR));
+    assert!(entries.iter().all(|entry| entry.task_id.is_some_and(|id| granted.contains(&id))));
+}
+
+/// The ledger against the records, and where the day's money is.
+pub(crate) async fn a_check_finds_what_the_ledger_and_the_records_say_differently(world: World) {
+    let tasks = dollar_tasks(&world, 5).await;
+    let agent = world.agent.id;
+    let check = || async { world.store.spend_check(&[agent], world.ambient.now()).await.unwrap()[&agent] };
+    let clean = check().await;
+    assert_eq!((clean.used, clean.planned), (SpendUse::default(), Usd::dollars(5)));
+    assert!(clean.is_in_order());
+    let claimed = |index: usize| world.claimed(tasks[index].id, "worker");
+    claimed(0).await;
+    let settled = claimed(1).await;
+    let done = result(&world, &settled, call(&world, &settled, Usd::cents(40), ToolStatus::Success));
+    world.store.task_submit(vec![done], world.ambient.now()).await.unwrap();
+    let (cut, freed) = (claimed(2).await, claimed(3).await);
+    let unclear = call(&world, &cut, Usd::ZERO, ToolStatus::Unknown);
+    let releases = vec![release(&cut, vec![unclear]), release(&freed, vec![])];
+    world.store.task_release(releases, vec![], world.ambient.now()).await.unwrap();
+    let opinion =
+        ToolCall { task_id: None, agent_id: Some(agent), ..call(&world, &settled, Usd::cents(3), ToolStatus::Success) };
+    world.store.tool_calls_record(&[opinion.clone()]).await.unwrap();
+    let all = Usd::cents(243);
+    let wanted = SpendCheck {
+        used: SpendUse { today: all, this_hour: all },
+        settled: Usd::cents(43),
+        presumed: DOLLAR,
+        open: DOLLAR,
+        // The one that nobody claimed, and those that were given back.
+        planned: Usd::dollars(3),
+        ledger_cost: Usd::cents(43),
+        recorded_cost: Usd::cents(43),
+    };
+    assert_eq!(check().await, wanted);
+    // A millionth of a dollar too much in either is seen.
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    for (table, cost) in [("spend_ledger", 400_000), ("tool_calls", 30_000)] {
+        for (from, to) in [(cost, cost + 1), (cost + 1, cost)] {
+            let sql = format!("UPDATE {table} SET cost_micros = {to} WHERE cost_micros = {from}");
+            assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1, "{sql}");
+            assert_eq!(check().await.is_in_order(), to == cost, "{sql}");
+        }
+    }
 }
 
 pub(crate) async fn a_task_that_the_day_has_no_money_for_is_a_dead_letter(world: World) {

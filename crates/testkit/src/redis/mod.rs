@@ -3,6 +3,7 @@
 mod server;
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
     path::PathBuf,
@@ -98,18 +99,54 @@ impl TestRedis {
         Ok(())
     }
 
+    /// The fields of a hash, past all clients; none when there is no such key. Names and values are single words.
+    ///
+    /// # Errors
+    /// When the server is stopped, or the key is something else.
+    pub fn hash(&self, key: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        let mut answer = self.send(&format!("HGETALL {key}"))?;
+        let mut line = || -> anyhow::Result<String> {
+            let mut line = String::new();
+            answer.read_line(&mut line).context("awaiting the fields of a hash")?;
+            Ok(line.trim_end().to_owned())
+        };
+        let head = line()?;
+        let count: usize =
+            head.strip_prefix('*').and_then(|n| n.parse().ok()).with_context(|| format!("{key}: {head}"))?;
+        let mut fields = BTreeMap::new();
+        for _ in 0..count / 2 {
+            // Each word comes after a line with its length.
+            let (_, name, _, value) = (line()?, line()?, line()?, line()?);
+            fields.insert(name, value);
+        }
+        Ok(fields)
+    }
+
+    /// Sets one field of a hash. Names and values are single words.
+    ///
+    /// # Errors
+    /// When the server is stopped or refuses.
+    pub fn set_field(&self, key: &str, field: &str, value: &str) -> anyhow::Result<()> {
+        self.ask(&format!("HMSET {key} {field} {value}"))
+    }
+
     /// Sends one inline command that answers `+OK`.
     fn ask(&self, command: &str) -> anyhow::Result<()> {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).context("connecting to Redis")?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
-        stream.write_all(format!("{command}\r\n").as_bytes()).with_context(|| format!("sending {command}"))?;
         let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer).with_context(|| format!("awaiting the answer to {command}"))?;
+        self.send(command)?.read_line(&mut answer).with_context(|| format!("awaiting the answer to {command}"))?;
         if answer.trim_end() != "+OK" {
             bail!("{command}: {}", answer.trim_end());
         }
         Ok(())
+    }
+
+    /// Sends one inline command.
+    fn send(&self, command: &str) -> anyhow::Result<BufReader<TcpStream>> {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).context("connecting to Redis")?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.write_all(format!("{command}\r\n").as_bytes()).with_context(|| format!("sending {command}"))?;
+        Ok(BufReader::new(stream))
     }
 }
 

@@ -44,6 +44,19 @@ fn it_forgets_stops_and_comes_back_at_the_same_address() {
 }
 
 #[test]
+fn a_hash_is_read_and_written() {
+    let redis = TestRedis::shared();
+    let key = format!("{}:{{a}}", redis.prefix());
+    assert!(redis.hash(&key).unwrap().is_empty());
+    for (field, value) in [("window", "20779"), ("micros", "1"), ("micros", "2500003")] {
+        redis.set_field(&key, field, value).unwrap();
+    }
+    let fields: Vec<_> = redis.hash(&key).unwrap().into_iter().collect();
+    let wanted = [("micros", "2500003"), ("window", "20779")];
+    assert_eq!(fields, wanted.map(|(field, value)| (field.to_owned(), value.to_owned())));
+}
+
+#[test]
 fn a_missing_program_is_reported_with_the_way_out() {
     let error = find_error(None, Some("/nowhere".into()));
     assert!(error.contains("apt-get install redis-server"), "{error}");

@@ -12,6 +12,7 @@
 )]
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list of one")]
 
+mod bookkeeping;
 mod fake;
 mod money;
 mod pool;
@@ -35,6 +36,12 @@ chimera_testkit::on_both! {
         what_outlasts_patience_is_handed_back_at_once_and_does_not_count
         a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced
         one_task_that_cannot_be_read_spoils_no_other;
+    bookkeeping:
+        counters_follow_what_workers_and_minds_spend
+        what_nobody_told_is_found_by_comparing
+        a_late_result_is_told_like_any_other
+        a_flood_of_news_starts_the_counters_afresh
+        random_histories_end_with_equal_counters;
     money:
         the_days_money_pays_for_three_of_five
         two_pools_race_for_the_last_dollar

@@ -12,7 +12,7 @@ use crate::{
 const DOLLAR: Usd = Usd::dollars(1);
 
 /// Text tasks that may cost a dollar each, READY, at a dollar a call.
-async fn dollar_words(world: &World, count: usize) -> Vec<AgentTask> {
+pub(crate) async fn dollar_words(world: &World, count: usize) -> Vec<AgentTask> {
     let mut tasks = Vec::new();
     for _ in 0..count {
         let planned = world.planned_with(&[TaskType::GenerateText], |task| {
@@ -24,7 +24,7 @@ async fn dollar_words(world: &World, count: usize) -> Vec<AgentTask> {
 }
 
 /// Waits until none of them can move by itself; how many came to an end, and how many gave up.
-async fn ends(world: &World, tasks: &[AgentTask]) -> (usize, usize) {
+pub(crate) async fn ends(world: &World, tasks: &[AgentTask]) -> (usize, usize) {
     eventually("all are at an end", || async {
         let states = world.states(tasks).await;
         let count = |state| states.iter().filter(|s| **s == state).count();

@@ -100,9 +100,14 @@ impl World {
         self.store.agent_save(&Agent { governor_limits: limits, ..self.agent.clone() }).await.unwrap();
     }
 
+    /// Where Redis is, if this column has one.
+    pub(crate) fn redis(&self) -> Option<&chimera_bus::RedisConfig> {
+        self.backends.redis()
+    }
+
     /// The spend ledger, oldest first.
     pub(crate) async fn ledger(&self) -> Vec<LedgerEntry> {
-        let mut entries = self.store.spend_entries(&[self.agent.id], DateTime::UNIX_EPOCH, None).await.unwrap();
+        let mut entries = self.store.spend_entries(&[self.agent.id], DateTime::UNIX_EPOCH, None, None).await.unwrap();
         entries.reverse();
         entries
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     RESTS,
+    counters::{counters, disagreements},
     feed::Feeds,
     platform::{self, Post, repeated},
     reviewer::Answers,
@@ -32,6 +33,8 @@ pub(super) struct Counts {
     pub(super) attempts: u64,
     /// Each agent: what it spent, what counts, and its cap, in dollars.
     pub(super) spent: Vec<Vec<String>>,
+    /// How many spend counters count something.
+    pub(super) counters: usize,
 }
 
 /// Looks at everything.
@@ -51,6 +54,7 @@ pub(super) fn audit(world: &World, feeds: &Feeds, answers: &Answers) -> (Finding
         posts: by("SELECT state, count(*) FROM agent_tasks WHERE task_type = 'assemble_post' GROUP BY 1 ORDER BY 1"),
         on_platform: posts.len(),
         attempts: world.count("SELECT coalesce(sum(attempts), 0) FROM publications"),
+        counters: counters(world).iter().filter(|counter| counter.is_moved()).count(),
         spent: world.rows(
             "SELECT a.persona_slug, round(coalesce(sum(l.cost_micros), 0) / 1e6, 6), \
              round(coalesce(sum(l.counted_micros), 0) / 1e6, 6), round(a.max_daily_spend_micros / 1e6, 6) \
@@ -211,7 +215,7 @@ fn pauses(world: &World, findings: &mut Findings) {
 }
 
 /// No agent went beyond its cap on any day; what the ledger says was spent is what the calls on record cost, to the
-/// millionth of a dollar; and nothing is set aside for work that is over.
+/// millionth of a dollar, and what the counters in Redis say; and nothing is set aside for work that is over.
 fn money(world: &World, findings: &mut Findings) {
     let beyond = "SELECT a.persona_slug, (l.reserved_at AT TIME ZONE 'UTC')::date, sum(l.counted_micros), \
         a.max_daily_spend_micros FROM spend_ledger l JOIN agents a ON a.id = l.agent_id \
@@ -226,6 +230,7 @@ fn money(world: &World, findings: &mut Findings) {
     for row in world.rows(apart).into_iter().filter(|row| row[1] != row[2]) {
         findings.overdraft.push(format!("the ledger says that {} spent {}, its calls say {}", row[0], row[1], row[2]));
     }
+    findings.overdraft.extend(disagreements(world));
     let open = "SELECT reservation, purpose FROM spend_ledger WHERE state = 'OPEN'";
     for row in world.rows(open) {
         findings.stuck.push(format!("money is still set aside for {} ({})", row[0], row[1]));

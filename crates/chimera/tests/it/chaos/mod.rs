@@ -5,6 +5,7 @@
 //! `faults=N lost=0 doubled=0 stuck=0 overdraft=0`.
 
 mod audit;
+mod counters;
 mod doctored;
 mod faults;
 mod feed;
@@ -118,7 +119,8 @@ fn run(world: &World, mut feeds: Feeds, plan: &Plan, mut dice: Dice) -> Report {
     })
 }
 
-/// Waits until every item has its row and every task rests, or nothing moves any more.
+/// Waits until every item has its row, every task rests and the spend counters have heard of it all, or nothing moves any
+/// more.
 fn settle(world: &World, fleet: &mut Fleet<'_>, signals: usize) {
     let state = format!(
         "SELECT (SELECT count(*) FROM trend_signals), (SELECT count(*) FROM agent_tasks WHERE state NOT IN ({RESTS})), \
@@ -130,7 +132,8 @@ fn settle(world: &World, fleet: &mut Fleet<'_>, signals: usize) {
     loop {
         fleet.look_after();
         let row = world.rows(&state).remove(0);
-        if row[0] == signals.to_string() && row[1] == "0" {
+        let rests = row[0] == signals.to_string() && row[1] == "0";
+        if rests && counters::disagreements(world).is_empty() {
             return;
         }
         if row != last {

@@ -94,6 +94,7 @@ impl Report {
         for agent in &counts.spent {
             println!("chaos: {} spent ${}, ${} count, of ${} a day", agent[0], agent[1], agent[2], agent[3]);
         }
+        println!("chaos: {} spend counters, each compared with the ledger", counts.counters);
         let logged = Logged::read(world);
         println!("chaos: {} ids were delivered again by sweepers", logged.delivered_again);
         for (message, count) in &logged.errors {
@@ -120,6 +121,9 @@ impl Report {
         let wanted = usize::try_from(plan.seconds.as_secs() / 4).unwrap().max(1);
         if hits < wanted {
             failures.push(format!("only {hits} faults hit work in hand, which proves too little; {wanted} are wanted"));
+        }
+        if self.counts.counters == 0 {
+            failures.push("no spend counter counts anything".to_owned());
         }
         if self.counts.on_platform == 0 {
             failures.push("nothing was published".to_owned());

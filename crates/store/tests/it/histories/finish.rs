@@ -83,7 +83,7 @@ impl Story<'_> {
     /// The accounts are closed, and say what was paid.
     async fn end(&self) -> Reached {
         let store = &self.world.store;
-        let entries = store.spend_entries(&[self.agent], chrono::DateTime::UNIX_EPOCH, None).await.unwrap();
+        let entries = store.spend_entries(&[self.agent], chrono::DateTime::UNIX_EPOCH, None, None).await.unwrap();
         let open: Vec<_> = entries.iter().filter(|entry| entry.state == EntryState::Open).collect();
         assert!(open.is_empty(), "money is still set aside: {open:#?}");
         let (paid, retried, outside) = self.book(|book| (book.paid, book.retried.len(), book.outside.len()));

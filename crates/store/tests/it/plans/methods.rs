@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use chimera_domain::{
-    Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, GovernorLimits,
-    HitlTicket, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, Usd,
-    Verdict,
+    Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, EntryState,
+    GovernorLimits, HitlTicket, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState,
+    TaskType, Usd, Verdict,
 };
 use chimera_store::{
     AuditFilter, Claim, Duty, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling, Settlement,
@@ -261,8 +261,11 @@ impl Caller<'_> {
             self.calls("spend_total").spend_total(campaign).await.unwrap();
         }
         self.calls("spend_use").spend_use(&[template.agent.id], world.ambient.now()).await.unwrap();
-        let (since, limit) = (world.ambient.now() - chrono::Duration::hours(24), Some(50));
-        self.calls("spend_entries").spend_entries(&[template.agent.id], since, limit).await.unwrap();
+        self.calls("spend_check").spend_check(&[template.agent.id], world.ambient.now()).await.unwrap();
+        let since = world.ambient.now() - chrono::Duration::hours(24);
+        for (state, limit) in [(None, Some(50)), (Some(EntryState::Presumed), Some(50)), (None, None)] {
+            self.calls("spend_entries").spend_entries(&[template.agent.id], since, state, limit).await.unwrap();
+        }
         self.calls("audit_head").audit_head().await.unwrap();
         for (trace_id, actor) in [(None, None), (Some(template.task.trace_id), None), (None, Some("judge".to_owned()))]
         {
@@ -289,6 +292,7 @@ impl Caller<'_> {
     async fn settings(&self) {
         let Self { world, template, .. } = self;
         let (agent, campaign) = (&template.agent, &template.campaign);
+        self.calls("agent_ids").agent_ids().await.unwrap();
         self.calls("agents").agents().await.unwrap();
         self.calls("agent_by_slug").agent_by_slug(&agent.persona_slug).await.unwrap();
         self.calls("agent_save").agent_save(agent).await.unwrap();
