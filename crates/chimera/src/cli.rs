@@ -42,8 +42,20 @@ pub(crate) struct Global {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct By {
     /// Who does this
-    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME")]
+    #[arg(long, env = "USER", default_value = "operator", value_name = "NAME", value_parser = person)]
     by: String,
+}
+
+/// The longest name of a person, in characters.
+const NAME_MAX: usize = 100;
+
+/// A name that the audit log can hold for ever: not empty, one line, at most [`NAME_MAX`] characters.
+pub(crate) fn person(name: &str) -> Result<String, String> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        return Err(format!("a name has 1 to {NAME_MAX} characters and one line; say with --by who you are"));
+    }
+    Ok(name.to_owned())
 }
 
 impl By {

@@ -1,12 +1,13 @@
 //! Pictures and videos on disk, named by their content.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use chimera_domain::{is_sha256_hex, sha256_hex};
-use tokio::{fs, io::AsyncWriteExt as _};
+use tokio::fs;
 
 /// Why a blob could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +76,9 @@ impl Blobs {
         let name = sha256_hex(bytes);
         let path = self.path(&name, mime)?;
         let refuse = |source| BlobError::Write { path: path.clone(), source };
-        if fs::try_exists(&path).await.map_err(refuse)? {
+        // One of another length was cut short by whoever wrote it, and is written anew.
+        let there = fs::metadata(&path).await.is_ok_and(|file| Ok(file.len()) == u64::try_from(bytes.len()));
+        if there {
             return Ok(name);
         }
         self.write(&path, bytes).await.map_err(refuse)?;
@@ -134,10 +137,22 @@ impl Blobs {
         let write = WRITES.fetch_add(1, Ordering::Relaxed);
         let name = path.file_name().unwrap_or_default().display();
         let aside = self.folder.join(format!(".{name}.{}.{write}", std::process::id()));
-        let mut file = fs::File::create(&aside).await?;
-        file.write_all(bytes).await?;
-        file.sync_all().await?;
-        fs::rename(&aside, &path).await
+        let written = self.write_aside(&aside, bytes).await;
+        let kept = match written {
+            Ok(()) => fs::rename(&aside, &path).await,
+            Err(error) => Err(error),
+        };
+        if kept.is_err() {
+            // What is left of it only takes room away from the next attempt.
+            let _ = fs::remove_file(&aside).await;
+        }
+        kept
+    }
+
+    async fn write_aside(&self, aside: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let (aside, bytes) = (aside.to_owned(), bytes.to_owned());
+        let writing = tokio::task::spawn_blocking(move || write_whole(std::fs::File::create(aside)?, &bytes));
+        writing.await.map_err(std::io::Error::other)?
     }
 
     /// The bytes, checked against their name.
@@ -147,6 +162,13 @@ impl Blobs {
     pub async fn get(&self, sha256: &str, mime: &str) -> Result<Vec<u8>, BlobError> {
         self.get_file(&file_name(sha256, mime)?).await
     }
+}
+
+/// Writes all of it, to the disk itself. `tokio`'s file tells of a failed write only at the next one, or never; here each
+/// write says at once whether there was room.
+fn write_whole(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Types of media that have an extension of their own.
@@ -191,6 +213,30 @@ mod tests {
         let (a, b, c) = tokio::join!(blobs.put(&bytes, "x"), blobs.put(&bytes, "x"), blobs.put(&bytes, "x"));
         assert_eq!((a.unwrap(), b.unwrap()), (c.as_ref().unwrap().clone(), c.as_ref().unwrap().clone()));
         assert_eq!(blobs.get(&c.unwrap(), "x").await.unwrap(), bytes);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_without_room_is_told_of() {
+        // This device refuses every byte, as a full disk does.
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let told = write_whole(full, b"picture").unwrap_err();
+        assert_eq!(told.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    #[tokio::test]
+    async fn a_file_cut_short_is_written_anew_and_nothing_is_left_lying_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().to_owned());
+        let name = blobs.put(b"picture", "image/png").await.unwrap();
+        std::fs::write(blobs.path(&name, "image/png").unwrap(), b"").unwrap();
+        blobs.put(b"picture", "image/png").await.unwrap();
+        assert_eq!(blobs.get(&name, "image/png").await.unwrap(), b"picture");
+        // A folder stands where the file should: the rename fails.
+        let other = sha256_hex(b"other");
+        std::fs::create_dir_all(blobs.path(&other, "image/png").unwrap().join("taken")).unwrap();
+        assert!(matches!(blobs.put(b"other", "image/png").await, Err(BlobError::Write { .. })));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[tokio::test]

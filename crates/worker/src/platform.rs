@@ -69,8 +69,17 @@ impl Platform {
         self.abilities.idempotency_key
     }
 
-    /// Publishes, once.
+    /// Publishes, once; what is not what was judged stays here.
     pub(crate) async fn publish(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> Call {
+        if !case.artifact.is_intact() {
+            return Call::Refused("its content is not what was made and judged: it was changed since".to_owned());
+        }
+        for media in &case.artifact.media {
+            if let Err(error) = self.blobs.get(&media.sha256, &media.mime).await {
+                // It may come back, as a folder does that several machines share.
+                return Call::NoEffect(error_chain(&error), None);
+            }
+        }
         let made = self.host.call(&context(case), PUBLISH, &self.variables(case)).await;
         calls.extend(made.calls);
         match made.result {

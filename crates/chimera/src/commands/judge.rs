@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
-    cli::Global,
+    cli::{Global, person},
     commands::{hitl, lines, serve},
     compose,
     lifecycle::EXIT_CODES,
@@ -30,10 +30,10 @@ struct Reviewer {
     /// The ticket, as `chimera judge view-queue` shows it
     ticket: TicketId,
     /// Who decides
-    #[arg(long, env = "USER", default_value = "operator")]
+    #[arg(long, env = "USER", default_value = "operator", value_parser = person)]
     by: String,
-    /// Why
-    #[arg(long)]
+    /// Why, in 2,000 characters at most
+    #[arg(long, value_parser = reason)]
     note: Option<String>,
 }
 
@@ -89,16 +89,25 @@ impl Options {
     }
 }
 
+/// The longest note on an answer, in characters.
+const NOTE_MAX: usize = 2_000;
+
+fn reason(note: &str) -> Result<String, String> {
+    let length = note.chars().count();
+    if length <= NOTE_MAX { Ok(note.to_owned()) } else { Err(format!("{length} characters; {NOTE_MAX} at most")) }
+}
+
 async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
     let store = compose::open_store(config).await?;
     // Without Redis the queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
-    let bus = compose::Queues::reach(config, &SystemAmbient).await?.bus;
+    // A Redis that is away keeps no answer from being given.
+    let bus = compose::Queues::open(config, &SystemAmbient).await?.bus;
     let desk = Desk::new(store, bus, Arc::new(SystemAmbient));
     let Reviewer { ticket, by, note } = reviewer;
     desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;
     output::note(match resolution {
         Resolution::Approved => {
-            "approved; a running `chimera up` publishes it within seconds, otherwise the next one does"
+            "approved; a running `chimera up` or `publisher serve` publishes it within seconds, otherwise the next one does"
         }
         Resolution::ConfirmedPublished => "noted: the post is out",
         Resolution::Rejected | Resolution::Withdrawn => "rejected",

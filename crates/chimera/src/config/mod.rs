@@ -279,16 +279,25 @@ impl Config {
 pub(crate) fn redacted_url(address: &str) -> String {
     const HIDDEN: &str = "redacted";
     let Ok(mut url) = url::Url::parse(address) else { return HIDDEN.to_owned() };
+    // No server's address has one: a `#` in a password cuts the address there, and the rest is what is secret.
+    if url.fragment().is_some() {
+        return HIDDEN.to_owned();
+    }
     if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {
         return HIDDEN.to_owned();
     }
     if url.query().is_some() {
-        let shown =
-            |key: &str, value: &str| if key.contains("password") { HIDDEN.to_owned() } else { value.to_owned() };
+        let shown = |key: &str, value: &str| if may_be_secret(key) { HIDDEN.to_owned() } else { value.to_owned() };
         let pairs: Vec<(String, String)> = url.query_pairs().map(|(k, v)| (k.to_string(), shown(&k, &v))).collect();
         url.query_pairs_mut().clear().extend_pairs(pairs);
     }
     url.to_string()
+}
+
+/// Whether a parameter of an address may hold a secret, going by its name.
+fn may_be_secret(parameter: &str) -> bool {
+    let name = parameter.to_ascii_lowercase();
+    ["pass", "pwd", "secret", "token", "key", "auth", "sig", "credential"].iter().any(|part| name.contains(part))
 }
 
 /// The address of an SQLite file, whatever characters its path holds.

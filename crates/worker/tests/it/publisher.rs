@@ -88,6 +88,31 @@ pub(crate) async fn a_busy_platform_is_tried_again_after_a_rest(world: World) {
     assert!(world.alerts().await.is_empty());
 }
 
+/// A picture that is gone, or a text that somebody changed, is not what was judged.
+pub(crate) async fn what_is_not_what_was_judged_stays_here(world: World) {
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    let (_, task) = world.approved().await;
+    let media = world.trace(&task).await.artifacts.remove(0).media.remove(0);
+    let file = world.blobs.path(&media.sha256, &media.mime).unwrap();
+    let picture = std::fs::read(&file).unwrap();
+    std::fs::write(&file, b"").unwrap();
+    publisher.round(&[task.id]).await.unwrap();
+    let waiting = world.stored(task.id).await;
+    assert_eq!((waiting.state, world.fake.count("publish_post")), (TaskState::Approved, 0));
+    assert!(waiting.last_error.unwrap().contains("was changed on disk"));
+    std::fs::write(&file, picture).unwrap();
+    again(&world, &publisher, &task).await;
+    assert_eq!((world.stored(task.id).await.state, world.fake.posts()), (TaskState::Published, 1));
+
+    let (_, task) = world.approved().await;
+    let text = world.trace(&task).await.artifacts.remove(0).text;
+    world.damage_one(&format!("UPDATE artifacts SET text = 'BUY NOW' WHERE text = '{text}'")).await;
+    publisher.round(&[task.id]).await.unwrap();
+    let failed = world.stored(task.id).await;
+    assert_eq!((failed.state, world.fake.posts()), (TaskState::Failed, 1));
+    assert!(failed.last_error.unwrap().contains("changed since"));
+}
+
 pub(crate) async fn a_platform_that_stays_down_is_given_up(world: World) {
     let (_, task) = world.approved().await;
     world.fake.script("publish_post", &[Fate::Busy; 50]);

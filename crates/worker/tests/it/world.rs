@@ -215,6 +215,9 @@ impl World {
 
     pub(crate) async fn submit(&self, task: &AgentTask) -> (Artifact, Submitted) {
         let artifact = fixtures::artifact(&*self.ambient, task);
+        // Its picture is its mark, which its text has in brackets.
+        let mark = artifact.text.split(['(', ')']).nth(1).unwrap();
+        assert_eq!(self.blobs.put(mark.as_bytes(), "image/png").await.unwrap(), artifact.media[0].sha256);
         let submission = Submission {
             task_id: task.id,
             version: task.state_version,
@@ -314,7 +317,7 @@ impl World {
             .await;
     }
 
-    async fn damage_one(&self, sql: &str) {
+    pub(crate) async fn damage_one(&self, sql: &str) {
         let db = Database::connect(self.backends.database_url()).await.unwrap();
         assert_eq!(db.execute_unprepared(sql).await.unwrap().rows_affected(), 1);
         db.close().await.unwrap();

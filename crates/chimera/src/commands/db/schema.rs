@@ -83,8 +83,10 @@ fn refuse(preview: &chimera_store::Rollback) -> anyhow::Result<ExitCode> {
     tell(preview);
     let rows: u64 = preview.tables.iter().map(|(_, rows)| rows).sum();
     anyhow::bail!(
-        "this rollback would drop {} tables with {rows} rows for good, so nothing was done; add --yes if that is meant",
-        preview.tables.len()
+        "this rollback would drop {} tables with {rows} rows and {} columns of others for good, so nothing was done; \
+         add --yes if that is meant",
+        preview.tables.len(),
+        preview.columns.len()
     )
 }
 

@@ -43,7 +43,7 @@ impl Options {
         let store = compose::open_store(&config).await?.acting_as(self.by.operator());
         let tasks = if self.all { all(&store, self.campaign.as_deref()).await? } else { self.tasks };
         // Without Redis the queue of a running `up` is in its own process; its sweeper finds the tasks within seconds.
-        let bus = compose::Queues::reach(&config, &SystemAmbient).await?.bus;
+        let bus = compose::Queues::open(&config, &SystemAmbient).await?.bus;
         let mut retried = Retried::default();
         for batch in tasks.chunks(BATCH_MAX) {
             let Retried { ready, approved, revived, refused } =

@@ -80,9 +80,15 @@ fn a_campaign_that_can_not_run_is_refused() {
 #[test]
 fn secrets_in_a_database_address_are_hidden() {
     use super::super::redacted_url;
-    for address in
-        ["postgres://a:hunter2@h/d", "postgres://a@h/d?password=hunter2&sslmode=require", "not a url hunter2"]
-    {
+    for address in [
+        "postgres://a:hunter2@h/d",
+        "postgres://a@h/d?password=hunter2&sslmode=require",
+        "postgres://a@h/d?PASSWD=hunter2",
+        "postgres://a:x@y#hunter2@h/d",
+        "unix:///run/redis.sock?user=a&pass=hunter2",
+        "https://example.org/feed.xml?api_key=hunter2&page=2",
+        "not a url hunter2",
+    ] {
         let shown = redacted_url(address);
         assert!(shown.contains("redacted") && !shown.contains("hunter2"), "{shown}");
     }
