@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Component, Score, SensitiveTopic, Usd,
+    Component, Score, SensitiveTopic, TaskPayload, Usd,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
     says_ai,
 };
@@ -116,8 +116,15 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
             tripped.push(("unjudged", "The mind could not be asked.".to_owned()));
         }
     }
-    if task.is_tainted() {
-        tripped.push(("tainted_source", format!("Its source carries {}.", task.payload.taint.join(", "))));
+    let (restored, markers): (Vec<&str>, Vec<&str>) =
+        task.payload.taint.iter().map(String::as_str).partition(|name| *name == TaskPayload::RESTORED);
+    if !markers.is_empty() {
+        tripped.push(("tainted_source", format!("Its source carries {}.", markers.join(", "))));
+    }
+    if !restored.is_empty() && publishable {
+        let why = "It was unfinished in the backup that was restored, so it may be out already, perhaps in other words. \
+                   Look at the account; approve it only if the story is not there.";
+        tripped.push(("restored", why.to_owned()));
     }
     if !findings.markers.is_empty() {
         tripped.push(("prompt_injection", format!("Its words carry {}.", findings.markers.join(", "))));

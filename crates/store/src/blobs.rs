@@ -1,10 +1,13 @@
 //! Pictures and videos on disk, named by their content.
 
 use std::{
-    io::Write as _,
+    collections::HashMap,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use chrono::{DateTime, Utc};
 
 use chimera_domain::{is_sha256_hex, sha256_hex};
 use tokio::fs;
@@ -68,20 +71,15 @@ impl Blobs {
         Ok(self.folder.join(file_name(sha256, mime)?))
     }
 
-    /// Keeps the bytes, durably; the same bytes again cost nothing. Gives their name.
+    /// Keeps the bytes, durably. The same bytes again are written again: so a file that was changed is mended, and one
+    /// that is old is new again, which keeps it from being collected before its row is there. Gives their name.
     ///
     /// # Errors
     /// [`BlobError::Write`] when the folder can't be written.
     pub async fn put(&self, bytes: &[u8], mime: &str) -> Result<String, BlobError> {
         let name = sha256_hex(bytes);
         let path = self.path(&name, mime)?;
-        let refuse = |source| BlobError::Write { path: path.clone(), source };
-        // One of another length was cut short by whoever wrote it, and is written anew.
-        let there = fs::metadata(&path).await.is_ok_and(|file| Ok(file.len()) == u64::try_from(bytes.len()));
-        if there {
-            return Ok(name);
-        }
-        self.write(&path, bytes).await.map_err(refuse)?;
+        self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source })?;
         Ok(name)
     }
 
@@ -95,10 +93,7 @@ impl Blobs {
         if !is_content_of(file, bytes) {
             return Err(BlobError::Changed { path });
         }
-        match fs::read(&path).await {
-            Ok(there) if there == bytes => Ok(()),
-            _ => self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source }),
-        }
+        self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source })
     }
 
     /// The bytes of this file, checked against its name.
@@ -123,6 +118,68 @@ impl Blobs {
             Ok(folder) => folder.sync_all().await,
         }
         .map_err(|source| BlobError::Write { path: self.folder.clone(), source })
+    }
+
+    /// Files last written before `before`. Those that a collector which died had set aside are put back first.
+    ///
+    /// # Errors
+    /// [`BlobError::Read`] when the folder can't be read.
+    pub(crate) async fn old_files(&self, before: DateTime<Utc>) -> Result<OldFiles, BlobError> {
+        let mut old = OldFiles::default();
+        let refuse = |source| BlobError::Read { path: self.folder.clone(), source };
+        let mut entries = match fs::read_dir(&self.folder).await {
+            Ok(entries) => entries,
+            // None was kept yet.
+            Err(source) if source.kind() == ErrorKind::NotFound => return Ok(old),
+            Err(source) => return Err(refuse(source)),
+        };
+        while let Some(entry) = entries.next_entry().await.map_err(refuse)? {
+            let Ok(mut name) = entry.file_name().into_string() else { continue };
+            let mut path = entry.path();
+            if let Some(file) = set_aside(&name) {
+                let place = self.folder.join(file);
+                if fs::try_exists(&place).await.map_err(refuse)? {
+                    fs::remove_file(&path).await.map_err(refuse)?;
+                    continue;
+                }
+                fs::rename(&path, &place).await.map_err(refuse)?;
+                (name, path) = (file.to_owned(), place);
+            }
+            // It may be gone by now: others write, too.
+            let Ok(about) = fs::metadata(&path).await else { continue };
+            if about.is_file() && is_older(&about, before).map_err(refuse)? {
+                if is_file_name(&name) {
+                    old.blobs.insert(name, about.len());
+                } else if is_scrap(&name) {
+                    old.scraps.push((name, about.len()));
+                }
+            }
+        }
+        Ok(old)
+    }
+
+    /// Deletes a file if it was last written before `before`. False when it was not, or is not there.
+    ///
+    /// # Errors
+    /// [`BlobError::Write`] when it can't be deleted.
+    pub(crate) async fn remove_old(&self, file: &str, before: DateTime<Utc>) -> Result<bool, BlobError> {
+        let path = self.folder.join(file);
+        // Set aside first: a blob that is written now lands beside it, and one that was written just before is seen to
+        // be new.
+        let aside = self.folder.join(format!(".{file}{SET_ASIDE}"));
+        let removed = async {
+            match fs::rename(&path, &aside).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                renamed => renamed?,
+            }
+            if is_older(&fs::metadata(&aside).await?, before)? {
+                fs::remove_file(&aside).await?;
+                return Ok(true);
+            }
+            fs::rename(&aside, &path).await?;
+            Ok(false)
+        };
+        removed.await.map_err(|source| BlobError::Write { path: path.clone(), source })
     }
 
     fn file(&self, file: &str) -> Result<PathBuf, BlobError> {
@@ -169,6 +226,33 @@ impl Blobs {
 fn write_whole(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Files that were not written for a while.
+#[derive(Debug, Default)]
+pub(crate) struct OldFiles {
+    /// Blobs, with their lengths in bytes.
+    pub(crate) blobs: HashMap<String, u64>,
+    /// What was left of writing others, with its length in bytes.
+    pub(crate) scraps: Vec<(String, u64)>,
+}
+
+/// What a file's name ends with while it is decided whether it goes.
+const SET_ASIDE: &str = ".going";
+
+/// The name of the blob that was set aside under this one.
+fn set_aside(name: &str) -> Option<&str> {
+    name.strip_prefix('.')?.strip_suffix(SET_ASIDE).filter(|file| is_file_name(file))
+}
+
+/// Whether a blob was being written under this name: `.NAME.PROCESS.NUMBER`.
+fn is_scrap(name: &str) -> bool {
+    let parts = name.strip_prefix('.').map(|rest| rest.splitn(3, '.').collect::<Vec<_>>());
+    matches!(parts.as_deref(), Some([sha256, extension, _]) if is_file_name(&format!("{sha256}.{extension}")))
+}
+
+fn is_older(about: &std::fs::Metadata, before: DateTime<Utc>) -> std::io::Result<bool> {
+    Ok(DateTime::<Utc>::from(about.modified()?) < before)
 }
 
 /// Types of media that have an extension of their own.

@@ -20,6 +20,8 @@ use crate::{
 pub enum Duty {
     /// Putting back and delivering again what was lost.
     Sweep,
+    /// Deleting old rows that nobody needs any more.
+    Prune,
 }
 
 impl Duty {
@@ -28,6 +30,7 @@ impl Duty {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sweep => "sweep",
+            Self::Prune => "prune",
         }
     }
 }

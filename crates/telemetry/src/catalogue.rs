@@ -64,6 +64,11 @@ pub const SPEND_COUNTERS_STARTED: Metric = Metric::counter(
 )
 .by("why", &["absent", "off", "flood"]);
 
+/// Old rows and files that went.
+pub const PRUNED: Metric =
+    Metric::counter("chimera_pruned_total", "Old rows and files that nobody needed any more, deleted by this process")
+        .by("what", &["signals", "tool_calls", "alerts", "media"]);
+
 /// Tasks by state.
 pub const TASKS: Metric = Metric::gauge("chimera_tasks", "Tasks, by state. Fleet-wide").by("state", &[]);
 /// Open tickets.
@@ -102,6 +107,7 @@ pub const CATALOGUE: &[Metric] = &[
     PUBLICATIONS,
     SWEPT,
     SPEND_COUNTERS_STARTED,
+    PRUNED,
     TASKS,
     TICKETS_OPEN,
     TICKETS_OVERDUE,

@@ -70,6 +70,45 @@ impl Default for PublisherConfig {
     }
 }
 
+/// How long old rows and files are kept that nobody needs any more. Where nothing is said, they stay for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// How often one process of the fleet looks for them, in hours, 1 or more.
+    pub every_hours: u32,
+    /// Signals that came to nothing because they were not relevant, or known, in days, 7 or more. One that its feed
+    /// brings again after that is scored anew. Those that were planned or deferred stay for ever.
+    pub signals_days: Option<u32>,
+    /// Tool calls that cost nothing, of posts at an end, in days, 7 or more.
+    pub tool_calls_days: Option<u32>,
+    /// Acknowledged alerts, in days since they were raised, 7 or more.
+    pub resolved_alerts_days: Option<u32>,
+    /// Media that no post refers to, in days since they were written, 7 or more.
+    pub media_days: Option<u32>,
+    /// Rows deleted by one statement, 1 to 10,000: while it runs, other writers may wait.
+    pub batch: u64,
+}
+
+impl RetentionConfig {
+    /// Less is not kept by anyone: who looks into last week must find it, and media are written before their row.
+    pub const DAYS_MIN: u32 = 7;
+    /// The most rows that one statement may delete.
+    pub const BATCH_MAX: u64 = 10_000;
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self {
+            every_hours: 6,
+            signals_days: None,
+            tool_calls_days: None,
+            resolved_alerts_days: None,
+            media_days: None,
+            batch: 1_000,
+        }
+    }
+}
+
 /// The sweeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

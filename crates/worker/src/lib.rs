@@ -4,6 +4,7 @@
 //! one task into one artifact through MCP tool roles; [`Pool`] claims, executes side by side and submits in batches;
 //! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost;
 //! [`Bookkeeper`] keeps the spend counters equal to the ledger.
+//! [`Pruner`] deletes what is old and needed by nobody.
 //! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
 
 mod assemble;
@@ -13,6 +14,7 @@ mod executor;
 mod held;
 mod platform;
 mod pool;
+mod pruner;
 mod publisher;
 mod questions;
 mod rests;
@@ -22,8 +24,9 @@ mod sweeper;
 
 pub use assemble::{AssembleError, assemble, disclosure};
 pub use bookkeeper::{Bookkeeper, BookkeepingError, SpendNews};
-pub use config::{PlatformAbilities, PublisherConfig, SweeperConfig, WorkerConfig};
+pub use config::{PlatformAbilities, PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
 pub use executor::{ExecuteError, Executor, Finished};
 pub use pool::Pool;
+pub use pruner::{Cutoffs, Pruned, Pruner, prunable, prune};
 pub use publisher::Publisher;
 pub use sweeper::Sweeper;

@@ -12,7 +12,7 @@ use chimera_llm::Mind;
 use chimera_mcp::Host;
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
-use chimera_worker::{Bookkeeper, Executor, Pool, Publisher, SpendNews, Sweeper};
+use chimera_worker::{Bookkeeper, Executor, Pool, Pruner, Publisher, SpendNews, Sweeper};
 
 use super::scanner;
 use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
@@ -129,6 +129,13 @@ impl Ground {
     fn bookkeeper(&self) -> Bookkeeper {
         let (store, counters) = (self.store.clone(), self.counters.clone());
         Bookkeeper::new(store, counters, self.spend_news.clone(), self.ambient.clone())
+    }
+
+    /// Starts the pruner, where the media are.
+    pub(crate) fn start_pruner(&self, lifecycle: &Lifecycle) {
+        let (store, _, ambient) = self.shared();
+        let pruner = Pruner::new(self.instance.clone(), store, self.blobs(), ambient, self.config.retention.clone());
+        lifecycle.spawn("pruner", pruner.serve(lifecycle.cancel.child_token()));
     }
 
     /// Ends what outlives the roles: servers, then leases, then the database's connections. Within what is left of

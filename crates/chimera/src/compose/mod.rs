@@ -116,6 +116,7 @@ impl House {
         self.ground.start_publisher(self.host.clone(), lifecycle);
         self.ground.start_sweeper(lifecycle);
         self.ground.start_bookkeeper(lifecycle);
+        self.ground.start_pruner(lifecycle);
         let config = &self.ground.config;
         let folders = vec![("data", config.data_dir.0.clone()), ("media", config.media_dir())];
         self.probes.runs(checks(&self.ground, Some(&self.host), folders, lifecycle));

@@ -155,6 +155,7 @@ async fn start(
             let mind = mind(&ground.config).await?;
             let host = reach(&ground, Reach::Making, Some(mind), lifecycle).await?;
             ground.start_workers(host.clone(), lifecycle);
+            ground.start_pruner(lifecycle);
             (Some(host), vec![("media", media)])
         }
         Role::Judge => {

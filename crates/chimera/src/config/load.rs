@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chimera_worker::RetentionConfig;
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized},
@@ -140,6 +141,14 @@ impl Config {
         }
         if self.sweeper.interval_ms == 0 || self.sweeper.batch == 0 {
             return refuse("sweeper.interval_ms, sweeper.batch", "each must be at least 1");
+        }
+        let kept = &self.retention;
+        let days = [kept.signals_days, kept.tool_calls_days, kept.resolved_alerts_days, kept.media_days];
+        if days.into_iter().flatten().any(|days| days < RetentionConfig::DAYS_MIN) {
+            return refuse("retention.*_days", "each must be at least 7, or absent to keep everything");
+        }
+        if kept.every_hours == 0 || !(1..=RetentionConfig::BATCH_MAX).contains(&kept.batch) {
+            return refuse("retention.every_hours, retention.batch", "1 hour or more, and 1 to 10000 rows");
         }
         if !self.console.bind.ip().is_loopback() {
             return refuse(

@@ -15,7 +15,7 @@ use chimera_planner::PlannerConfig;
 use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
 use chimera_telemetry::LogFormat;
-use chimera_worker::{PublisherConfig, SweeperConfig, WorkerConfig};
+use chimera_worker::{PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) publisher: PublisherConfig,
     /// Delivering again what was lost.
     pub(crate) sweeper: SweeperConfig,
+    /// How long old rows and files are kept that nobody needs any more.
+    pub(crate) retention: RetentionConfig,
     /// Judging.
     pub(crate) judge: JudgeConfig,
     /// MCP servers and tool roles. What is set here is added to the built-in servers and roles, or replaces them by name.

@@ -23,7 +23,9 @@ mod infra;
 mod kill;
 mod migrating;
 mod process;
+mod pruning;
 mod real_headlines;
+mod restoring;
 mod retry;
 mod roles;
 mod wire;
@@ -50,6 +52,10 @@ chimera_testkit::on_both! {
     migrating:
         of_eight_processes_that_start_at_once_each_succeeds
         a_process_killed_in_the_middle_leaves_nothing_half_done;
+    pruning:
+        a_look_deletes_nothing_and_a_prune_leaves_the_posts;
     real_headlines:
         real_headlines_are_sorted_as_people_sorted_them;
+    restoring:
+        what_went_out_after_the_backup_does_not_go_out_again;
 }

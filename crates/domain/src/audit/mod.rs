@@ -68,6 +68,8 @@ wire_enum! {
         SchemaRolledBack = "schema_rolled_back",
         /// The database was filled from a backup.
         DatabaseRestored = "database_restored",
+        /// Old rows that nobody needs any more were deleted.
+        RowsPruned = "rows_pruned",
     }
 }
 

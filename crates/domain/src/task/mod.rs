@@ -85,7 +85,8 @@ pub struct TaskPayload {
     pub modalities: Vec<Modality>,
     /// Length of a video, in seconds.
     pub video_seconds: u32,
-    /// Names of injection markers found in the signal; a tainted plan never publishes without a person.
+    /// Names of injection markers found in the signal, or [`Self::RESTORED`]; a tainted plan never publishes without a
+    /// person.
     pub taint: Vec<String>,
     /// Why an earlier attempt was rejected, when this task replaces one.
     pub correction: Option<String>,
@@ -93,6 +94,12 @@ pub struct TaskPayload {
     pub replans: u32,
     /// Seeds whatever is drawn by chance, so that a run can be repeated.
     pub seed: u64,
+}
+
+impl TaskPayload {
+    /// In the taint of a post that was unfinished in a backup which was restored: it may have gone out since, made in other
+    /// words and under another key.
+    pub const RESTORED: &'static str = "restored";
 }
 
 /// One node of a planned DAG.
@@ -149,7 +156,8 @@ pub struct AgentTask {
 }
 
 impl AgentTask {
-    /// Whether the signal behind it carried injection markers.
+    /// Whether it goes out by a person's word only: the signal behind it carried injection markers, or it may be out
+    /// already ([`TaskPayload::RESTORED`]).
     #[must_use]
     pub fn is_tainted(&self) -> bool {
         !self.payload.taint.is_empty()

@@ -65,8 +65,9 @@ fn every_rule_trips_on_its_own_fault_alone() {
     };
     let cost = |case: &mut ReviewCase| case.artifact.costs.inference_usd = Usd::dollars(2);
     let taint = |case: &mut ReviewCase| case.task.payload.taint = vec!["role_tag".to_owned()];
+    let restored = |case: &mut ReviewCase| case.task.payload.taint = vec![TaskPayload::RESTORED.to_owned()];
     type Fault = fn(&mut ReviewCase);
-    let faults: [(Fault, &str, Verdict); 9] = [
+    let faults: [(Fault, &str, Verdict); 10] = [
         (face, "character_lock_broken", Verdict::Reject),
         (hash, "artifact_changed", Verdict::Reject),
         (topic, "banned_topic", Verdict::Reject),
@@ -76,6 +77,7 @@ fn every_rule_trips_on_its_own_fault_alone() {
         (no_label, "disclosure_missing", Verdict::Reject),
         (cost, "over_budget", Verdict::HitlQueue),
         (taint, "tainted_source", Verdict::HitlQueue),
+        (restored, "restored", Verdict::HitlQueue),
     ];
     for (fault, flag, verdict) in faults {
         let mut case = case();

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 
 use chimera_domain::{
     Actor, AuditAction, AuditRecord, AuditSubject, HitlTicket, JudgeDecision, Resolution, StateVersion, TaskEvent,
-    TaskState, error_chain,
+    TaskState, TenantId, error_chain,
 };
 
 use crate::{
-    PublishCase, PublishOutcome, Settlement,
+    Prunable, PublishCase, PublishOutcome, Settlement,
     backup::Manifest,
     codec::Mapped,
     entity::{agents, campaigns, tasks, tickets},
@@ -172,6 +172,21 @@ pub(crate) fn database_restored(of: &Manifest, actor: Actor, now: DateTime<Utc>)
         .with_some("schema", header.schema.last())
         .with("rows", of.rows())
         .with("media", of.media.files)
+}
+
+/// Old rows that were deleted.
+pub(crate) fn rows_pruned(
+    tenant: TenantId,
+    what: Prunable,
+    before: DateTime<Utc>,
+    rows: u64,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    AuditRecord::new(now, actor, AuditAction::RowsPruned, AuditSubject::Database, tenant.as_uuid())
+        .with("what", what.as_str())
+        .with("rows", rows)
+        .with("before", before.to_rfc3339())
 }
 
 fn saved(

@@ -16,6 +16,7 @@
 
 mod archive;
 mod check;
+mod doubt;
 mod error;
 mod restore;
 mod rows;
@@ -185,6 +186,13 @@ const MEDIA_STEP: u64 = 500;
 #[must_use]
 pub fn default_name(taken_at: DateTime<Utc>) -> PathBuf {
     PathBuf::from(format!("chimera-backup-{}.tar.gz", taken_at.format("%Y%m%dT%H%M%SZ")))
+}
+
+/// Unfinished archives that lie beside this one: backups that were killed left them, or they are under way. They are never
+/// taken for whole ones.
+#[must_use]
+pub fn unfinished_beside(archive: &std::path::Path) -> Vec<PathBuf> {
+    archive::unfinished_beside(archive)
 }
 
 /// Runs what waits for the disk or computes for long where it holds nobody up.

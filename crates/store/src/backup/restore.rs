@@ -15,6 +15,7 @@ use chimera_domain::{CampaignStatus, StateVersion, TaskState};
 use super::{
     Archive, ArchiveError, Flaw, MEDIA_STEP, Manifest, MediaLine, Progress, RestoreError, Step,
     archive::{Halt, Sink, Stopped, walk},
+    doubt,
     rows::Sheet,
     tables,
 };
@@ -40,8 +41,8 @@ const PIECES_WAITING: usize = 2;
 /// How to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restoring {
-    /// Whether campaigns that were ACTIVE stay so. For moving a fleet that was stopped before its backup; after a loss,
-    /// posts that went out since the backup would go out again.
+    /// Whether campaigns that were ACTIVE stay so, and nothing is in doubt. For moving a fleet that was stopped before its
+    /// backup; after a loss, posts that went out since the backup would go out again.
     pub keep_running: bool,
     /// Now.
     pub now: DateTime<Utc>,
@@ -58,6 +59,11 @@ pub struct Restored {
     pub paused: Vec<String>,
     /// Tasks that someone held when the backup was taken; their leases are over.
     pub leases_ended: u64,
+    /// Posts that were made but not out when the backup was taken, and may be out now: each is looked up by its key before
+    /// it is published. None for a fleet that keeps running.
+    pub posts_in_doubt: u64,
+    /// Posts that were planned but not made by then, and may be out in other words: each goes out by a person's word only.
+    pub posts_to_ask: u64,
 }
 
 impl Store {
@@ -72,7 +78,8 @@ impl Store {
     }
 
     /// Restores the archive, whatever kind of database it was taken from, and brings it to this program's schema. The
-    /// database must be empty; it may have a schema. Campaigns are paused unless told otherwise, and all leases end.
+    /// database must be empty; it may have a schema. All leases end. Unless told otherwise, campaigns are paused, and
+    /// what may have gone out since the backup is in doubt: looked up by its key, or put before a person.
     ///
     /// # Errors
     /// [`RestoreError`]; then the database is as it was. Blobs that were written by then stay: they are named by their
@@ -92,8 +99,12 @@ impl Store {
         fill(&tx, archive, sheets, blobs, progress).await?;
         let migrations_added = self.bring_up_to_date(&tx).await?;
         let leases_ended = self.end_leases(&tx).await?;
-        let mut logged = vec![records::database_restored(&archive.manifest, self.actor.clone(), how.now)];
-        let mut paused = vec![];
+        let (mut paused, mut doubts, mut logged) = (vec![], doubt::Doubts::default(), vec![]);
+        if !how.keep_running {
+            doubts = doubt::mark(&*tx, self.tenant, archive.manifest.header.taken_at, how.now).await?;
+        }
+        let restored = records::database_restored(&archive.manifest, self.actor.clone(), how.now);
+        logged.push(restored.with("posts_in_doubt", doubts.made).with("posts_to_ask", doubts.unmade));
         if !how.keep_running {
             for campaign in self.pause_all(&tx, how.now).await? {
                 let from = CampaignStatus::Active.as_str();
@@ -104,7 +115,14 @@ impl Store {
         audit::append(&*tx, self.tenant, &logged).await?;
         blobs.sync().await?;
         tx.commit().await?;
-        Ok(Restored { manifest: archive.manifest.clone(), migrations_added, paused, leases_ended })
+        Ok(Restored {
+            manifest: archive.manifest.clone(),
+            migrations_added,
+            paused,
+            leases_ended,
+            posts_in_doubt: doubts.made,
+            posts_to_ask: doubts.unmade,
+        })
     }
 
     /// Whether the archive is this tenant's and of a schema that this program has had.

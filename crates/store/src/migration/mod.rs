@@ -12,6 +12,7 @@ mod m0009_spend_ledger;
 mod m0010_duties;
 mod m0011_task_protocol;
 mod m0012_indices;
+mod m0013_retention;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_duties::Migration),
             Box::new(m0011_task_protocol::Migration),
             Box::new(m0012_indices::Migration),
+            Box::new(m0013_retention::Migration),
         ]
     }
 }

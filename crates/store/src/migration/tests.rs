@@ -90,7 +90,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 12] = [
+const TABLES: [&[&str]; 13] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -101,6 +101,7 @@ const TABLES: [&[&str]; 12] = [
     &["audit_head", "audit_log"],
     &["spend_ledger"],
     &["duties"],
+    &[],
     &[],
     &[],
 ];

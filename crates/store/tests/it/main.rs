@@ -41,6 +41,7 @@ mod publishing;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod retention;
 mod retrying;
 #[cfg(test)]
 mod spending;
@@ -156,7 +157,9 @@ chimera_testkit::on_both! {
         what_was_paused_or_over_stays_so
         only_an_empty_database_is_restored_into
         another_tenants_rows_stay_out_and_its_archives_are_refused
-        a_restored_fleet_works_on;
+        a_restored_fleet_works_on
+        what_may_have_gone_out_since_the_backup_is_in_doubt
+        a_fleet_that_moves_house_is_in_no_doubt;
     planning:
         a_plan_is_committed_whole_and_gives_the_ready_tasks
         a_paused_or_changed_campaign_plans_nothing
@@ -196,6 +199,12 @@ chimera_testkit::on_both! {
     statements:
         a_batch_of_posts_costs_a_few_statements_whatever_its_size
         a_batch_of_parts_costs_a_few_statements_whatever_its_size;
+    retention:
+        signals_go_unless_their_story_might_be_planned_again
+        calls_go_when_they_cost_nothing_and_their_post_is_at_an_end
+        alerts_go_once_acknowledged_and_what_goes_is_logged
+        two_that_prune_at_once_beside_planners_delete_each_row_once
+        media_go_when_no_post_refers_to_them;
     retrying:
         a_dead_letter_is_made_again_and_what_waited_for_it_waits_again
         what_waits_for_another_dead_letter_stays_cancelled

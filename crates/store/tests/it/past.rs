@@ -1,18 +1,20 @@
 //! A restored past: nothing of it goes out by itself, and nothing of it is stuck.
 
 use chimera_domain::{
-    Actor, Ambient as _, Campaign, CampaignStatus, PublicationId, PublicationState, StateVersion, TaskEvent, TaskState,
-    TaskType, TenantId,
+    Actor, AgentTask, Ambient as _, Campaign, CampaignStatus, PublicationId, PublicationState, Resolution,
+    StateVersion, TaskEvent, TaskId, TaskPayload, TaskState, TaskType, TenantId,
 };
 use chimera_store::{
-    AuditFilter, Claim, PlanError, Store, StoreConfig,
+    AuditFilter, Claim, PlanError, PublishOutcome, Store, StoreConfig,
     backup::{Backup, RestoreError, Restored, Restoring},
 };
 use uuid::Uuid;
 
 use crate::{
     backup::{self, Bed, order},
+    publishing::settlement,
     sweeping::LIMITS,
+    tickets::answer,
     world::{LEASE, World},
 };
 
@@ -170,4 +172,99 @@ pub(crate) async fn a_restored_fleet_works_on(world: World) {
     assert_eq!(decided.ready, [tasks[2].id], "its last parent is done, so the post is ready");
     let post = store.tasks_by_ids(&[tasks[2].id]).await.unwrap().remove(0);
     assert_eq!((post.state, post.state_version), (TaskState::Ready, StateVersion::new(2)));
+}
+
+/// An unfinished post of every kind, in order: planned, approved, approved and certainly absent, in review, and one about
+/// which a person is asked.
+async fn unfinished(world: &World) -> Vec<TaskId> {
+    let planned = world.ready(TaskType::AssemblePost).await;
+    let (approved, _) = world.approved().await;
+    let (absent, _) = world.approved().await;
+    let case = world.begin(&[absent.id], "publisher", LEASE).await.remove(0);
+    let busy = settlement(&case, PublishOutcome::Absent { error: "503".to_owned(), sure: true }, None);
+    world.store.publish_settle(vec![busy], world.ambient.now()).await.unwrap();
+    let (reviewed, _) = world.in_review(world.ready(TaskType::AssemblePost).await.id).await;
+    let (asked, ..) = world.waiting_for_a_person().await;
+    vec![planned.id, approved.id, absent.id, reviewed.id, asked.id]
+}
+
+async fn task(store: &Store, id: TaskId) -> AgentTask {
+    store.tasks_by_ids(&[id]).await.unwrap().remove(0)
+}
+
+pub(crate) async fn what_may_have_gone_out_since_the_backup_is_in_doubt(world: World) {
+    let bed = Bed::new();
+    let posts = unfinished(&world).await;
+    let [planned, approved, absent, reviewed, asked] = posts[..] else { panic!("{posts:?}") };
+    let part = world.ready(TaskType::GenerateText).await;
+    let (published, _) = world.approved().await;
+    let case = world.begin(&[published.id], "publisher", LEASE).await.remove(0);
+    let out = PublishOutcome::Confirmed { external_id: "p-1".to_owned(), url: None };
+    world.store.publish_settle(vec![settlement(&case, out, None)], world.ambient.now()).await.unwrap();
+    bed.backup(&world.store, "past.tar.gz").await;
+
+    let store = bed.empty(world.store.backend(), "past.db").await;
+    let restored = restore(&bed, &world, &store).await;
+    assert_eq!((restored.posts_in_doubt, restored.posts_to_ask), (4, 1));
+    // What is at its end, and what never goes out by itself, is as it was.
+    for id in [published.id, part.id] {
+        assert_eq!(task(&store, id).await, world.stored(id).await);
+    }
+    // Whatever is planned in their place carries the mark on.
+    for id in &posts {
+        let (before, after) = (world.stored(*id).await, task(&store, *id).await);
+        assert!(after.is_tainted() && after.payload.taint.contains(&TaskPayload::RESTORED.to_owned()));
+        assert_eq!((after.state, after.state_version), (before.state, before.state_version.next()));
+        let again = after.renewed(after.task_type, vec![], "better", &world.ambient);
+        assert_eq!(again.payload.taint, after.payload.taint);
+    }
+    // The ledger says that nobody knows.
+    for (id, attempts) in [(approved, 0), (absent, 1), (reviewed, 0), (asked, 0)] {
+        let trace = world.stored(id).await.trace_id;
+        let entries = store.trace(trace).await.unwrap().unwrap().publications;
+        assert_eq!(entries.len(), 1);
+        assert_eq!((entries[0].state, entries[0].attempts), (PublicationState::Unknown, attempts));
+        assert!(entries[0].last_error.as_ref().unwrap().contains("when the backup was taken"), "{entries:?}");
+    }
+    assert_eq!(store.trace(world.stored(planned).await.trace_id).await.unwrap().unwrap().publications, []);
+    // Whoever is asked is told.
+    let waiting = task(&store, asked).await;
+    let ticket = store.ticket_by_id(waiting.hitl_ticket_id.unwrap()).await.unwrap().unwrap();
+    assert!(ticket.reasoning_trace.contains("Restored: it may have gone out after"), "{}", ticket.reasoning_trace);
+    assert_eq!(store.audit_verify(&[]).await.unwrap().findings, []);
+
+    // Resumed: whoever publishes them is told to look first, once a person has agreed, too.
+    let campaign = store.campaign_by_id(world.campaign.id).await.unwrap().unwrap();
+    resume(&store, &campaign, &world).await;
+    let artifact = store.trace(waiting.trace_id).await.unwrap().unwrap().artifacts.remove(0);
+    let yes = answer(&world, (&waiting, &artifact, &ticket), Resolution::Approved, "mara");
+    store.ticket_resolve(&yes, world.ambient.now()).await.unwrap();
+    let ids = [approved, absent, asked];
+    let new: Vec<_> = ids.iter().map(|_| PublicationId::generate(&world.ambient)).collect();
+    let begun = store.publish_begin(&ids, "publisher", LEASE, world.ambient.now(), &new).await.unwrap();
+    assert_eq!(begun.len(), 3);
+    assert!(
+        begun.iter().all(|case| case.previously_attempted && case.publication.state == PublicationState::Attempting)
+    );
+
+    // A backup of the restored past can be restored, and nothing is marked twice.
+    let again = bed.empty(world.store.backend(), "again.db").await;
+    std::fs::remove_file(bed.path("past.tar.gz")).unwrap();
+    bed.backup(&store, "past.tar.gz").await;
+    restore(&bed, &world, &again).await;
+    let marks = task(&again, planned).await.payload.taint;
+    assert_eq!(marks.iter().filter(|mark| *mark == TaskPayload::RESTORED).count(), 1);
+}
+
+pub(crate) async fn a_fleet_that_moves_house_is_in_no_doubt(world: World) {
+    let bed = Bed::new();
+    let posts = unfinished(&world).await;
+    bed.backup(&world.store, "past.tar.gz").await;
+    let store = bed.empty(world.store.backend(), "past.db").await;
+    let restored = bed.restore(&store, "past.tar.gz").await.unwrap();
+    assert_eq!((restored.posts_in_doubt, restored.posts_to_ask), (0, 0));
+    for id in posts {
+        assert_eq!(task(&store, id).await, world.stored(id).await);
+    }
+    assert_eq!(store.task_counts().await.unwrap(), world.store.task_counts().await.unwrap());
 }

@@ -16,6 +16,7 @@ mod bookkeeping;
 mod fake;
 mod money;
 mod pool;
+mod pruner;
 mod publisher;
 mod sweeper;
 mod vanished;
@@ -63,6 +64,9 @@ chimera_testkit::on_both! {
         of_two_publishers_one_calls
         one_post_that_cannot_be_read_holds_back_no_other
         a_publisher_at_work_takes_posts_from_the_queue;
+    pruner:
+        of_many_pruners_one_prunes_and_not_again_for_hours
+        what_nobody_limits_stays_for_ever;
     vanished:
         a_post_that_got_out_is_found
         a_post_that_did_not_get_out_goes_through_the_gate_again

@@ -185,7 +185,8 @@ impl World {
         (signal, task)
     }
 
-    fn signal(&self) -> TrendSignal {
+    /// A PLANNED signal, not stored.
+    pub(crate) fn signal(&self) -> TrendSignal {
         fixtures::signal(&*self.ambient, &self.campaign, &self.agent)
     }
 

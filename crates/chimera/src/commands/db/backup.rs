@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use chimera_domain::Ambient as _;
 use chimera_store::{
     Blobs,
-    backup::{Backup as Made, BackupOrder, Manifest, MediaLine, MediaState, Step, default_name},
+    backup::{Backup as Made, BackupOrder, Manifest, MediaLine, MediaState, Step, default_name, unfinished_beside},
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -50,6 +50,12 @@ impl Backup {
         tell(&made.manifest);
         output::note(&format!("size      {}", megabytes(made.bytes)));
         tell_lost(&made.lost, made.manifest.media.lost());
+        for left in unfinished_beside(&made.path) {
+            output::note(&format!(
+                "unfinished {}: a backup that was killed left it, and it can be deleted, unless one is under way",
+                left.display()
+            ));
+        }
         if self.json {
             output::json(&summary(&made))?;
         } else {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod prune;
 mod restore;
 mod schema;
 mod verify;
@@ -33,8 +34,10 @@ enum Command {
     Verify(verify::Verify),
     /// Save all rows and media in one archive, while the fleet runs
     Backup(backup::Backup),
-    /// Fill an empty database from an archive, of whatever kind it was taken
+    /// Fill an empty database from an archive, taken from either kind of database
     Restore(restore::Restore),
+    /// Delete old rows and media that nobody needs any more
+    Prune(prune::Prune),
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             Command::Verify(options) => options.run(&config).await,
             Command::Backup(options) => options.run(&config).await,
             Command::Restore(options) => options.run(&config).await,
+            Command::Prune(options) => options.run(&config).await,
         }
     }
 }

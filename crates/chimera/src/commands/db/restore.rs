@@ -81,8 +81,7 @@ impl Restore {
 
     async fn tell_restored(&self, store: &Store, archive: &Archive, restored: &Restored) -> anyhow::Result<()> {
         let tasks = store.task_counts().await?;
-        let count = |state: TaskState| tasks.get(&state).copied().unwrap_or_default();
-        let (approved, publishing) = (count(TaskState::Approved), count(TaskState::Publishing));
+        let publishing = tasks.get(&TaskState::Publishing).copied().unwrap_or_default();
         output::note(&format!("restored  {} migrations were added to its schema", restored.migrations_added));
         output::note(&format!(
             "leases    {} tasks were in someone's hands; they are taken up again",
@@ -93,10 +92,23 @@ impl Restore {
                 "posts     {publishing} were on their way out; each is looked up on its platform first"
             ));
         }
-        if approved > 0 {
+        if restored.posts_in_doubt > 0 {
             output::note(&format!(
-                "posts     {approved} were approved; those that went out after the backup have the same idempotency key still"
+                "posts     {} were made and may be out by now; each is looked up by its key before it is published, and a \
+                 person is asked where that can't be done",
+                restored.posts_in_doubt
             ));
+        }
+        if restored.posts_to_ask > 0 {
+            output::note(&format!(
+                "posts     {} were planned and may be out by now in other words; none goes out without a person",
+                restored.posts_to_ask
+            ));
+        }
+        if !restored.paused.is_empty() {
+            output::note(
+                "stories   that were first seen after the backup are planned again: look at the platforms first",
+            );
         }
         for slug in &restored.paused {
             output::note(&format!("paused    {slug}; resume it with `chimera campaign resume {slug}`"));
@@ -107,7 +119,8 @@ impl Restore {
                 summary.insert("migrations_added".to_owned(), json!(restored.migrations_added));
                 summary.insert("leases_ended".to_owned(), json!(restored.leases_ended));
                 summary.insert("paused".to_owned(), json!(restored.paused));
-                summary.insert("approved_posts".to_owned(), json!(approved));
+                summary.insert("posts_in_doubt".to_owned(), json!(restored.posts_in_doubt));
+                summary.insert("posts_to_ask".to_owned(), json!(restored.posts_to_ask));
                 summary.insert("publishing_posts".to_owned(), json!(publishing));
             }
             output::json(&summary)?;

@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub(super) use read::{Halt, Sink, Stopped, walk};
-pub(super) use write::Writer;
+pub(super) use write::{Writer, unfinished_beside};

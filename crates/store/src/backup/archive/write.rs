@@ -18,6 +18,22 @@ use crate::backup::{
     TABLES, TableEntry,
 };
 
+/// What the name of an unfinished archive begins and ends with.
+const PARTIAL: (&str, &str) = (".chimera-backup-", ".partial");
+
+/// Unfinished archives in the folder of `target`: of backups that were killed, or are under way.
+pub(in crate::backup) fn unfinished_beside(target: &Path) -> Vec<PathBuf> {
+    let is_partial = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1)
+    };
+    // One that can't be listed is no reason to fail: the archive is there.
+    let entries = std::fs::read_dir(folder(target)).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_partial).collect();
+    found.sort();
+    found
+}
+
 /// An archive that is being written. Dropped before [`Self::finish`], it leaves nothing behind.
 pub(in crate::backup) struct Writer {
     target: PathBuf,
@@ -70,7 +86,7 @@ impl Writer {
         let folder = folder(target).to_owned();
         let begun = || -> io::Result<Self> {
             // Readable by nobody else from the start: it holds drafts and personas.
-            let file = tempfile::Builder::new().prefix(".chimera-backup-").suffix(".partial").tempfile_in(&folder)?;
+            let file = tempfile::Builder::new().prefix(PARTIAL.0).suffix(PARTIAL.1).tempfile_in(&folder)?;
             let gzip = GzEncoder::new(BufWriter::new(file.as_file().try_clone()?), Compression::default());
             let mut writer = Self {
                 target: target.to_owned(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Sent, fill::GROWING};
 
 /// Methods that sum up everything there is, for people; the retention of finished work bounds them.
-const REPORTS: [&str; 4] = ["signal_counts", "spend_check", "spend_total", "task_counts"];
+const REPORTS: [&str; 5] = ["prunable", "signal_counts", "spend_check", "spend_total", "task_counts"];
 
 /// Indices that hold live rows only. Reading one from end to end is as cheap as what is going on.
 const LIVE: [&str; 5] =

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use chimera_domain::{
     Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, EntryState,
     GovernorLimits, HitlTicket, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState,
-    TaskType, Usd, Verdict,
+    TaskType, ToolCall, TrendSignal, Usd, Verdict,
 };
 use chimera_store::{
-    AuditFilter, Claim, Duty, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling, Settlement,
-    SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
+    AuditFilter, Blobs, Claim, Duty, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling,
+    Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
@@ -51,6 +51,10 @@ pub(super) async fn finished_posts(world: &World) -> Template {
     let settled = world.store.publish_settle(settlements(world, &begun, confirmed), world.ambient.now()).await.unwrap();
     assert_eq!(settled.published, [post.id]);
     world.store.alerts_raise(&[fixtures::alert(&world.ambient, AlertKind::DeadLetter, "seen")]).await.unwrap();
+    let nothing = TrendSignal { outcome: SignalOutcome::BelowThreshold, ..world.signal() };
+    world.store.plan_commit(&world.plan(vec![nothing], vec![])).await.unwrap();
+    let free = ToolCall { cost_usd: Usd::ZERO, ..fixtures::tool_call(&world.ambient, &post) };
+    world.store.tool_calls_record(&[free]).await.unwrap();
     let db = sea_orm::Database::connect(world.config.url.as_str()).await.unwrap();
     db.execute_unprepared("UPDATE alerts SET acknowledged_by = 'ada'").await.unwrap();
     db.close().await.unwrap();
@@ -67,6 +71,7 @@ pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) 
     caller.sweeping().await;
     caller.questions().await;
     caller.settings().await;
+    caller.retention().await;
     caller.called.into_inner()
 }
 
@@ -308,6 +313,23 @@ impl Caller<'_> {
             SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
         let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
         assert_eq!(swept.cancelled.len(), 20);
+    }
+
+    /// Of what is old, a part.
+    async fn retention(&self) {
+        let now = self.world.ambient.now();
+        for what in Prunable::ALL {
+            let old = self.calls("prunable").prunable(what, now).await.unwrap();
+            let gone = self.calls("prune").prune(what, now, 100, now).await.unwrap();
+            assert_eq!(gone, old.min(100), "{what:?}");
+            assert!(old > 1_000, "{what:?}: {old}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().to_owned());
+        blobs.put(b"stray", "image/png").await.unwrap();
+        let later = chrono::DateTime::<chrono::Utc>::MAX_UTC;
+        let collected = self.calls("blobs_collect").blobs_collect(&blobs, later, true).await.unwrap();
+        assert_eq!(collected.files, 1);
     }
 
     /// Plans as many posts as a batch has; gives their parts.

@@ -1,0 +1,170 @@
+//! Retention: old rows that nobody needs any more, and blobs that no row names.
+//!
+//! What goes is only what no decision, no money and no later act rests on:
+//! - **signals** that came to nothing because they were not relevant, or told a story that was known. A signal that was
+//!   planned, or would have been but for the governor, stays for ever: it is what keeps its story from being planned again
+//!   as long as a feed may bring it. One that is forgotten is scored anew if its feed brings it again.
+//! - **tool calls** that cost nothing, of posts that are at an end and certainly known to be out or not. Those that cost
+//!   something are the money's record.
+//! - **alerts** that someone has acknowledged.
+//!
+//! Posts (tasks, artifacts, decisions, questions, publications), the spend ledger and the audit log stay; ARCHITECTURE.md
+//! says why.
+
+mod media;
+
+pub use media::{CollectError, Collected};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+};
+
+use chimera_domain::{SignalOutcome, TaskState};
+
+use crate::{
+    Result, Store,
+    audit::{self, records},
+    batch,
+    codec::time,
+    entity::{alerts, publications, signals, tasks, tool_calls},
+    publish,
+};
+
+/// What can be pruned from the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Prunable {
+    /// Signals that came to nothing.
+    Signals,
+    /// Tool calls that cost nothing, of posts at an end.
+    ToolCalls,
+    /// Acknowledged alerts.
+    Alerts,
+}
+
+impl Prunable {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Signals, Self::ToolCalls, Self::Alerts];
+
+    /// Its name in the audit log, in metrics and on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signals => "signals",
+            Self::ToolCalls => "tool_calls",
+            Self::Alerts => "alerts",
+        }
+    }
+}
+
+/// Outcomes of signals that may be forgotten.
+const FORGETTABLE: [SignalOutcome; 2] = [SignalOutcome::BelowThreshold, SignalOutcome::Duplicate];
+
+impl Store {
+    /// How many rows older than `before` would be pruned. Reads all that are old.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn prunable(&self, what: Prunable, before: DateTime<Utc>) -> Result<u64> {
+        let ids = self.old(what, before);
+        let select = Query::select().expr(Expr::cust("COUNT(*)")).from_subquery(ids, "old").take();
+        let row = self.db.query_one(&select).await?;
+        let count = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or_default();
+        Ok(count.unsigned_abs())
+    }
+
+    /// Deletes at most `limit` rows older than `before`, the oldest first, in one statement, and logs it in the same
+    /// transaction; so its locks are short. Returns how many; fewer than `limit` means that there are no more.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails; then nothing was deleted.
+    pub async fn prune(&self, what: Prunable, before: DateTime<Utc>, limit: u64, now: DateTime<Utc>) -> Result<u64> {
+        self.retrying(|| self.prune_once(what, before, limit, now)).await
+    }
+
+    async fn prune_once(&self, what: Prunable, before: DateTime<Utc>, limit: u64, now: DateTime<Utc>) -> Result<u64> {
+        let mut ids = self.old(what, before);
+        ids.limit(limit);
+        let mut delete = Query::delete();
+        match what {
+            Prunable::Signals => delete.from_table(signals::Entity),
+            Prunable::ToolCalls => delete.from_table(tool_calls::Entity),
+            Prunable::Alerts => delete.from_table(alerts::Entity),
+        };
+        delete.and_where(Expr::col("id").in_subquery(ids));
+        let tx = self.begin().await?;
+        let gone = tx.execute(&delete).await?.rows_affected();
+        if gone > 0 {
+            let record = records::rows_pruned(self.tenant, what, before, gone, self.actor.clone(), now);
+            audit::append(&*tx, self.tenant, &[record]).await?;
+        }
+        tx.commit().await?;
+        Ok(gone)
+    }
+
+    /// Ids of rows that may go.
+    fn old(&self, what: Prunable, before: DateTime<Utc>) -> SelectStatement {
+        match what {
+            Prunable::Signals => self.old_signals(before),
+            Prunable::ToolCalls => self.old_calls(before),
+            Prunable::Alerts => self.old_alerts(before),
+        }
+    }
+
+    fn old_signals(&self, before: DateTime<Utc>) -> SelectStatement {
+        use signals::{Column as C, Entity as E};
+        // No task points to one of these; a row that somebody changed by hand must not bring the others to a stand.
+        let of_a_task = Query::select()
+            .expr(Expr::val(1))
+            .from(tasks::Entity)
+            .and_where(Expr::col((tasks::Entity, tasks::Column::SignalId)).equals((E, C::Id)))
+            .take();
+        Query::select()
+            .column((E, C::Id))
+            .from(E)
+            .and_where(Expr::col((E, C::Outcome)).is_in(FORGETTABLE.map(SignalOutcome::as_str)))
+            .and_where(batch::of_tenant::<E>(self.tenant))
+            .and_where(Expr::col((E, C::IngestedAt)).lt(time(before)))
+            .and_where(Expr::exists(of_a_task).not())
+            .take()
+    }
+
+    fn old_calls(&self, before: DateTime<Utc>) -> SelectStatement {
+        use tool_calls::{Column as C, Entity as E};
+        // Dead letters are at an end, too: what is made anew leaves calls of its own.
+        let live = TaskState::ALL.iter().filter(|state| !state.is_terminal()).map(|state| state.as_str());
+        let of_a_live_post = Query::select()
+            .expr(Expr::val(1))
+            .from(tasks::Entity)
+            .and_where(Expr::col((tasks::Entity, tasks::Column::TraceId)).equals((E, C::TraceId)))
+            .and_where(batch::of_tenant::<tasks::Entity>(self.tenant))
+            .and_where(Expr::col((tasks::Entity, tasks::Column::State)).is_in(live))
+            .take();
+        let of_a_post_in_doubt = publish::perhaps_out(self.tenant)
+            .and_where(Expr::col((publications::Entity, publications::Column::TraceId)).equals((E, C::TraceId)))
+            .take();
+        Query::select()
+            .column((E, C::Id))
+            .from(E)
+            .and_where(Expr::col((E, C::CostMicros)).eq(Expr::Constant(0_i64.into())))
+            .and_where(batch::of_tenant::<E>(self.tenant))
+            .and_where(Expr::col((E, C::CalledAt)).lt(time(before)))
+            .and_where(Expr::exists(of_a_live_post).not())
+            .and_where(Expr::exists(of_a_post_in_doubt).not())
+            .order_by((E, C::CalledAt), sea_orm::Order::Asc)
+            .take()
+    }
+
+    fn old_alerts(&self, before: DateTime<Utc>) -> SelectStatement {
+        use alerts::{Column as C, Entity as E};
+        Query::select()
+            .column((E, C::Id))
+            .from(E)
+            .and_where(Expr::col((E, C::AcknowledgedBy)).is_not_null())
+            .and_where(batch::of_tenant::<E>(self.tenant))
+            .and_where(Expr::col((E, C::CreatedAt)).lt(time(before)))
+            .order_by((E, C::CreatedAt), sea_orm::Order::Asc)
+            .take()
+    }
+}
