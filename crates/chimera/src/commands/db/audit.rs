@@ -18,8 +18,8 @@ pub(super) struct Audit {
     /// Only what this one did, such as `judge`, `human:mara` or `operator:mara`
     #[arg(long)]
     actor: Option<String>,
-    /// How many
-    #[arg(long, default_value_t = 50)]
+    /// How many at the most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
     /// As JSON
     #[arg(long)]

@@ -13,12 +13,13 @@ use serde_json::json;
 use super::backup::{described, tell, tell_lost, tell_step};
 use crate::{cli::By, compose, config::Config, lifecycle, output, system::SystemAmbient};
 
-/// Fill an empty database from an archive, of whatever kind it was taken.
+/// Fill an empty database from an archive, taken from either kind of database.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Stop the old fleet first: two that work on copies of one past post everything twice. Campaigns \
-    come back paused, because what went out after the backup is not known to have gone out: look at the platforms, \
-    then resume them with `chimera campaign resume`. docs/backup.md says what can double, and what can not."
+    come back paused, and unfinished posts in doubt, because what went out after the backup is not known to have gone \
+    out: look at the platforms, then resume them with `chimera campaign resume`. docs/backup.md says what may be out \
+    already. The database is the one in --data-dir, or the one at `database.url` (CHIMERA_DATABASE__URL)."
 )]
 pub(super) struct Restore {
     /// The archive
@@ -26,7 +27,7 @@ pub(super) struct Restore {
     /// Check every byte of the archive, and whether this database would take it; write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Leave campaigns running: only for moving a fleet that was stopped before its backup
+    /// Leave campaigns running and nothing in doubt: only for moving a fleet that was stopped before its backup
     #[arg(long)]
     keep_running: bool,
     /// Print the summary as JSON
@@ -87,15 +88,10 @@ impl Restore {
             "leases    {} tasks were in someone's hands; they are taken up again",
             restored.leases_ended
         ));
-        if publishing > 0 {
-            output::note(&format!(
-                "posts     {publishing} were on their way out; each is looked up on its platform first"
-            ));
-        }
         if restored.posts_in_doubt > 0 {
             output::note(&format!(
-                "posts     {} were made and may be out by now; each is looked up by its key before it is published, and a \
-                 person is asked where that can't be done",
+                "posts     {} were made and may be out by now; each is looked up by its key before it is published again, \
+                 and a person is asked where that can't be done",
                 restored.posts_in_doubt
             ));
         }

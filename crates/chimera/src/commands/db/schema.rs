@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{cli::By, compose, config::Config, output};
 
-/// Bring the schema up to date.
+/// Bring the schema up to date, or make it: in --data-dir, or at `database.url`. Safe to run many at once.
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
@@ -17,10 +17,10 @@ pub(super) struct Migrate {
 /// Undo the newest migrations.
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
-    /// How many
-    #[arg(long, default_value_t = 1)]
+    /// How many, the newest first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Yes, drop the data
+    /// Yes, drop the data; without it, only what would go is shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -83,8 +83,9 @@ fn refuse(preview: &chimera_store::Rollback) -> anyhow::Result<ExitCode> {
     tell(preview);
     let rows: u64 = preview.tables.iter().map(|(_, rows)| rows).sum();
     anyhow::bail!(
-        "this rollback would drop {} tables with {rows} rows and {} columns of others for good, so nothing was done; \
-         add --yes if that is meant",
+        "this rollback would undo {} migrations and drop {} tables with {rows} rows, and {} columns, for good, so \
+         nothing was done; back up first, and add --yes if that is meant",
+        preview.migrations.len(),
         preview.tables.len(),
         preview.columns.len()
     )
