@@ -104,7 +104,7 @@ enum Command {
     Publisher(commands::publisher::Options),
     /// Budgets and the spend ledger
     Cfo(commands::cfo::Options),
-    /// The database
+    /// The database: its schema, the audit log, backups, and what is kept
     Db(commands::db::Options),
     /// The configuration in force
     Config(commands::config::Options),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sea_orm::{
     AccessMode, ConnectOptions, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError,
     TransactionOptions,
-    sea_query::{Expr, extension::postgres::PgExpr as _},
+    sea_query::{Expr, SelectStatement, extension::postgres::PgExpr as _},
     sqlx::{Connection as _, SqliteConnection},
 };
 
@@ -135,6 +135,19 @@ impl Backend {
             Self::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
             Self::Postgres => "clock_timestamp()",
         })
+    }
+
+    /// Whether an id is one of the few that a subquery gives. PostgreSQL looks each of them up by its key then; otherwise it
+    /// might read the whole table to join it with them.
+    pub(crate) fn is_one_of(self, id: Expr, few: SelectStatement) -> Expr {
+        use sea_orm::sea_query::ExprTrait;
+        match self {
+            Self::Sqlite => id.in_subquery(few),
+            Self::Postgres => {
+                let few = Expr::SubQuery(None, Box::new(few.into()));
+                Expr::cust_with_exprs("$1 = ANY(ARRAY($2))", [id, few])
+            }
+        }
     }
 
     /// Whether a list of sensitive topics names this one.

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chimera_domain::{Actor, Ambient, error_chain};
+use chimera_domain::{Ambient, error_chain};
 use chimera_store::{Blobs, CollectError, Duty, Prunable, Store, StoreError};
 use chimera_telemetry::PRUNED;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -160,7 +160,6 @@ impl Pruner {
     /// A pruner; `name` says in the database to whom it fell.
     #[must_use]
     pub fn new(name: String, store: Store, blobs: Blobs, ambient: Arc<dyn Ambient>, config: RetentionConfig) -> Self {
-        let store = store.acting_as(Actor::system());
         Self { name, store, blobs, ambient, config }
     }
 

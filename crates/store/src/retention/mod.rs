@@ -17,8 +17,8 @@ pub use media::{CollectError, Collected};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    ConnectionTrait, Order,
+    sea_query::{ColumnRef, Expr, ExprTrait, IntoColumnRef as _, Query, SelectStatement},
 };
 
 use chimera_domain::{SignalOutcome, TaskState};
@@ -58,6 +58,12 @@ impl Prunable {
     }
 }
 
+/// Rows that may go: their ids, and the column that says how old they are.
+struct Old {
+    ids: SelectStatement,
+    time: ColumnRef,
+}
+
 /// Outcomes of signals that may be forgotten.
 const FORGETTABLE: [SignalOutcome; 2] = [SignalOutcome::BelowThreshold, SignalOutcome::Duplicate];
 
@@ -67,15 +73,18 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn prunable(&self, what: Prunable, before: DateTime<Utc>) -> Result<u64> {
-        let ids = self.old(what, before);
-        let select = Query::select().expr(Expr::cust("COUNT(*)")).from_subquery(ids, "old").take();
-        let row = self.db.query_one(&select).await?;
-        let count = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or_default();
-        Ok(count.unsigned_abs())
+        let mut count = 0;
+        for Old { ids, .. } in self.old(what, before) {
+            let select = Query::select().expr(Expr::cust("COUNT(*)")).from_subquery(ids, "old").take();
+            let row = self.db.query_one(&select).await?;
+            let rows = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?;
+            count += rows.unwrap_or_default().unsigned_abs();
+        }
+        Ok(count)
     }
 
-    /// Deletes at most `limit` rows older than `before`, the oldest first, in one statement, and logs it in the same
-    /// transaction; so its locks are short. Returns how many; fewer than `limit` means that there are no more.
+    /// Deletes at most `limit` rows older than `before`, and logs that in the same transaction: one bounded statement, or
+    /// two for signals, so its locks are short. Returns how many; fewer than `limit` means that there are no more.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; then nothing was deleted.
@@ -84,17 +93,23 @@ impl Store {
     }
 
     async fn prune_once(&self, what: Prunable, before: DateTime<Utc>, limit: u64, now: DateTime<Utc>) -> Result<u64> {
-        let mut ids = self.old(what, before);
-        ids.limit(limit);
-        let mut delete = Query::delete();
-        match what {
-            Prunable::Signals => delete.from_table(signals::Entity),
-            Prunable::ToolCalls => delete.from_table(tool_calls::Entity),
-            Prunable::Alerts => delete.from_table(alerts::Entity),
-        };
-        delete.and_where(Expr::col("id").in_subquery(ids));
         let tx = self.begin().await?;
-        let gone = tx.execute(&delete).await?.rows_affected();
+        let mut gone = 0;
+        for Old { mut ids, time } in self.old(what, before) {
+            // The oldest first, in the order of an index: the rest is not looked at.
+            ids.order_by(time, Order::Asc).limit(limit.saturating_sub(gone));
+            let mut delete = Query::delete();
+            match what {
+                Prunable::Signals => delete.from_table(signals::Entity),
+                Prunable::ToolCalls => delete.from_table(tool_calls::Entity),
+                Prunable::Alerts => delete.from_table(alerts::Entity),
+            };
+            delete.and_where(self.backend.is_one_of(Expr::col("id"), ids));
+            gone += tx.execute(&delete).await?.rows_affected();
+            if gone >= limit {
+                break;
+            }
+        }
         if gone > 0 {
             let record = records::rows_pruned(self.tenant, what, before, gone, self.actor.clone(), now);
             audit::append(&*tx, self.tenant, &[record]).await?;
@@ -103,16 +118,16 @@ impl Store {
         Ok(gone)
     }
 
-    /// Ids of rows that may go.
-    fn old(&self, what: Prunable, before: DateTime<Utc>) -> SelectStatement {
+    /// Rows that may go.
+    fn old(&self, what: Prunable, before: DateTime<Utc>) -> Vec<Old> {
         match what {
-            Prunable::Signals => self.old_signals(before),
-            Prunable::ToolCalls => self.old_calls(before),
-            Prunable::Alerts => self.old_alerts(before),
+            Prunable::Signals => FORGETTABLE.iter().map(|outcome| self.old_signals(*outcome, before)).collect(),
+            Prunable::ToolCalls => vec![self.old_calls(before)],
+            Prunable::Alerts => vec![self.old_alerts(before)],
         }
     }
 
-    fn old_signals(&self, before: DateTime<Utc>) -> SelectStatement {
+    fn old_signals(&self, outcome: SignalOutcome, before: DateTime<Utc>) -> Old {
         use signals::{Column as C, Entity as E};
         // No task points to one of these; a row that somebody changed by hand must not bring the others to a stand.
         let of_a_task = Query::select()
@@ -120,17 +135,18 @@ impl Store {
             .from(tasks::Entity)
             .and_where(Expr::col((tasks::Entity, tasks::Column::SignalId)).equals((E, C::Id)))
             .take();
-        Query::select()
+        let ids = Query::select()
             .column((E, C::Id))
             .from(E)
-            .and_where(Expr::col((E, C::Outcome)).is_in(FORGETTABLE.map(SignalOutcome::as_str)))
+            .and_where(Expr::col((E, C::Outcome)).eq(outcome.as_str()))
             .and_where(batch::of_tenant::<E>(self.tenant))
             .and_where(Expr::col((E, C::IngestedAt)).lt(time(before)))
             .and_where(Expr::exists(of_a_task).not())
-            .take()
+            .take();
+        Old { ids, time: (E, C::IngestedAt).into_column_ref() }
     }
 
-    fn old_calls(&self, before: DateTime<Utc>) -> SelectStatement {
+    fn old_calls(&self, before: DateTime<Utc>) -> Old {
         use tool_calls::{Column as C, Entity as E};
         // Dead letters are at an end, too: what is made anew leaves calls of its own.
         let live = TaskState::ALL.iter().filter(|state| !state.is_terminal()).map(|state| state.as_str());
@@ -144,7 +160,7 @@ impl Store {
         let of_a_post_in_doubt = publish::perhaps_out(self.tenant)
             .and_where(Expr::col((publications::Entity, publications::Column::TraceId)).equals((E, C::TraceId)))
             .take();
-        Query::select()
+        let ids = Query::select()
             .column((E, C::Id))
             .from(E)
             .and_where(Expr::col((E, C::CostMicros)).eq(Expr::Constant(0_i64.into())))
@@ -152,19 +168,19 @@ impl Store {
             .and_where(Expr::col((E, C::CalledAt)).lt(time(before)))
             .and_where(Expr::exists(of_a_live_post).not())
             .and_where(Expr::exists(of_a_post_in_doubt).not())
-            .order_by((E, C::CalledAt), sea_orm::Order::Asc)
-            .take()
+            .take();
+        Old { ids, time: (E, C::CalledAt).into_column_ref() }
     }
 
-    fn old_alerts(&self, before: DateTime<Utc>) -> SelectStatement {
+    fn old_alerts(&self, before: DateTime<Utc>) -> Old {
         use alerts::{Column as C, Entity as E};
-        Query::select()
+        let ids = Query::select()
             .column((E, C::Id))
             .from(E)
             .and_where(Expr::col((E, C::AcknowledgedBy)).is_not_null())
             .and_where(batch::of_tenant::<E>(self.tenant))
             .and_where(Expr::col((E, C::CreatedAt)).lt(time(before)))
-            .order_by((E, C::CreatedAt), sea_orm::Order::Asc)
-            .take()
+            .take();
+        Old { ids, time: (E, C::CreatedAt).into_column_ref() }
     }
 }

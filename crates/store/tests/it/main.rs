@@ -42,6 +42,7 @@ mod publishing;
 mod races;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
 mod retrying;
 #[cfg(test)]
 mod spending;

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::Global;
 
-/// The database.
+/// The database: its schema, the audit log, backups, and what is kept.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(subcommand)]
