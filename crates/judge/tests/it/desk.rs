@@ -1,13 +1,17 @@
 //! People's answers.
 
+use std::{collections::BTreeMap, pin::pin, sync::Arc};
+
 use chimera_bus::Queue;
 use chimera_domain::{
-    AgentTask, Ambient as _, HitlTicket, PublicationId, PublicationState, Question, Resolution, TaskState, TicketId,
-    Verdict,
+    AgentTask, Ambient as _, AuditAction, HitlTicket, PublicationId, PublicationState, Question, Resolution, TaskId,
+    TaskState, TicketId, Verdict, error_chain,
 };
 use chimera_judge::{Answer, DeskError};
-use chimera_store::{HitlDepth, PublishOutcome, Settlement, TicketError};
+use chimera_store::{AuditFilter, HitlDepth, PublishOutcome, Settlement, TicketError};
 use chimera_testkit::fixtures;
+use futures::{StreamExt as _, stream};
+use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::world::World;
 
@@ -66,6 +70,59 @@ pub(crate) async fn of_two_answers_at_once_one_counts_and_the_other_is_told(worl
     assert_eq!(world.stored(task.id).await.state, state);
     let humans = world.trace(&task).await.decisions.into_iter().filter(|d| d.decided_by.starts_with("human:"));
     assert_eq!(humans.count(), 1);
+}
+
+/// At desks of two processes, with clocks of their own; whoever loses is told who was first, when, and with what.
+pub(crate) async fn of_two_reviewers_at_once_one_wins_a_thousand_times(world: World) {
+    const ROUNDS: usize = 1_000;
+    /// Tickets that are fought over at the same time.
+    const AT_ONCE: usize = 4;
+    let desks = [world.desk.clone(), world.another_desk().await];
+    let tickets = world.waiting_for_people(ROUNDS).await;
+    let rounds = stream::iter(&tickets).map(|ticket| {
+        let start = Arc::new(Barrier::new(desks.len()));
+        let mut people = JoinSet::new();
+        let says = [("mara", Resolution::Approved), ("ben", Resolution::Rejected)];
+        for ((by, resolution), desk) in says.into_iter().zip(desks.clone()) {
+            let (start, answer) = (start.clone(), answer(ticket, resolution, by));
+            people.spawn(async move {
+                start.wait().await;
+                (answer.clone(), desk.answer(answer).await)
+            });
+        }
+        async move { (ticket, people.join_all().await) }
+    });
+    let mut rounds = pin!(rounds.buffer_unordered(AT_ONCE));
+    let mut wins: BTreeMap<String, usize> = BTreeMap::new();
+    while let Some((ticket, said)) = rounds.next().await {
+        let (won, lost): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, told)| told.is_ok());
+        let ([(first, _)], [(_, Err(told))]) = (won.as_slice(), lost.as_slice()) else { panic!("{won:?} {lost:?}") };
+        let stored = world.store.ticket_by_id(ticket.id).await.unwrap().unwrap();
+        assert_eq!((stored.resolved_by.as_deref(), stored.resolution), (Some(&*first.by), Some(first.resolution)));
+        assert_eq!(stored.state_version, ticket.state_version.next());
+        let when = stored.resolved_at.unwrap();
+        let DeskError::Refused(TicketError::AlreadyResolved { id, by, at, resolution }) = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!((*id, by, *at, *resolution), (ticket.id, &first.by, when, first.resolution));
+        let said = error_chain(told);
+        assert!(said.contains(&format!("by {by} at {at}")), "{said}");
+        *wins.entry(first.by.clone()).or_default() += 1;
+    }
+    println!("{wins:?}");
+    assert_eq!(wins.values().sum::<usize>(), ROUNDS);
+    let ids: Vec<TaskId> = tickets.iter().map(|ticket| ticket.task_id).collect();
+    let mut ends: BTreeMap<TaskState, usize> = BTreeMap::new();
+    for task in world.store.tasks_by_ids(&ids).await.unwrap() {
+        *ends.entry(task.state).or_default() += 1;
+    }
+    let of = |by: &str| wins.get(by).copied().unwrap_or(0);
+    let end = |state: TaskState| ends.get(&state).copied().unwrap_or(0);
+    assert_eq!((end(TaskState::Approved), end(TaskState::Rejected)), (of("mara"), of("ben")));
+    let all = AuditFilter { limit: u64::MAX >> 1, ..AuditFilter::default() };
+    let log = world.store.audit_entries(&all).await.unwrap();
+    let answered = log.iter().filter(|entry| entry.action == AuditAction::TicketAnswered.as_str());
+    assert_eq!(answered.count(), ROUNDS);
 }
 
 pub(crate) async fn an_answer_that_does_not_fit_the_question_is_refused(world: World) {

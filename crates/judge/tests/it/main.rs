@@ -56,6 +56,7 @@ chimera_testkit::on_both! {
     desk:
         an_approved_post_may_be_published_and_a_rejected_one_ends
         of_two_answers_at_once_one_counts_and_the_other_is_told
+        of_two_reviewers_at_once_one_wins_a_thousand_times
         an_answer_that_does_not_fit_the_question_is_refused
         an_answer_about_something_else_is_refused
         a_person_who_found_the_post_out_says_so;

@@ -8,11 +8,12 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Artifact, Campaign, JudgeDecision, TaskId, TaskType, ToolStatus, TrendSignal,
+    Agent, AgentTask, Ambient as _, Artifact, Campaign, GovernorLimits, HitlTicket, JudgeDecision, TaskEvent, TaskId,
+    TaskType, ToolStatus, TrendSignal, Verdict,
 };
 use chimera_judge::{Desk, Judge, JudgeConfig};
 use chimera_llm::TopicScanner;
-use chimera_store::{Plan, Store, Submission, TraceView};
+use chimera_store::{Plan, ReviewCase, Ruling, Store, Submission, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -54,6 +55,45 @@ impl World {
     /// The queues as another process has them.
     pub(crate) async fn another_bus(&self) -> Arc<dyn Bus> {
         self.backends.bus().await
+    }
+
+    /// A desk as another process has it, whose clock is a second ahead.
+    pub(crate) async fn another_desk(&self) -> Desk {
+        let ambient = SeededAmbient::new(43);
+        ambient.advance(chrono::Duration::seconds(1));
+        Desk::new(self.backends.store().await, self.another_bus().await, Arc::new(ambient))
+    }
+
+    /// So many posts that wait for a person.
+    pub(crate) async fn waiting_for_people(&self, count: usize) -> Vec<HitlTicket> {
+        let limits = GovernorLimits { max_tasks_per_hour: u32::MAX, ..self.agent.governor_limits };
+        self.store.agent_save(&Agent { governor_limits: limits, ..self.agent.clone() }).await.unwrap();
+        let (signals, tasks): (Vec<_>, Vec<AgentTask>) =
+            (0..count).map(|_| self.bare("Silk", TaskType::AssemblePost, vec![])).unzip();
+        let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
+        self.plan(signals, tasks).await;
+        let now = self.ambient.now();
+        let claim = chimera_store::Claim::new("worker", Duration::from_secs(600), now);
+        let claimed = self.store.task_claim(&ids, claim).await.unwrap().tasks;
+        let submission = |task: &AgentTask| Submission {
+            task_id: task.id,
+            version: task.state_version,
+            artifact: fixtures::artifact(&*self.ambient, task),
+            tool_calls: vec![],
+        };
+        self.store.task_submit(claimed.iter().map(submission).collect(), now).await.unwrap();
+        let asking = |case: ReviewCase| Ruling {
+            decision: fixtures::decision(&*self.ambient, &case.task, &case.artifact, Verdict::HitlQueue),
+            task_version: case.task.state_version,
+            event: TaskEvent::AskHuman,
+            ticket: Some(fixtures::ticket(&*self.ambient, &case.task, &case.artifact)),
+            replan: vec![],
+        };
+        let cases = self.store.review_cases(&ids).await.unwrap();
+        let rulings: Vec<Ruling> = cases.into_iter().map(asking).collect();
+        let tickets = rulings.iter().filter_map(|ruling| ruling.ticket.clone()).collect();
+        assert_eq!(self.store.task_decide(rulings, now).await.unwrap().applied.len(), count);
+        tickets
     }
 
     /// Another judge over the same things.

@@ -130,7 +130,8 @@ chimera_testkit::on_both! {
         hostile_text_is_kept_but_for_nul
         another_tenant_sees_nothing;
     histories:
-        no_history_breaks_a_promise;
+        no_history_breaks_a_promise
+        no_seeded_flaw_goes_unseen;
     hitl:
         the_depth_tells_how_many_wait_and_how_long_yet
         tickets_come_in_the_order_in_which_they_fall_due

@@ -1,16 +1,18 @@
 //! What everyone does, with what they hold.
 
 use chimera_domain::{
-    Agent, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution, TaskEvent, TaskId,
-    TaskState, TaskType,
+    Agent, ArtifactId, Campaign, CampaignStatus, HitlTicket, PublicationId, Question, Resolution, StateVersion,
+    TaskEvent, TaskId, TaskState, TaskType,
 };
 use chimera_store::{
-    Claim, Plan, PlanError, PublishCase, PublishOutcome, Release, ReviewCase, Ruling, Settlement, StoreError, Swept,
-    TicketError,
+    Claim, Plan, PlanError, PublishOutcome, Release, ReviewCase, Ruling, Settlement, StoreError, Swept, TicketError,
 };
 use chimera_testkit::fixtures;
 
-use super::{Act, Pick, story::Story};
+use super::{
+    Act, Flaw, Pick,
+    story::{Begun, Story},
+};
 use crate::{
     sweeping::LIMITS,
     tickets::answer,
@@ -66,11 +68,11 @@ impl Story<'_> {
             }
             Act::TakeOver => {
                 let taken = self.world.store.publish_stale("next", LEASE, 9).await.unwrap();
-                self.book(|book| book.begun.extend(taken.into_iter().map(|case| (case, true))));
+                self.took_over(taken);
             }
             Act::Settle { pick, how } => {
-                if let Some((case, taken_over)) = self.book(|book| take(&mut book.begun, pick)) {
-                    self.settle(case, taken_over, how).await;
+                if let Some(begun) = self.book(|book| take(&mut book.begun, pick)) {
+                    self.settle(begun, how).await;
                 }
             }
             Act::Sweep { later } => {
@@ -118,7 +120,7 @@ impl Story<'_> {
                 assert_eq!(ready.len(), 2, "words and picture");
                 self.book(|book| book.traces.push(trace));
             }
-            Err(PlanError::CampaignMoved { .. } | PlanError::PersonaMoved { .. }) => {}
+            Err(PlanError::CampaignMoved { .. } | PlanError::PersonaMoved { .. } | PlanError::OverCap { .. }) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -126,37 +128,46 @@ impl Story<'_> {
     pub(super) async fn claim(&self, ids: &[TaskId], worker: &str, briefly: bool) {
         let lease = if briefly { MOMENT } else { LEASE };
         let claim = Claim::new(worker, lease, self.now());
+        self.before_claim().await;
         let claimed = self.world.store.task_claim(ids, claim).await.unwrap().tasks;
+        self.after_claim().await;
         for task in &claimed {
             assert_eq!((task.state, task.lease_owner.as_deref()), (TaskState::Executing, Some(worker)));
         }
-        self.book(|book| book.claims.extend(claimed));
+        self.book(|book| {
+            book.holder.extend(claimed.iter().map(|task| (task.id, task.state_version)));
+            book.claims.extend(claimed.into_iter().map(|task| (task, briefly)));
+        });
     }
 
     async fn beat(&self, pick: Pick) {
-        let Some(task) = self.book(|book| nth(&book.claims, pick)) else { return };
+        let Some((task, _)) = self.book(|book| nth(&book.claims, pick)) else { return };
         let owner = task.lease_owner.clone().unwrap_or_default();
         let still = self.world.store.task_heartbeat(&[(task.id, task.state_version)], &owner, LEASE).await.unwrap();
         assert!(still.len() <= 1);
     }
 
     pub(super) async fn submit(&self, pick: Pick) {
-        let Some(task) = self.book(|book| take(&mut book.claims, pick)) else { return };
+        let Some((task, _)) = self.book(|book| take(&mut book.claims, pick)) else { return };
         let artifact = fixtures::artifact(&self.world.ambient, &task);
-        let submission = self.world.submission(&task, &artifact);
+        let mut submission = self.world.submission(&task, &artifact);
+        if self.has(Flaw::ForgedResult) {
+            submission.version = self.world.stored(task.id).await.state_version;
+        }
         let called = submission.tool_calls.iter().map(|call| call.cost_usd).sum();
         let done = self.world.store.task_submit(vec![submission], self.now()).await.unwrap();
         assert_eq!(done.accepted.len() + done.fenced.len(), 1);
         self.book(|book| {
             book.paid = book.paid.saturating_add(called);
             if !done.accepted.is_empty() {
+                self.holds(book, task.id, task.state_version);
                 book.paid = book.paid.saturating_add(artifact.costs.total());
             }
         });
     }
 
     pub(super) async fn give_back(&self, pick: Pick, exhausted: bool) {
-        let Some(task) = self.book(|book| take(&mut book.claims, pick)) else { return };
+        let Some((task, _)) = self.book(|book| take(&mut book.claims, pick)) else { return };
         let release = Release {
             task_id: task.id,
             version: task.state_version,
@@ -188,6 +199,9 @@ impl Story<'_> {
         let ticket = ruling.ticket.clone();
         let decided = self.world.store.task_decide(vec![ruling], self.now()).await.unwrap();
         assert_eq!(decided.applied.len() + decided.conflicts.len() + decided.outdated.len(), 1);
+        if event == TaskEvent::Approve && !decided.applied.is_empty() {
+            self.book(|book| book.approved.insert(case.artifact.id));
+        }
         if !decided.outdated.is_empty() {
             let cancel = self.world.ruling(&case.task, &case.artifact, TaskEvent::Cancel);
             self.world.store.task_decide(vec![cancel], self.now()).await.unwrap();
@@ -222,7 +236,12 @@ impl Story<'_> {
         };
         let says = answer(self.world, (&task, &artifact, &ticket), resolution, "mara");
         match self.world.store.ticket_resolve(&says, self.now()).await {
-            Ok(decided) => assert_eq!(decided.applied, [task.id]),
+            Ok(decided) => {
+                assert_eq!(decided.applied, [task.id]);
+                if resolution == Resolution::Approved {
+                    self.book(|book| book.approved.insert(artifact.id));
+                }
+            }
             Err(TicketError::Store(error)) => panic!("{error:?}"),
             Err(_) => {}
         }
@@ -232,25 +251,48 @@ impl Story<'_> {
     pub(super) async fn begin_publishing(&self, ids: &[TaskId], briefly: bool, lands: bool) {
         let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&self.world.ambient)).collect();
         let lease = if briefly { MOMENT } else { LEASE };
+        self.before_begin().await;
         let begun = self.world.store.publish_begin(ids, "publisher", lease, self.now(), &new_ids).await.unwrap();
+        self.after_begin().await;
         for case in begun {
             assert_eq!(case.campaign.status, CampaignStatus::Active, "begun while at rest");
             assert_eq!(case.task.outdated(&case.campaign, &case.agent), None, "begun though void");
+            // Where a repeat would double, one looks first.
+            let knows_better = case.previously_attempted && !self.keys && self.is_out(&case.artifact);
+            if lands && !knows_better {
+                self.put_out(&case);
+            }
             self.book(|book| {
-                if lands {
-                    book.outside.insert(case.publication.idempotency_key.clone(), case.task.trace_id);
-                }
-                book.begun.push((case, false));
+                book.holder.insert(case.task.id, case.task.state_version);
+                book.sent.insert(case.artifact.id);
+                book.begun.push(Begun { case, taken_over: false, briefly });
             });
         }
     }
 
+    pub(super) fn took_over(&self, taken: Vec<chimera_store::PublishCase>) {
+        self.book(|book| {
+            book.holder.extend(taken.iter().map(|case| (case.task.id, case.task.state_version)));
+            let begun = |case| Begun { case, taken_over: true, briefly: false };
+            book.begun.extend(taken.into_iter().map(begun));
+        });
+    }
+
+    /// Whoever was heard held the task last.
+    fn holds(&self, book: &super::story::Book, task: TaskId, version: StateVersion) {
+        assert_eq!(book.holder.get(&task), Some(&version), "{task} was taken from one who had lost it");
+    }
+
     /// An honest account of the call.
-    pub(super) async fn settle(&self, case: PublishCase, taken_over: bool, how: Pick) {
+    pub(super) async fn settle(&self, Begun { case, taken_over, .. }: Begun, how: Pick) {
         let out = self.is_out(&case.artifact);
         let doubt = case.previously_attempted || taken_over;
         let error = "it went wrong".to_owned();
+        if self.has(Flaw::BlindRetry) && how % 4 == 3 {
+            self.put_out(&case);
+        }
         let outcome = match (out, how % 4) {
+            (true, 3) if self.has(Flaw::FalseAbsence) => PublishOutcome::Absent { error, sure: true },
             (true, 0..=2) => PublishOutcome::Confirmed { external_id: "post-1".to_owned(), url: None },
             (_, 3) => PublishOutcome::Unknown { error },
             (false, 2) if !doubt => PublishOutcome::Refused { error },
@@ -261,17 +303,21 @@ impl Story<'_> {
             question: Question::IsItOut,
             ..fixtures::ticket(&self.world.ambient, &case.task, &case.artifact)
         });
+        let (task_version, publication_version) = self.versions(&case).await;
         let settlement = Settlement {
             task_id: case.task.id,
-            task_version: case.task.state_version,
+            task_version,
             publication_id: case.publication.id,
-            publication_version: case.publication.state_version,
+            publication_version,
             outcome,
             tool_calls: vec![],
             ticket: ticket.clone(),
             alert: None,
         };
         let settled = self.world.store.publish_settle(vec![settlement], self.now()).await.unwrap();
+        if settled.fenced.is_empty() {
+            self.book(|book| self.holds(book, case.task.id, case.task.state_version));
+        }
         if let (Some(ticket), false) = (ticket, settled.waiting.is_empty()) {
             self.book(|book| book.questions.push((case.task, case.artifact, ticket)));
         }
@@ -281,6 +327,7 @@ impl Story<'_> {
         if later {
             self.world.ambient.advance(chrono::Duration::seconds(130));
         }
+        self.tamper().await;
         self.world.store.sweep(LIMITS, self.now()).await.unwrap()
     }
 

@@ -12,11 +12,16 @@ impl Story<'_> {
     /// Brings everything to an end, and counts the ends.
     pub(super) async fn finish(&mut self) -> Reached {
         self.set(CampaignStatus::Active).await;
+        // Whoever has a lease that lapses is never heard of again; the others hand back what they hold.
+        self.book(|book| {
+            book.claims.retain(|(_, briefly)| !briefly);
+            book.begun.retain(|begun| !begun.briefly);
+        });
         while self.book(|book| !book.claims.is_empty()) {
             self.give_back(0, false).await;
         }
-        while let Some((case, taken_over)) = self.book(|book| book.begun.pop()) {
-            self.settle(case, taken_over, 0).await;
+        while let Some(begun) = self.book(|book| book.begun.pop()) {
+            self.settle(begun, 0).await;
         }
         for _ in 0..ROUNDS_MAX {
             if self.tasks().await.iter().all(|task| task.state.is_terminal()) {
@@ -45,13 +50,11 @@ impl Story<'_> {
                 (!taken.is_empty()).then_some(taken)
             })
             .await;
-            for case in taken {
-                self.settle(case, true, 0).await;
-            }
+            self.took_over(taken);
         }
         self.begin_publishing(&of(&swept.approved), false, true).await;
-        while let Some((case, taken_over)) = self.book(|book| book.begun.pop()) {
-            self.settle(case, taken_over, 0).await;
+        while let Some(begun) = self.book(|book| book.begun.pop()) {
+            self.settle(begun, 0).await;
         }
     }
 
@@ -89,15 +92,19 @@ impl Story<'_> {
         let (paid, retried, outside) = self.book(|book| (book.paid, book.retried.len(), book.outside.len()));
         assert_eq!(store.spend_total(Some(self.campaign)).await.unwrap(), paid);
         assert_eq!(entries.iter().map(|entry| entry.cost).sum::<chimera_domain::Usd>(), paid);
+        self.nothing_was_begun_at_rest().await;
         // Later stories are not to meet this one's rows.
         self.set(CampaignStatus::Ended).await;
         let mut reached = Reached {
             retried: u32::try_from(retried).unwrap(),
             posts: u32::try_from(outside).unwrap(),
+            histories: 1,
             ..Reached::default()
         };
         for task in self.tasks().await {
             *reached.ends.entry(task.state).or_default() += 1;
+            let poor = task.state == TaskState::Failed && task.last_error.is_some_and(|why| why.contains("today"));
+            reached.penniless += u32::from(poor);
         }
         reached
     }
