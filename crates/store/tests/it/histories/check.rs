@@ -110,7 +110,7 @@ impl Story<'_> {
 impl Story<'_> {
     /// No day's cap is overdrawn: nothing here costs more than was set aside for it.
     async fn money_lasts(&self, step: &Step) {
-        let entries = self.world.store.spend_entries(&[self.agent], DateTime::UNIX_EPOCH, None).await.unwrap();
+        let entries = self.world.store.spend_entries(&[self.agent], DateTime::UNIX_EPOCH, None, None).await.unwrap();
         let mut days: BTreeMap<NaiveDate, Usd> = BTreeMap::new();
         for entry in entries {
             let day = days.entry(entry.reserved_at.date_naive()).or_default();
