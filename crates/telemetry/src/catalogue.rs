@@ -13,7 +13,7 @@ pub const PROCESS_START: Metric =
     Metric::gauge("process_start_time_seconds", "When the process started, in seconds since the Unix epoch");
 /// Roles that run.
 pub const ROLE_UP: Metric = Metric::gauge("chimera_role_up", "1 while the role's loop runs in this process")
-    .by("role", &["planner", "worker", "judge", "publisher", "sweeper", "bookkeeper", "console", "probes"]);
+    .by("role", &["planner", "worker", "judge", "publisher", "sweeper", "bookkeeper", "pruner", "console", "probes"]);
 /// Duties held.
 pub const DUTY_HELD: Metric =
     Metric::gauge("chimera_duty_held", "1 while this process holds the duty, which one at a time has").by("duty", &[]);

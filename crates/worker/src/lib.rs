@@ -3,8 +3,7 @@
 //! A worker is stateless: what it needs it reads with the claim, what it makes it hands to the judge. [`Executor`] turns
 //! one task into one artifact through MCP tool roles; [`Pool`] claims, executes side by side and submits in batches;
 //! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost;
-//! [`Bookkeeper`] keeps the spend counters equal to the ledger.
-//! [`Pruner`] deletes what is old and needed by nobody.
+//! [`Bookkeeper`] keeps the spend counters equal to the ledger; [`Pruner`] deletes what is old and needed by nobody.
 //! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
 
 mod assemble;
