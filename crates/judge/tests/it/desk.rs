@@ -109,7 +109,6 @@ pub(crate) async fn of_two_reviewers_at_once_one_wins_a_thousand_times(world: Wo
         assert!(said.contains(&format!("by {by} at {at}")), "{said}");
         *wins.entry(first.by.clone()).or_default() += 1;
     }
-    println!("{wins:?}");
     assert_eq!(wins.values().sum::<usize>(), ROUNDS);
     let ids: Vec<TaskId> = tickets.iter().map(|ticket| ticket.task_id).collect();
     let mut ends: BTreeMap<TaskState, usize> = BTreeMap::new();
