@@ -87,7 +87,7 @@ pub(crate) async fn no_seeded_flaw_goes_unseen(world: World) {
         let (acts, says) = flaw.harm();
         let history = (false, acts.into_iter().map(Step::One).collect());
         // Without the mistake, the same history does no harm.
-        play(&world, &history, None).await;
+        Box::pin(play(&world, &history, None)).await;
         let flawed = AssertUnwindSafe(|| Handle::current().block_on(play(&world, &history, Some(flaw))));
         let Err(panic) = block_in_place(|| catch_unwind(flawed)) else { panic!("{flaw:?} went unseen") };
         let said = panic.downcast::<String>().unwrap();
