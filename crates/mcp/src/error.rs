@@ -161,7 +161,7 @@ pub enum CallError {
 }
 
 /// What a tool's error says about trying again: `{"error": {"retryable": true, "retry_after_ms": 500, "effect": "none"}}`
-/// in its structured content.
+/// in its structured content. The effect is `none`, `unknown`, or `exists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetryHint {
     /// Calling again may help.
@@ -170,6 +170,8 @@ pub struct RetryHint {
     pub retry_after: Option<Duration>,
     /// The tool itself can't tell whether it had its effect (`"effect": "unknown"`).
     pub effect_unknown: bool,
+    /// What was to be made is there already (`"effect": "exists"`).
+    pub exists: bool,
 }
 
 impl CallError {
@@ -193,6 +195,12 @@ impl CallError {
             | Self::TooLarge { .. }
             | Self::Malformed { .. } => CallClass::Unknown,
         }
+    }
+
+    /// Whether the tool refused because what was to be made is there already.
+    #[must_use]
+    pub const fn says_it_exists(&self) -> bool {
+        matches!(self, Self::Tool { hint: RetryHint { exists: true, .. }, .. })
     }
 
     /// Whether the same call may go better, if it is safe to repeat.

@@ -154,11 +154,13 @@ impl Reader<'_> {
 }
 
 fn retry_hint(error: &Value) -> RetryHint {
+    let effect = error.get("effect").and_then(Value::as_str);
     let after = error.get("retry_after_ms").and_then(Value::as_u64);
     RetryHint {
         retryable: error.get("retryable").and_then(Value::as_bool).unwrap_or_default(),
         retry_after: after.map(|ms| Duration::from_millis(ms.min(RETRY_AFTER_MS_MAX))),
-        effect_unknown: error.get("effect").and_then(Value::as_str) == Some("unknown"),
+        effect_unknown: effect == Some("unknown"),
+        exists: effect == Some("exists"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operator may set about working and publishing.
 
-use chimera_domain::policy::RetryPolicy;
+use chimera_domain::policy::{PlatformAbilities, RetryPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,22 +22,6 @@ impl Default for WorkerConfig {
     }
 }
 
-/// What a platform can do to keep posts single.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct PlatformAbilities {
-    /// The same key never makes a second post.
-    pub idempotency_key: bool,
-    /// A post can be found by its key.
-    pub look_up: bool,
-}
-
-impl Default for PlatformAbilities {
-    fn default() -> Self {
-        Self { idempotency_key: true, look_up: true }
-    }
-}
-
 /// The publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -55,6 +39,9 @@ pub struct PublisherConfig {
     pub rest_max_ms: u64,
     /// What the platform behind the `publish_post` role can do.
     pub platform: PlatformAbilities,
+    /// Words by which that platform says that a post's id is taken, whatever their case, such as `already exists`. Tools
+    /// that answer with `"effect": "exists"` need none.
+    pub taken_says: Option<String>,
 }
 
 impl Default for PublisherConfig {
@@ -66,6 +53,7 @@ impl Default for PublisherConfig {
             rest_base_ms: 2_000,
             rest_max_ms: 300_000,
             platform: PlatformAbilities::default(),
+            taken_says: None,
         }
     }
 }

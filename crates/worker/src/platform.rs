@@ -2,13 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chimera_domain::{ToolCall, error_chain};
-use chimera_mcp::{CallClass, CallContext, Host, ToolOutput};
+use chimera_domain::{
+    ToolCall, error_chain,
+    policy::{CallEnd, Look, PlatformAbilities},
+};
+use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_store::{Blobs, PublishCase};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    PlatformAbilities,
+    PublisherConfig,
     executor::{named, text_at},
 };
 
@@ -27,12 +30,27 @@ pub(crate) struct Post {
 pub(crate) enum Call {
     /// It is out.
     Out(Post),
+    /// The platform said no: the post's id is taken.
+    Taken(String),
     /// The platform said no, for good.
     Refused(String),
     /// It certainly had no effect; the platform may ask for a rest.
     NoEffect(String, Option<Duration>),
     /// Nobody can tell.
     Unclear(String),
+}
+
+impl Call {
+    /// How it ended, for the policy.
+    pub(crate) const fn end(&self) -> CallEnd {
+        match self {
+            Self::Out(_) => CallEnd::Out,
+            Self::Taken(_) => CallEnd::Taken,
+            Self::Refused(_) => CallEnd::Refused,
+            Self::NoEffect(..) => CallEnd::NoEffect,
+            Self::Unclear(_) => CallEnd::Unclear,
+        }
+    }
 }
 
 /// What a look at the platform shows.
@@ -46,27 +64,41 @@ pub(crate) enum Sight {
     CantTell(String),
 }
 
+impl Sight {
+    /// What it shows, for the policy.
+    pub(crate) const fn look(&self) -> Look {
+        match self {
+            Self::Out(_) => Look::Out,
+            Self::NotThere => Look::NotThere,
+            Self::CantTell(_) => Look::CantTell,
+        }
+    }
+}
+
 /// The platform behind the publishing roles.
 #[derive(Debug, Clone)]
 pub(crate) struct Platform {
     host: Arc<Host>,
     blobs: Blobs,
     abilities: PlatformAbilities,
+    /// In lower case.
+    taken_says: Option<String>,
 }
 
 impl Platform {
-    pub(crate) const fn new(host: Arc<Host>, blobs: Blobs, abilities: PlatformAbilities) -> Self {
-        Self { host, blobs, abilities }
+    pub(crate) fn new(host: Arc<Host>, blobs: Blobs, config: &PublisherConfig) -> Self {
+        let taken_says = config.taken_says.as_ref().map(|words| words.to_lowercase());
+        Self { host, blobs, abilities: config.platform, taken_says }
+    }
+
+    /// What it can do, by the operator's word.
+    pub(crate) const fn abilities(&self) -> PlatformAbilities {
+        self.abilities
     }
 
     /// Whether it can be asked for a post.
     pub(crate) fn can_be_asked(&self) -> bool {
         self.abilities.look_up && self.host.has_role(FIND)
-    }
-
-    /// Whether "not there" may be trusted after a call that may yet arrive: only where a repeat does no harm.
-    pub(crate) const fn forgives_repeats(&self) -> bool {
-        self.abilities.idempotency_key
     }
 
     /// Publishes, once; what is not what was judged stays here.
@@ -90,6 +122,7 @@ impl Platform {
             Err(error) => {
                 let message = error_chain(&error);
                 match error.class() {
+                    CallClass::Refused if self.is_taken(&error, &message) => Call::Taken(message),
                     CallClass::Refused => Call::Refused(message),
                     CallClass::Failed => Call::NoEffect(message, error.retry_after()),
                     CallClass::Unknown => Call::Unclear(message),
@@ -115,6 +148,10 @@ impl Platform {
                 Sight::CantTell(format!("the platform can't be asked whether the post is out: {why}"))
             }
         }
+    }
+
+    fn is_taken(&self, error: &CallError, message: &str) -> bool {
+        error.says_it_exists() || self.taken_says.as_ref().is_some_and(|says| message.to_lowercase().contains(says))
     }
 
     fn variables(&self, case: &PublishCase) -> Map<String, Value> {

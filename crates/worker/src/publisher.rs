@@ -7,7 +7,10 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, PublicationId, TaskId, ToolCall, error_chain};
+use chimera_domain::{
+    Ambient, PublicationId, TaskId, ToolCall, error_chain,
+    policy::{LookAt, PublishStep},
+};
 use chimera_mcp::Host;
 use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError};
 use chimera_telemetry::PUBLICATIONS;
@@ -61,7 +64,7 @@ impl Publisher {
         ambient: Arc<dyn Ambient>,
         config: PublisherConfig,
     ) -> Self {
-        let platform = Platform::new(host, blobs, config.platform);
+        let platform = Platform::new(host, blobs, &config);
         Self { name, store, bus, platform, ambient, config, rests: Rests::default() }
     }
 
@@ -234,79 +237,15 @@ impl Publisher {
     /// Whether a vanished publisher got its post out. Nothing is published here.
     async fn find_out(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
         let seen = self.platform.look_up(case, calls).await;
-        weigh(seen, "the publisher before vanished during its call".to_owned(), &self.platform)
+        let step = self.platform.abilities().after_look(LookAt::LeftBehind, seen.look());
+        outcome(step, seen, "the publisher before vanished during its call")
     }
 
-    /// Publishes a post, unless it proves to be out.
+    /// Publishes a post, unless it proves to be out. What follows from what is the platform's abilities' to say.
     async fn publish(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
-        // Where nobody can look, the key alone keeps a post single, if it is honoured.
-        let by_key_alone = self.platform.forgives_repeats() && !self.platform.can_be_asked();
-        if case.previously_attempted && !by_key_alone {
+        let (able, in_doubt) = (self.platform.abilities(), case.previously_attempted);
+        if able.begin(in_doubt) == PublishStep::Look {
             let seen = self.platform.look_up(case, calls).await;
-            match weigh(seen, earlier(case), &self.platform) {
-                PublishOutcome::Absent { .. } => {}
-                outcome => return outcome,
-            }
-        }
-        match self.platform.publish(case, calls).await {
-            Call::Out(post) => confirmed(post),
-            // Nobody gives a post up while an earlier call may yet arrive.
-            Call::Refused(error) if case.previously_attempted => PublishOutcome::Unknown { error },
-            Call::Refused(error) => PublishOutcome::Refused { error },
-            Call::NoEffect(error, asked) => self.again_or_give_up(case, error, asked, case.previously_attempted),
-            Call::Unclear(error) => {
-                let seen = self.platform.look_up(case, calls).await;
-                match weigh(seen, error, &self.platform) {
-                    PublishOutcome::Absent { error, .. } => self.again_or_give_up(case, error, None, true),
-                    outcome => outcome,
-                }
-            }
-        }
-    }
-
-    /// A post that is absent rests and is tried again, as often as attempts allow. While a call is in doubt, it may yet
-    /// arrive: then the ledger doesn't say absent, and at the end a person is asked instead of giving up.
-    fn again_or_give_up(
-        &self,
-        case: &PublishCase,
-        error: String,
-        asked: Option<Duration>,
-        in_doubt: bool,
-    ) -> PublishOutcome {
-        let attempts = case.publication.attempts;
-        if attempts >= self.config.attempts_max {
-            let error = format!("given up after {attempts} attempts: {error}");
-            return if in_doubt { PublishOutcome::Unknown { error } } else { PublishOutcome::Refused { error } };
-        }
-        let base = Duration::from_millis(self.config.rest_base_ms);
-        let max = Duration::from_millis(self.config.rest_max_ms);
-        self.rests.rest(case.task.id, self.ambient.now() + rest_after(attempts, base, max, asked));
-        PublishOutcome::Absent { error, sure: !in_doubt }
-    }
-}
-
-/// What came before this call.
-fn earlier(case: &PublishCase) -> String {
-    // This ledger knows of no other call, so the doubt comes from a restore.
-    if case.publication.attempts <= 1 {
-        return "it may have gone out between a backup and its restore".to_owned();
-    }
-    "an earlier call was cut off".to_owned()
-}
-
-fn confirmed(Post { external_id, url }: Post) -> PublishOutcome {
-    PublishOutcome::Confirmed { external_id, url }
-}
-
-/// What a look says about a call that nobody heard the end of. "Not there" is trusted only where a repeat is harmless,
-/// because the call may still arrive.
-fn weigh(seen: Sight, unclear: String, platform: &Platform) -> PublishOutcome {
-    match seen {
-        Sight::Out(post) => confirmed(post),
-        Sight::NotThere if platform.forgives_repeats() => PublishOutcome::Absent { error: unclear, sure: false },
-        Sight::NotThere => PublishOutcome::Unknown {
-            error: format!("{unclear}; the platform does not show the post, but may yet, and would take it twice"),
-        },
-        Sight::CantTell(error) => PublishOutcome::Unknown { error: format!("{unclear}; {error}") },
-    }
-}
+            let step = able.after_look(LookAt::BeforeCall, seen.look());
+            if step != PublishStep::Call {
+                return outcome(step, seen, &earlier(case));

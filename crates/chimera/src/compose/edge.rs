@@ -28,7 +28,7 @@ pub(crate) fn built_in(given: &Config) -> HostConfig {
     for name in OWN {
         config.servers.entry(name.to_owned()).or_insert_with(|| ServerConfig::new(TransportConfig::InProcess));
     }
-    for (name, role) in roles(given.sandbox.honours_idempotency_key) {
+    for (name, role) in roles(given.sandbox.keeps_posts_single()) {
         config.roles.entry(name.to_owned()).or_insert(role);
     }
     config

@@ -99,15 +99,21 @@ impl Config {
         // Only our own sandbox is known to honour keys or not; of another platform the operator's word is taken.
         let repeats = host.roles.get("publish_post").is_some_and(|role| role.idempotent);
         let ours = host.roles.get("publish_post").is_some_and(|role| role.server == "sandbox");
-        let promised = self.publisher.platform.idempotency_key;
+        let promised = self.publisher.platform;
         let contradiction = |key, problem| Err(ConfigError::Contradiction { key, problem });
-        if repeats && !promised {
+        if repeats && !promised.keeps_posts_single() {
             return contradiction(
                 "publisher.platform.idempotency_key",
                 "it says that a repeated key may double a post, yet mcp.roles.publish_post is marked idempotent",
             );
         }
-        if ours && promised && !self.sandbox.honours_idempotency_key {
+        if ours && promised.client_chosen_id && !self.sandbox.client_chosen_ids {
+            return contradiction(
+                "publisher.platform.client_chosen_id",
+                "set it to false, or sandbox.client_chosen_ids to true: the sandbox gives ids itself",
+            );
+        }
+        if ours && promised.idempotency_key && !self.sandbox.keeps_posts_single() {
             return contradiction(
                 "publisher.platform.idempotency_key",
                 "set it to false: sandbox.honours_idempotency_key is false, so a repeated key doubles a post",

@@ -2,10 +2,12 @@
 
 mod dead_letter;
 mod governor;
+mod publishing;
 mod retry;
 mod routing;
 
 pub use dead_letter::WayBack;
 pub use governor::{Governor, GovernorUse, GovernorVerdict};
+pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};
 pub use retry::RetryPolicy;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

@@ -19,6 +19,9 @@ pub struct SandboxConfig {
     pub time_scale: f64,
     /// Whether an idempotency key that was seen before returns the first post. `false` makes a platform that doubles.
     pub honours_idempotency_key: bool,
+    /// Whether the idempotency key is the post's id that its client chose, as on platforms where clients name their records:
+    /// another post under it is refused as taken, not answered, whatever its content, and even when the first was deleted.
+    pub client_chosen_ids: bool,
     /// Whether a machine-made post without a label that says so is refused.
     pub require_ai_label: bool,
     /// What goes wrong, and how often.
@@ -32,6 +35,7 @@ impl Default for SandboxConfig {
             seed: 0,
             time_scale: 1.0,
             honours_idempotency_key: true,
+            client_chosen_ids: false,
             require_ai_label: true,
             faults: FaultPlan::default(),
         }
@@ -86,6 +90,12 @@ pub enum SandboxConfigError {
 impl SandboxConfig {
     /// The fastest that simulated time may run.
     pub const TIME_SCALE_MAX: f64 = 1e9;
+
+    /// Whether a repeated key never makes a second post.
+    #[must_use]
+    pub const fn keeps_posts_single(&self) -> bool {
+        self.honours_idempotency_key || self.client_chosen_ids
+    }
 
     /// Checks what types alone can't.
     ///

@@ -106,6 +106,8 @@ pub enum ErrorCode {
     KeyConflict,
     /// The idempotency key belongs to a post that was deleted.
     KeySpent,
+    /// The id that was chosen belongs to another post.
+    IdTaken,
     /// No such post or comment.
     NotFound,
     /// Too many requests; come back later.
@@ -122,6 +124,8 @@ pub enum Effect {
     None,
     /// Perhaps what was asked for: look before calling again.
     Unknown,
+    /// Nothing, for it was there already.
+    Exists,
 }
 
 /// The body of every failed tool call.
@@ -196,6 +200,8 @@ pub(super) enum Refusal {
     KeyConflict { post_id: String },
     #[error("the idempotency key belongs to {post_id}, which was deleted; use a new key to publish again")]
     KeySpent { post_id: String },
+    #[error("the id that was chosen is taken by {post_id}")]
+    IdTaken { post_id: String },
     #[error("there is no {id:?}, or it was deleted")]
     NotFound { id: String },
     #[error("{id:?} is no id of a post or comment; they look like sbx-12 and sbx-12.c3")]
@@ -249,6 +255,7 @@ impl Refusal {
             | Self::NotThatMime { .. } => ErrorCode::BadMedia,
             Self::KeyConflict { .. } => ErrorCode::KeyConflict,
             Self::KeySpent { .. } => ErrorCode::KeySpent,
+            Self::IdTaken { .. } => ErrorCode::IdTaken,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::ServerError | Self::State { .. } => ErrorCode::ServerError,
@@ -265,7 +272,11 @@ impl Refusal {
         };
         let retryable = matches!(code, ErrorCode::RateLimited | ErrorCode::ServerError);
         // A commit that reports an error may yet have reached the disk.
-        let effect = if matches!(self, Self::State { .. }) { Effect::Unknown } else { Effect::None };
+        let effect = match self {
+            Self::State { .. } => Effect::Unknown,
+            Self::IdTaken { .. } => Effect::Exists,
+            _ => Effect::None,
+        };
         ErrorAnswer { error: ErrorBody { code, retryable, effect, retry_after_ms, message } }
     }
 }

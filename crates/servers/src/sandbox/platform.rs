@@ -102,12 +102,13 @@ impl Platform {
             mentions: &mentions,
             at: self.now(),
         };
-        match self.state.post_write(&draft, self.config.honours_idempotency_key).await? {
+        match self.state.post_write(&draft, self.config.keeps_posts_single()).await? {
             Written::New(seq) => {
                 let post_id = RemarkId::Post(seq).to_string();
                 let url = url(&post_id);
                 Ok(PublishPostOutput { post_id, url, created_at: draft.at, duplicate_of_key: false })
             }
+            Written::Known(row) if self.config.client_chosen_ids => Err(Refusal::IdTaken { post_id: row.post.post_id }),
             Written::Known(row) => known(*row, &content_hash),
         }
     }

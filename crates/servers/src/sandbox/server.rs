@@ -48,7 +48,7 @@ impl SandboxServer {
     pub async fn open(config: SandboxConfig, ambient: Arc<dyn Ambient>) -> Result<Self, SandboxError> {
         config.validate().map_err(|source| SandboxError::Config { source })?;
         let state = SandboxState::open(&config.path).await?;
-        let honours_key = config.honours_idempotency_key;
+        let honours_key = config.keeps_posts_single();
         let tools = SandboxTool::ALL.iter().map(|tool| tool.describe(honours_key)).collect();
         Ok(Self { platform: Arc::new(Platform { state, config, ambient }), tools, line: None })
     }

@@ -23,6 +23,10 @@ pub(crate) enum Fate {
     Busy,
     /// "No."
     Refuse,
+    /// "No: there is one of that id", in a field.
+    Taken,
+    /// The same, in words only.
+    SaysTaken,
     /// Everything is done, and nobody hears of it.
     CutAfter,
     /// Nothing is done, and nobody can tell.
@@ -203,6 +207,10 @@ impl ServerHandler for Fake {
                 json!({"error": {"message": "too many requests", "retryable": true, "retry_after_ms": 30_000}}),
             ),
             Some(Fate::Refuse) => refusal("this breaks the rules of the house"),
+            Some(Fate::Taken) => CallToolResult::structured_error(
+                json!({"error": {"message": "there is a post of that id", "effect": "exists"}}),
+            ),
+            Some(Fate::SaysTaken) => refusal("Record Already Exists: at://posts"),
             Some(Fate::CutAfter) => {
                 self.answer(&tool, &arguments);
                 unknown()

@@ -58,6 +58,9 @@ chimera_testkit::on_both! {
         a_post_in_doubt_is_not_given_up_but_shown_to_a_person
         not_there_is_not_trusted_where_a_repeat_would_double
         a_platform_that_cannot_be_asked_leaves_it_to_a_person
+        where_the_id_is_ours_what_is_unclear_is_repeated_under_it
+        an_id_that_is_taken_is_asked_about_where_that_can_be
+        taken_is_a_refusal_where_ids_are_not_ours
         an_answer_that_says_nothing_is_no_answer
         a_refusal_is_final
         a_paused_campaign_publishes_nothing_until_resumed
@@ -72,6 +75,7 @@ chimera_testkit::on_both! {
         a_post_that_did_not_get_out_goes_through_the_gate_again
         a_post_of_a_paused_campaign_is_not_sent_by_whoever_finds_it
         a_post_that_nobody_can_ask_about_goes_to_a_person
+        what_nobody_can_ask_about_is_repeated_where_the_id_is_ours
         a_platform_that_doubles_is_not_believed;
     sweeper:
         what_a_lossy_queue_dropped_is_delivered_again

@@ -2,19 +2,26 @@
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    AgentTask, AlertKind, Ambient as _, CampaignStatus, PublicationState, Question, Resolution, Severity, TaskState,
-    Verdict,
+    AgentTask, AlertKind, Ambient as _, CampaignStatus, Publication, PublicationState, Question, Resolution, Severity,
+    TaskState, Verdict, policy::PlatformAbilities,
 };
 use chimera_store::TicketAnswer;
 use chimera_testkit::fixtures;
-use chimera_worker::{PlatformAbilities, Publisher, PublisherConfig};
+use chimera_worker::{Publisher, PublisherConfig};
 use chrono::Duration;
 
 use crate::{fake::Fate, world::World};
 
 /// A publisher of a platform with these abilities.
 pub(crate) fn of_platform(idempotency_key: bool, look_up: bool) -> PublisherConfig {
-    PublisherConfig { platform: PlatformAbilities { idempotency_key, look_up }, ..PublisherConfig::default() }
+    let platform = PlatformAbilities { idempotency_key, client_chosen_id: false, look_up };
+    PublisherConfig { platform, ..PublisherConfig::default() }
+}
+
+/// A publisher of a platform where the key is the post's id.
+pub(crate) fn of_chosen_ids(look_up: bool) -> PublisherConfig {
+    let platform = PlatformAbilities { idempotency_key: false, client_chosen_id: true, look_up };
+    PublisherConfig { platform, taken_says: Some("already exists".to_owned()), ..PublisherConfig::default() }
 }
 
 /// Publishes after every rest is over.
@@ -206,6 +213,55 @@ pub(crate) async fn a_platform_that_cannot_be_asked_leaves_it_to_a_person(world:
     again(&world, &publisher, &task).await;
     assert_eq!(world.stored(task.id).await.state, TaskState::Published);
     assert_eq!(world.fake.count("publish_post"), 2);
+}
+
+pub(crate) async fn where_the_id_is_ours_what_is_unclear_is_repeated_under_it(world: World) {
+    for (look_up, first, then) in [
+        (true, Fate::CutBefore, None),
+        (false, Fate::CutBefore, None),
+        (false, Fate::CutAfter, Some(Fate::Taken)),
+        (false, Fate::CutAfter, Some(Fate::SaysTaken)),
+        (false, Fate::Garble, None),
+    ] {
+        let (_, task) = world.approved().await;
+        let (posts, calls) = (world.fake.posts(), world.fake.count("publish_post"));
+        world.fake.script("publish_post", &[first]);
+        world.fake.script("publish_post", then.as_slice());
+        let publisher = world.publisher("publisher", of_chosen_ids(look_up));
+        publisher.round(&[task.id]).await.unwrap();
+        assert_eq!(world.stored(task.id).await.state, TaskState::Approved, "{first:?}");
+        assert_eq!(world.publication(&task).await.state, PublicationState::Unknown);
+        again(&world, &publisher, &task).await;
+        assert_eq!(world.stored(task.id).await.state, TaskState::Published, "{first:?} {then:?}");
+        let entry = world.publication(&task).await;
+        let key = entry.idempotency_key;
+        let named = if then.is_some() { key.clone() } else { format!("p-{key}") };
+        assert_eq!((entry.state, entry.attempts, entry.external_id), (PublicationState::Confirmed, 2, Some(named)));
+        assert_eq!((world.fake.posts(), world.fake.count("publish_post")), (posts + 1, calls + 2));
+        let given = world.fake.arguments("publish_post").split_off(calls);
+        assert!(given.iter().all(|arguments| arguments["key"] == key.as_str()), "{given:?}");
+    }
+    assert!(world.alerts().await.is_empty());
+}
+
+pub(crate) async fn an_id_that_is_taken_is_asked_about_where_that_can_be(world: World) {
+    let (_, task) = world.approved().await;
+    let key = Publication::idempotency_key(
+        world.trace(&task).await.artifacts[0].id,
+        &world.trace(&task).await.artifacts[0].content_hash,
+    );
+    world.fake.put_out(&key);
+    world.fake.script("publish_post", &[Fate::Taken]);
+    world.publisher("publisher", of_chosen_ids(true)).round(&[task.id]).await.unwrap();
+    let entry = world.publication(&task).await;
+    assert_eq!((entry.state, entry.external_id), (PublicationState::Confirmed, Some(format!("p-{key}"))));
+}
+
+pub(crate) async fn taken_is_a_refusal_where_ids_are_not_ours(world: World) {
+    let (_, task) = world.approved().await;
+    world.fake.script("publish_post", &[Fate::Taken]);
+    world.publisher("publisher", PublisherConfig::default()).round(&[task.id]).await.unwrap();
+    assert_eq!(world.publication(&task).await.state, PublicationState::Refused);
 }
 
 pub(crate) async fn an_answer_that_says_nothing_is_no_answer(world: World) {

@@ -3,7 +3,10 @@
 use chimera_domain::{CampaignStatus, PublicationState, Question, TaskState};
 use chimera_worker::PublisherConfig;
 
-use crate::{publisher::of_platform, world::World};
+use crate::{
+    publisher::{of_chosen_ids, of_platform},
+    world::World,
+};
 
 pub(crate) async fn a_post_that_got_out_is_found(world: World) {
     let case = world.abandoned().await;
@@ -47,6 +50,19 @@ pub(crate) async fn a_post_that_nobody_can_ask_about_goes_to_a_person(world: Wor
     assert_eq!(world.stored(case.task.id).await.state, TaskState::HitlQueue);
     assert_eq!(world.trace(&case.task).await.tickets[0].question, Question::IsItOut);
     assert_eq!((world.fake.count("publish_post"), world.fake.count("find_post")), (0, 0));
+}
+
+pub(crate) async fn what_nobody_can_ask_about_is_repeated_where_the_id_is_ours(world: World) {
+    let case = world.abandoned().await;
+    world.set_status(CampaignStatus::Paused).await;
+    let heir = world.publisher("heir", of_chosen_ids(false));
+    heir.round(&[]).await.unwrap();
+    heir.round(&[case.task.id]).await.unwrap();
+    assert_eq!((world.stored(case.task.id).await.state, world.fake.count("publish_post")), (TaskState::Approved, 0));
+    world.set_status(CampaignStatus::Active).await;
+    heir.round(&[case.task.id]).await.unwrap();
+    assert_eq!(world.stored(case.task.id).await.state, TaskState::Published);
+    assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (1, 1));
 }
 
 pub(crate) async fn a_platform_that_doubles_is_not_believed(world: World) {

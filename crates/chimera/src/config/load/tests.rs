@@ -63,6 +63,14 @@ fn a_platform_that_doubles_must_be_declared() {
 }
 
 #[test]
+fn ids_that_clients_choose_are_declared_where_they_are() {
+    let claimed = "publisher: {platform: {idempotency_key: false, client_chosen_id: true}}\n";
+    assert!(told(claimed).contains("sandbox.client_chosen_ids"));
+    let config = from_yaml(&format!("{claimed}sandbox: {{client_chosen_ids: true, honours_idempotency_key: false}}\n"));
+    assert!(built_in(&config.unwrap()).roles["publish_post"].idempotent, "a repeat is refused");
+}
+
+#[test]
 fn a_campaign_that_can_not_run_is_refused() {
     let campaign = |change: &str| {
         let mut lines =

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use chimera_domain::CampaignStatus;
+use chimera_domain::{CampaignStatus, policy::Look as Sight};
 use stateright::Model as _;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     judging::Judging,
     people::Person,
     planning::Planning,
-    publishing::{Ending, Publisher, Publishing, Sight},
+    publishing::{Ending, Publisher, Publishing},
     sweeping::{self, Sweeping},
     working::{Worker, Working},
 };

@@ -3,13 +3,15 @@
 use stateright::{Checker as _, HasDiscoveries, Model as _};
 
 use super::{
-    Abilities, Action, Bounds, Flaw, Flaws, Protocol,
+    Abilities, Action, Bounds, Flaw, Flaws, PLATFORMS, Protocol, able,
     convergence::{Stuck, converge},
+    named,
     proofs::{ABLE, FEW},
     properties as p,
 };
 
-const LOOK_UP_ONLY: Abilities = Abilities { key: false, look_up: true };
+const LOOK_UP_ONLY: Abilities = able(false, false, true);
+const CHOSEN_IDS: Abilities = able(false, true, false);
 
 /// More steps than any of these mistakes needs.
 const DEPTH_MAX: usize = 60;
@@ -25,6 +27,7 @@ fn found(flaw: Flaw, bounds: Bounds, platform: Abilities, property: &'static str
     });
     let path = path.unwrap_or_else(|| panic!("{flaw:?} is not seen to break: {property}"));
     let actions = path.into_actions();
+    let platform = named(platform);
     println!("{flaw:?} on {platform} breaks \"{property}\" in {} steps:", actions.len());
     for action in &actions {
         println!("    {action:?}");
@@ -59,8 +62,8 @@ fn unknown_outcomes_taken_for_known_ones() {
     found(Flaw::RetryBlindly, FEW, LOOK_UP_ONLY, p::POSTED_ONCE);
     found(Flaw::TrustAbsence, FEW, LOOK_UP_ONLY, p::POSTED_ONCE);
     found(Flaw::KeyPerAttempt, FEW, ABLE, p::POSTED_ONCE);
+    found(Flaw::KeyPerAttempt, FEW, CHOSEN_IDS, p::POSTED_ONCE);
     found(Flaw::GiveUpInDoubt, FEW, ABLE, p::ON_RECORD);
-    found(Flaw::GiveUpInDoubt, Bounds { retries: 1, ..FEW }, ABLE, p::POSTED_ONCE);
 }
 
 #[test]
@@ -70,11 +73,16 @@ fn what_is_assumed_of_people_is_needed() {
 
 #[test]
 fn hasty_people_do_no_harm_where_keys_are_honoured() {
-    for platform in Abilities::ALL.into_iter().filter(|platform| platform.key) {
+    for platform in PLATFORMS.into_iter().filter(|platform| platform.keeps_posts_single()) {
         let protocol =
             Protocol { bounds: Bounds { publishers: 2, ..FEW }, platform, flaws: Flaws::only(Flaw::HastyPeople) };
         protocol.checker().threads(2).spawn_bfs().join().assert_no_discovery(p::POSTED_ONCE);
     }
+}
+
+#[test]
+fn what_waited_for_a_dead_letter_is_forgotten() {
+    found(Flaw::ForgetRevived, Bounds { retries: 1, ..FEW }, ABLE, p::REVIVED);
 }
 
 #[test]

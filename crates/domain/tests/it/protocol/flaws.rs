@@ -36,6 +36,8 @@ pub(super) enum Flaw {
     ForgetReady,
     /// Tasks that wait for a dead end are not cancelled.
     ForgetDependents,
+    /// A task is retried, but not what was cancelled because it waited for it.
+    ForgetRevived,
     /// People answer while calls are under way.
     HastyPeople,
 }

@@ -4,7 +4,9 @@
 //!
 //! One story, one DAG of two tasks (words, and the post that needs them), and the processes that work on them. Each
 //! action is one transaction, one call, or one mishap, because nothing between two of these can be seen from outside.
-//! Tasks move by [`TaskState::on`](chimera_domain::TaskState::on), the function that the store uses, and by nothing else.
+//! Tasks move by [`TaskState::on`](chimera_domain::TaskState::on), the function that the store uses, and by nothing else;
+//! what follows from a call or a look, and how a dead letter comes back, is asked of the policies that the publisher and the
+//! store ask ([`PlatformAbilities`](chimera_domain::policy::PlatformAbilities), [`WayBack`](chimera_domain::policy::WayBack)).
 //!
 //! | in the model | in the code |
 //! |---|---|
@@ -32,10 +34,10 @@
 //!
 //! # What is assumed
 //!
-//! - A person who is asked whether a post is out looks after every call has ended, and says what is so; an operator
-//!   retries a dead letter no sooner. (`Flaw::HastyPeople` shows that this is needed: on a platform that takes repeats,
+//! - A person who is asked whether a post is out looks after every call has ended, and says what is so.
+//!   (`Flaw::HastyPeople` shows that this is needed: on a platform that takes repeats,
 //!   no protocol helps against a call that arrives after a person saw nothing.)
-//! - A platform that honours keys honours them for ever.
+//! - A platform that honours keys honours them for ever, and so does one where clients choose ids.
 //!
 //! # Bounds
 //!
@@ -58,8 +60,9 @@ mod sweeping;
 mod working;
 mod world;
 
+use chimera_domain::policy::PlatformAbilities as Abilities;
 use flaws::{Flaw, Flaws};
 use model::{Action, Bounds, Protocol};
-use platform::Abilities;
+use platform::{PLATFORMS, able, named};
 use queues::{Queue, Queues};
 use world::{Fence, Node, World};

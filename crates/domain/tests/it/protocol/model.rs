@@ -51,7 +51,7 @@ impl Protocol {
 
     /// Whether a repeat is recognised.
     pub(super) const fn keys_hold(&self) -> bool {
-        self.platform.key && !self.flaws.has(Flaw::KeyPerAttempt)
+        self.platform.keeps_posts_single() && !self.flaws.has(Flaw::KeyPerAttempt)
     }
 }
 
@@ -100,7 +100,7 @@ impl Model for Protocol {
             Action::Publishing(at, step) => step.step(at, self, &mut world),
             Action::Sweeping(step) => step.step(self, &mut world),
             Action::Network(step) => step.step(self, &mut world),
-            Action::Person(step) => step.step(&mut world),
+            Action::Person(step) => step.step(self, &mut world),
             Action::Lose(queue, node) => world.queues.remove(queue, node),
         }
         if !self.bounds.late_messages {

@@ -1,8 +1,11 @@
 //! People: the reviewer, and the operator with the campaign's switch and the dead letters.
 
-use chimera_domain::{CampaignStatus, PublicationState, Question, TaskEvent, TaskState};
+use chimera_domain::{CampaignStatus, PublicationState, Question, TaskEvent, TaskState, policy::WayBack};
 
-use super::{Action, Flaw, Node, Protocol, Queue, World, planning, world::ARTIFACTS};
+use super::{
+    Action, Flaw, Node, Protocol, Queue, World, planning,
+    world::{ARTIFACTS, Entry},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Person {
@@ -35,23 +38,42 @@ impl Person {
             push(Self::Set(CampaignStatus::Ended));
         }
         for node in Node::ALL {
-            if world.retries > 0 && world.is(node, TaskState::Failed) && !waits {
+            let wanted = world.retries > 0 && world.is_active() && world.is(node, TaskState::Failed);
+            if wanted && (node == Node::Words || world.way_back() != WayBack::AskPerson) {
                 push(Self::Retry(node));
             }
         }
     }
 
-    pub(super) fn step(self, world: &mut World) {
+    pub(super) fn step(self, protocol: &Protocol, world: &mut World) {
         match self {
             Self::Set(status) => planning::set_status(world, status),
+            // The command delivers nothing; the sweeper does.
             Self::Retry(node) => {
                 world.retries -= 1;
-                world.moves(node, TaskEvent::Retry);
-                world.task_mut(node).attempts = 0;
-                // The command delivers nothing; the sweeper does.
+                retry(node, protocol, world);
             }
             Self::Answer(event) => answer(event, world),
         }
+    }
+}
+
+fn retry(node: Node, protocol: &Protocol, world: &mut World) {
+    match (node, world.result) {
+        (Node::Post, Some(made)) if world.way_back() == WayBack::PublishAgain => {
+            world.moves(node, TaskEvent::Republish);
+            if let Some(entry) = &mut world.ledger[made as usize] {
+                *entry = Entry { state: PublicationState::Absent, attempts: 0 };
+            }
+        }
+        _ => {
+            world.moves(node, TaskEvent::Retry);
+        }
+    }
+    world.task_mut(node).attempts = 0;
+    let waited = node == Node::Words && world.is(Node::Post, TaskState::Cancelled);
+    if waited && !protocol.flaws.has(Flaw::ForgetRevived) {
+        world.moves(Node::Post, TaskEvent::Revive);
     }
 }
 
@@ -78,6 +100,12 @@ impl World {
     fn is_calm(&self) -> bool {
         let late = self.publishers.iter().any(|publisher| publisher.may_call_late());
         !late && ARTIFACTS.iter().all(|made| self.outside(*made).adrift == 0)
+    }
+
+    /// How the post may come back, by what the ledger says.
+    fn way_back(&self) -> WayBack {
+        let entries = ARTIFACTS.iter().filter_map(|made| Some((self.result == Some(*made), self.entry(*made)?.state)));
+        WayBack::of(entries)
     }
 
     fn is_result_out(&self) -> bool {

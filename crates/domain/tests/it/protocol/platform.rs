@@ -1,28 +1,31 @@
 //! The platform: what it can do, the calls that are on their way to it, and the posts that are out.
 
-use std::fmt;
-
 use super::{
-    Action, Protocol, World,
+    Abilities, Action, Protocol, World,
     world::{ARTIFACTS, Made},
 };
 
-/// What a platform can do to keep posts single (`worker::PlatformAbilities`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Abilities {
-    /// The same key never makes a second post.
-    pub(super) key: bool,
-    /// It can be asked for a post. Its index may lag: it may deny a post that is out.
-    pub(super) look_up: bool,
+/// Every platform that the policy tells from the others: where clients choose ids, keys on top change nothing.
+pub(super) const PLATFORMS: [Abilities; 6] = [
+    able(true, false, true),
+    able(true, false, false),
+    able(false, true, true),
+    able(false, true, false),
+    able(false, false, true),
+    able(false, false, false),
+];
+
+/// A platform's look-up may lag: it may deny a post that is out.
+pub(super) const fn able(idempotency_key: bool, client_chosen_id: bool, look_up: bool) -> Abilities {
+    Abilities { idempotency_key, client_chosen_id, look_up }
 }
 
-impl Abilities {
-    pub(super) const ALL: [Self; 4] = [
-        Self { key: true, look_up: true },
-        Self { key: true, look_up: false },
-        Self { key: false, look_up: true },
-        Self { key: false, look_up: false },
-    ];
+/// The abilities in words.
+pub(super) fn named(platform: Abilities) -> String {
+    let parts =
+        [(platform.idempotency_key, "keys"), (platform.client_chosen_id, "chosen ids"), (platform.look_up, "look-up")];
+    let has: Vec<&str> = parts.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect();
+    if has.is_empty() { "nothing".to_owned() } else { has.join(" and ") }
 }
 
 /// Counted no further than this; one more than may be.
@@ -73,16 +76,5 @@ impl Network {
         if let Self::Deliver(made) = self {
             world.outside_mut(made).take(protocol.keys_hold());
         }
-    }
-}
-
-impl fmt::Display for Abilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.key, self.look_up) {
-            (true, true) => "keys and look-up",
-            (true, false) => "keys only",
-            (false, true) => "look-up only",
-            (false, false) => "neither keys nor look-up",
-        })
     }
 }

@@ -1,6 +1,6 @@
 //! What must hold in every state that can be reached, and what must be reachable for that to mean anything.
 
-use chimera_domain::{PublicationState, TaskState};
+use chimera_domain::{CampaignStatus, PublicationState, TaskState};
 use stateright::Property;
 
 use super::{
@@ -17,6 +17,7 @@ pub(super) const APPROVED: &str = "nothing goes out that nobody approved";
 pub(super) const LICENSED: &str = "no call without an intent committed by its caller while the campaign was active";
 pub(super) const ON_RECORD: &str = "no post is out that the ledger calls absent or refused";
 pub(super) const OUT: &str = "what is PUBLISHED is out";
+pub(super) const REVIVED: &str = "nothing stays cancelled because of a task that lives again";
 pub(super) const BOUNDED: &str = "no task is attempted more often than allowed";
 pub(super) const LEGAL: &str = "no role asks for a move that the state machine forbids";
 
@@ -35,6 +36,10 @@ pub(super) fn all() -> Vec<Property<Protocol>> {
         Property::always(OUT, |_, world: &World| {
             !world.is(Node::Post, TaskState::Published)
                 || world.result.is_some_and(|made| world.outside(made).posts > 0)
+        }),
+        Property::always(REVIVED, |_, world: &World| {
+            let cancelled = world.campaign != CampaignStatus::Ended && world.is(Node::Post, TaskState::Cancelled);
+            !cancelled || world.task(Node::Words).state.is_dead_end()
         }),
         Property::always(BOUNDED, |_, world: &World| world.tasks.iter().all(|task| task.attempts <= ATTEMPTS_MAX)),
         Property::always(LEGAL, |_, world: &World| !world.seen.illegal),

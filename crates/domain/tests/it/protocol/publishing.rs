@@ -1,9 +1,12 @@
 //! Publishers: the intent is committed before the call; what is left behind is looked up, never called again blindly.
 
-use chimera_domain::{PublicationState, Question, TaskEvent, TaskState};
+use chimera_domain::{
+    PublicationState, Question, TaskEvent, TaskState,
+    policy::{CallEnd, Look as Sight, LookAt, PublishStep},
+};
 
 use super::{
-    Action, Fence, Flaw, Node, Protocol, Queue, World,
+    Action, Fence, Flaw, Node, Protocol, Queue, World, able,
     world::{Entry, Made},
 };
 
@@ -69,14 +72,20 @@ pub(super) enum Ending {
     NoEffect,
     /// The platform will not have it.
     Refused,
+    /// The id that was chosen is taken.
+    Taken,
 }
 
-/// What a look shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sight {
-    Out,
-    NotThere,
-    CantTell,
+impl Ending {
+    const fn end(self) -> CallEnd {
+        match self {
+            Self::Answered => CallEnd::Out,
+            Self::AnswerLost | Self::CutOff => CallEnd::Unclear,
+            Self::NoEffect => CallEnd::NoEffect,
+            Self::Refused => CallEnd::Refused,
+            Self::Taken => CallEnd::Taken,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,9 +203,9 @@ fn busy(hold: &Hold, protocol: &Protocol, world: &World, push: &mut impl FnMut(P
             let endings = [Ending::Answered, Ending::AnswerLost, Ending::CutOff, Ending::NoEffect];
             endings.map(Publishing::Call).into_iter().for_each(&mut *push);
             push(Publishing::CrashInCall);
-            // Whoever knows the key of a post does not refuse it.
-            if !(out && protocol.keys_hold()) {
-                push(Publishing::Call(Ending::Refused));
+            push(Publishing::Call(Ending::Refused));
+            if out && protocol.platform.client_chosen_id && protocol.keys_hold() {
+                push(Publishing::Call(Ending::Taken));
             }
         }
         At::Settle(_) => push(Publishing::Settle),
@@ -211,7 +220,7 @@ fn begin(protocol: &Protocol, world: &mut World) -> Option<Hold> {
         return Some(Hold { licensed: false, ..hold });
     }
     let doubt = arm(made, world);
-    let at = if doubt { At::LookFirst } else { At::Call };
+    let at = if protocol.platform.begin(doubt) == PublishStep::Look { At::LookFirst } else { At::Call };
     Some(Hold { at, doubt, ..hold })
 }
 
@@ -238,18 +247,33 @@ impl Hold {
     }
 }
 
+fn attempts_left(hold: Hold, world: &World) -> bool {
+    world.entry(hold.made).is_some_and(|entry| entry.attempts < CALLS_MAX)
+}
+
 fn look(hold: Hold, sight: Sight, protocol: &Protocol, world: &World) -> Hold {
-    match sight {
-        Sight::Out => hold.settles(Outcome::Confirmed),
-        // "Not there" is trusted only where a repeat does no harm.
-        Sight::NotThere if protocol.platform.key || protocol.flaws.has(Flaw::TrustAbsence) => match hold.at {
-            At::LookFirst => Hold { at: At::Call, ..hold },
-            At::FindOut if protocol.flaws.has(Flaw::CallAfterTakeover) => Hold { at: At::Call, ..hold },
-            At::FindOut => hold.settles(Outcome::Absent { sure: false }),
-            _ => again_or_give_up(Hold { doubt: true, ..hold }, protocol, world),
-        },
-        Sight::NotThere | Sight::CantTell => hold.settles(Outcome::Unknown),
+    let attempts_left = attempts_left(hold, world);
+    let at = match hold.at {
+        At::FindOut => LookAt::LeftBehind,
+        At::LookFirst => LookAt::BeforeCall,
+        _ => LookAt::AfterCall { attempts_left },
+    };
+    let trusts = protocol.flaws.has(Flaw::TrustAbsence);
+    let able = if trusts { able(true, false, protocol.platform.look_up) } else { protocol.platform };
+    match able.after_look(at, sight) {
+        PublishStep::TryAgain { .. } if at == LookAt::LeftBehind && protocol.flaws.has(Flaw::CallAfterTakeover) => {
+            Hold { at: At::Call, ..hold }
+        }
+        PublishStep::AskPerson if sight == Sight::NotThere && !attempts_left && gives_up(at, protocol) => {
+            hold.settles(Outcome::Refused)
+        }
+        PublishStep::Call => Hold { at: At::Call, ..hold },
+        step => hold.settles(outcome(step)),
     }
+}
+
+fn gives_up(at: LookAt, protocol: &Protocol) -> bool {
+    protocol.flaws.has(Flaw::GiveUpInDoubt) && matches!(at, LookAt::AfterCall { .. })
 }
 
 fn call(hold: Hold, ending: Ending, protocol: &Protocol, world: &mut World) -> Hold {
@@ -260,29 +284,26 @@ fn call(hold: Hold, ending: Ending, protocol: &Protocol, world: &mut World) -> H
     match ending {
         Ending::Answered | Ending::AnswerLost => outside.take(keys),
         Ending::CutOff => outside.set_adrift(),
-        Ending::NoEffect | Ending::Refused => {}
+        Ending::NoEffect | Ending::Refused | Ending::Taken => {}
     }
-    match ending {
-        Ending::Answered => hold.settles(Outcome::Confirmed),
-        Ending::AnswerLost | Ending::CutOff if protocol.flaws.has(Flaw::RetryBlindly) => {
-            hold.settles(Outcome::Absent { sure: true })
-        }
-        Ending::AnswerLost | Ending::CutOff => Hold { at: At::Unclear, ..hold },
-        Ending::NoEffect => again_or_give_up(hold, protocol, world),
-        Ending::Refused if hold.doubt && !protocol.flaws.has(Flaw::GiveUpInDoubt) => hold.settles(Outcome::Unknown),
-        Ending::Refused => hold.settles(Outcome::Refused),
+    if ending.end() == CallEnd::Unclear && protocol.flaws.has(Flaw::RetryBlindly) {
+        return hold.settles(Outcome::Absent { sure: true });
+    }
+    let doubt = hold.doubt && !protocol.flaws.has(Flaw::GiveUpInDoubt);
+    match protocol.platform.after_call(ending.end(), doubt, attempts_left(hold, world)) {
+        PublishStep::Look => Hold { at: At::Unclear, ..hold },
+        step => hold.settles(outcome(step)),
     }
 }
 
-/// A post that is absent is tried again, as often as attempts allow. Nobody gives up while a call may yet arrive.
-fn again_or_give_up(hold: Hold, protocol: &Protocol, world: &World) -> Hold {
-    let spent = world.entry(hold.made).is_some_and(|entry| entry.attempts >= CALLS_MAX);
-    let doubt = hold.doubt && !protocol.flaws.has(Flaw::GiveUpInDoubt);
-    hold.settles(match (spent, doubt) {
-        (true, true) => Outcome::Unknown,
-        (true, false) => Outcome::Refused,
-        (false, _) => Outcome::Absent { sure: !doubt },
-    })
+/// What is written down. There is nothing to write down about a look or a call yet to come: then a person is asked.
+const fn outcome(step: PublishStep) -> Outcome {
+    match step {
+        PublishStep::Confirm => Outcome::Confirmed,
+        PublishStep::TryAgain { sure } => Outcome::Absent { sure },
+        PublishStep::GiveUp => Outcome::Refused,
+        PublishStep::AskPerson | PublishStep::Look | PublishStep::Call => Outcome::Unknown,
+    }
 }
 
 fn settle(hold: Hold, protocol: &Protocol, world: &mut World) {

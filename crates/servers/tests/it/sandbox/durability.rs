@@ -66,6 +66,25 @@ async fn a_careless_platform_doubles_and_the_double_is_seen() {
     assert_eq!(tools[0].annotations.as_ref().unwrap().idempotent_hint, Some(false));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_was_chosen_is_taken_for_ever() {
+    let mut bench = Bench::new();
+    (bench.config.client_chosen_ids, bench.config.honours_idempotency_key) = (true, false);
+    let server = bench.open().await;
+    let client = Client::connect(&server).await;
+    let first = client.call("publish_post", post("k")).await["post_id"].clone();
+    let taken = join_all((0..20).map(|_| client.refused("publish_post", post("k")))).await;
+    for error in taken {
+        assert_eq!((&error["code"], &error["effect"]), (&json!("id_taken"), &json!("exists")));
+        assert!(error["message"].as_str().unwrap().contains(first.as_str().unwrap()), "{error}");
+    }
+    client.call("publish_post", post_with("k", json!({"account": "bo"}))).await;
+    client.call("delete_post", json!({"post_id": first})).await;
+    assert_eq!(client.refused("publish_post", post("k")).await["code"], "id_taken");
+    assert_eq!(server.state().post_count().await.unwrap(), 2);
+    assert_eq!(server.state().duplicates().await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn everything_is_there_after_a_restart() {
     let bench = Bench::new();
