@@ -16,12 +16,20 @@ pub struct JudgeConfig {
     pub replans_max: u32,
     /// Posts put before the mind at the same time, 1 or more.
     pub opinions_at_once: usize,
+    /// How long another judge leaves alone what this one weighs, without a heartbeat, in milliseconds.
+    pub lease_ms: u64,
     /// The operator's own sensitive topics: a name, and the words and phrases that belong to it.
     pub topics: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for JudgeConfig {
     fn default() -> Self {
-        Self { thresholds: RoutingThresholds::default(), replans_max: 1, opinions_at_once: 8, topics: BTreeMap::new() }
+        Self {
+            thresholds: RoutingThresholds::default(),
+            replans_max: 1,
+            opinions_at_once: 8,
+            lease_ms: 30_000,
+            topics: BTreeMap::new(),
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! The judge's loop.
 
-use std::{collections::HashSet, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, Outdated, SensitiveTopic, TaskEvent, TaskId, ToolCall, error_chain};
+use chimera_domain::{Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain};
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use chimera_telemetry::VERDICTS;
@@ -27,6 +32,7 @@ const WRITE_ATTEMPTS_MAX: u32 = 5;
 /// Judges results and commits the verdicts.
 #[derive(Debug, Clone)]
 pub struct Judge {
+    name: String,
     store: Store,
     bus: Arc<dyn Bus>,
     waiting: HitlQueue,
@@ -37,13 +43,17 @@ pub struct Judge {
     patience: Patience,
 }
 
+/// What a judge has set aside, at the versions that it read.
+type Weighed = HashMap<TaskId, StateVersion>;
+
 /// A case as far as it came: a ruling, unless it is left for later, and what asking the mind took.
 type Judged = (Option<Ruling>, Option<ToolCall>);
 
 impl Judge {
-    /// A judge over its dependencies.
+    /// A judge over its dependencies; `name` says in the database what it weighs.
     #[must_use]
     pub fn new(
+        name: String,
         store: Store,
         bus: Arc<dyn Bus>,
         mind: Arc<dyn Mind>,
@@ -52,7 +62,7 @@ impl Judge {
         config: JudgeConfig,
     ) -> Self {
         let waiting = HitlQueue::new(store.clone(), bus.clone());
-        Self { store, bus, waiting, mind, scanner, ambient, config, patience: Patience::default() }
+        Self { name, store, bus, waiting, mind, scanner, ambient, config, patience: Patience::default() }
     }
 
     /// Judges until cancelled; a batch under way is finished first.
@@ -85,14 +95,44 @@ impl Judge {
         }
     }
 
-    /// Judges these results. Verdicts are committed as they come, so that a slow answer of the mind holds back no other
+    /// Judges those of these results that no other judge weighs. Verdicts are committed as they come, so that a slow answer of the mind holds back no other
     /// post. What is void by now, because its campaign or its persona has moved, is withdrawn or planned anew, and the mind
     /// is not asked.
     ///
     /// # Errors
     /// [`StoreError`] when the database can't be reached; the results concerned then wait for the sweeper.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
-        let cases = self.store.review_cases(ids).await?;
+        let lease = Duration::from_millis(self.config.lease_ms);
+        let cases = self.store.review_cases(&self.store.review_reserve(ids, &self.name, lease).await?).await?;
+        let weighed = Mutex::new(cases.iter().map(|case| (case.task.id, case.task.state_version)).collect());
+        let done = tokio::select! {
+            done = self.weigh(ids, cases, &weighed) => done,
+            () = self.heartbeats(&weighed, lease) => Ok(()),
+        };
+        // What is left for later is anybody's.
+        let left: Vec<TaskId> = weighed.into_inner().unwrap_or_else(PoisonError::into_inner).into_keys().collect();
+        if !left.is_empty() {
+            self.store.review_release(&left, &self.name).await?;
+        }
+        done
+    }
+
+    /// Renews what is set aside, three times within each lease.
+    async fn heartbeats(&self, weighed: &Mutex<Weighed>, lease: Duration) {
+        let mut beats = tokio::time::interval((lease / 3).max(Duration::from_millis(10)));
+        // The first beat comes at once, and the leases are fresh.
+        beats.tick().await;
+        loop {
+            beats.tick().await;
+            let held: Vec<_> = lock(weighed).iter().map(|(id, version)| (*id, *version)).collect();
+            if let Err(error) = self.store.task_heartbeat(&held, &self.name, lease).await {
+                tracing::warn!(error = %error_chain(&error), "what is weighed could not be kept aside");
+            }
+        }
+    }
+
+    /// Judges cases; takes those that it is done with out of what is weighed.
+    async fn weigh(&self, ids: &[TaskId], cases: Vec<ReviewCase>, weighed: &Mutex<Weighed>) -> Result<(), StoreError> {
         let known: HashSet<TaskId> = cases.iter().map(|case| case.task.id).collect();
         let elsewhere = ids.iter().copied().filter(|id| !known.contains(id)).collect();
         let (void, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| outdated(case).is_some());
@@ -104,8 +144,13 @@ impl Judge {
         let mut judging = pin!(judging);
         let mut late = Vec::new();
         while let Some(judged) = judging.next().await {
+            let ruled: Vec<TaskId> =
+                judged.iter().filter_map(|(ruling, _)| Some(ruling.as_ref()?.decision.task_id)).collect();
             match self.write(judged).await {
-                Ok(outdated) => late.extend(outdated),
+                Ok(outdated) => {
+                    late.extend(outdated);
+                    lock(weighed).retain(|id, _| !ruled.contains(id));
+                }
                 Err(error) => trouble = Some(error),
             }
         }
@@ -273,6 +318,10 @@ impl Judge {
             tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
         }
     }
+}
+
+fn lock(weighed: &Mutex<Weighed>) -> MutexGuard<'_, Weighed> {
+    weighed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why a result is void, if it is.

@@ -99,7 +99,7 @@ impl Ground {
     pub(crate) fn start_judge(&self, mind: Arc<dyn Mind>, lifecycle: &Lifecycle) -> anyhow::Result<()> {
         let (store, bus, ambient) = self.shared();
         let scanner = Arc::new(scanner(&self.config)?);
-        let judge = Judge::new(store, bus, mind, scanner, ambient, self.config.judge.clone());
+        let judge = Judge::new(self.instance.clone(), store, bus, mind, scanner, ambient, self.config.judge.clone());
         lifecycle.spawn("judge", judge.serve(lifecycle.cancel.child_token()));
         Ok(())
     }

@@ -50,6 +50,9 @@ chimera_testkit::on_both! {
         a_post_is_planned_anew_so_often_and_no_more;
     together:
         of_two_judges_one_verdict_counts
+        of_two_judges_one_asks_the_mind
+        what_a_vanished_judge_weighed_is_weighed_by_another
+        what_is_left_for_later_is_anybodys
         a_verdict_on_what_has_moved_on_is_dropped
         one_result_that_cannot_be_read_spoils_no_other
         a_judge_at_work_takes_results_from_the_queue;

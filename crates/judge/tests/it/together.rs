@@ -1,7 +1,10 @@
 //! Judges side by side, and in a loop.
 
+use std::time::Duration;
+
 use chimera_bus::Queue;
 use chimera_domain::{Ambient as _, TaskEvent, TaskState, Verdict};
+use chimera_judge::JudgeConfig;
 use chimera_store::Ruling;
 use chimera_testkit::fixtures;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -22,6 +25,55 @@ pub(crate) async fn of_two_judges_one_verdict_counts(world: World) {
         assert_eq!(world.stored(post.id).await.state, TaskState::Approved);
         assert_eq!(world.trace(post).await.decisions.len(), 1);
     }
+}
+
+/// However long it thinks: heartbeats keep the lease up.
+pub(crate) async fn of_two_judges_one_asks_the_mind(world: World) {
+    let task = world.post("Silk").await;
+    world.mind.script(&[Fate::Slow]);
+    let ids = [task.id];
+    let judge = world.judge_named("slow", JudgeConfig { lease_ms: 6_000, ..JudgeConfig::default() });
+    let meanwhile = async {
+        world.mind.until_thinking(1).await;
+        let first = world.lease_end(&task).await;
+        for _ in 0..1_000 {
+            world.another_judge().round(&ids).await.unwrap();
+            if world.lease_end(&task).await > first {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(world.lease_end(&task).await > first, "no heartbeat keeps it up");
+        world.mind.let_go(1);
+    };
+    let (done, ()) = tokio::join!(judge.round(&ids), meanwhile);
+    done.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Approved);
+    assert_eq!((world.mind.asked().len(), world.trace(&task).await.decisions.len()), (1, 1));
+}
+
+pub(crate) async fn what_a_vanished_judge_weighed_is_weighed_by_another(world: World) {
+    let task = world.post("Silk").await;
+    let moment = Duration::from_millis(1);
+    assert_eq!(world.store.review_reserve(&[task.id], "the departed", moment).await.unwrap(), [task.id]);
+    for _ in 0..4_000 {
+        world.another_judge().round(&[task.id]).await.unwrap();
+        if world.stored(task.id).await.state == TaskState::Approved {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it waits for the departed");
+}
+
+pub(crate) async fn what_is_left_for_later_is_anybodys(world: World) {
+    let task = world.post("Silk").await;
+    world.mind.script(&[Fate::RateLimited]);
+    world.round(&task).await;
+    let stored = world.stored(task.id).await;
+    assert_eq!((stored.state, stored.lease_owner), (TaskState::JudgeReview, None));
+    world.another_judge().round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Approved);
 }
 
 pub(crate) async fn a_verdict_on_what_has_moved_on_is_dropped(world: World) {

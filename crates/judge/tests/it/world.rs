@@ -15,7 +15,7 @@ use chimera_judge::{Desk, Judge, JudgeConfig};
 use chimera_llm::TopicScanner;
 use chimera_store::{Plan, ReviewCase, Ruling, Store, Submission, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, Statement};
 
 use crate::fake::ScriptedMind;
 
@@ -39,6 +39,12 @@ fn scanner() -> Arc<TopicScanner> {
     SCANNER.get_or_init(|| Arc::new(TopicScanner::with_topics(&own()).unwrap())).clone()
 }
 
+type Parts<'a> = (&'a Store, &'a Arc<dyn Bus>, &'a Arc<ScriptedMind>, &'a Arc<SeededAmbient>);
+
+fn judge(name: &str, (store, bus, mind, ambient): Parts<'_>, config: JudgeConfig) -> Judge {
+    Judge::new(name.to_owned(), store.clone(), bus.clone(), mind.clone(), scanner(), ambient.clone(), config)
+}
+
 impl World {
     pub(crate) async fn over(backends: Backends) -> Self {
         let (store, bus) = (backends.store().await, backends.bus().await);
@@ -46,8 +52,7 @@ impl World {
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
         let mind = Arc::new(ScriptedMind::new());
-        let judge =
-            Judge::new(store.clone(), bus.clone(), mind.clone(), scanner(), ambient.clone(), JudgeConfig::default());
+        let judge = judge("judge", (&store, &bus, &mind, &ambient), JudgeConfig::default());
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
         Self { store, bus, ambient, agent, campaign, mind, judge, desk, backends }
     }
@@ -98,8 +103,11 @@ impl World {
 
     /// Another judge over the same things.
     pub(crate) fn another_judge(&self) -> Judge {
-        let (bus, mind, ambient) = (self.bus.clone(), self.mind.clone(), self.ambient.clone());
-        Judge::new(self.store.clone(), bus, mind, scanner(), ambient, JudgeConfig::default())
+        self.judge_named("another", JudgeConfig::default())
+    }
+
+    pub(crate) fn judge_named(&self, name: &str, config: JudgeConfig) -> Judge {
+        judge(name, (&self.store, &self.bus, &self.mind, &self.ambient), config)
     }
 
     /// A spotless post with this headline, in JUDGE_REVIEW.
@@ -204,6 +212,15 @@ impl World {
     /// What waits in a queue.
     pub(crate) async fn queued(&self, queue: Queue) -> Vec<TaskId> {
         self.bus.take(queue, 99, Duration::ZERO).await.unwrap().into_iter().map(|d| d.task_id).collect()
+    }
+
+    /// When the task's lease ends, in milliseconds of the database's clock.
+    pub(crate) async fn lease_end(&self, task: &AgentTask) -> Option<i64> {
+        let db = Database::connect(self.backends.database_url()).await.unwrap();
+        let sql = format!("SELECT lease_expires_ms FROM agent_tasks WHERE trace_id = '{}'", task.trace_id);
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap().unwrap();
+        db.close().await.unwrap();
+        row.try_get_by_index(0).unwrap()
     }
 
     /// Damages the signal's row, so that nobody can read it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
 };
 
@@ -33,7 +33,7 @@ use crate::{
 const CLAIMED_FROM: TaskState = TaskState::Ready;
 const CLAIMED_TO: TaskState = TaskState::Executing;
 /// States in which a task may have a lease.
-const LEASED: [TaskState; 2] = [CLAIMED_TO, TaskState::Publishing];
+const LEASED: [TaskState; 3] = [CLAIMED_TO, TaskState::JudgeReview, TaskState::Publishing];
 
 /// Who claims, and on what terms.
 #[derive(Debug, Clone, Copy)]
@@ -206,6 +206,56 @@ impl Store {
             still.extend(rows.into_iter().map(|row| TaskId::from_uuid(row.id)));
         }
         Ok(still)
+    }
+
+    /// Sets those of these tasks in JUDGE_REVIEW aside for `judge` that no other judge weighs, and returns them: two judges
+    /// would pay the mind for the same opinion. This is thrift, not a claim; versions stay, and of two rulings the first
+    /// still counts. [`Self::task_heartbeat`] keeps it up, a ruling ends it.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn review_reserve(&self, ids: &[TaskId], judge: &str, lease: Duration) -> Result<Vec<TaskId>> {
+        let free = Condition::any()
+            .add(Column::LeaseExpiresMs.is_null())
+            .add(Expr::col(Column::LeaseExpiresMs).lte(self.backend.clock_ms()))
+            .add(Column::LeaseOwner.eq(text(judge)));
+        let mut mine = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(BINDS_MAX / 4) {
+            let _turn = self.turn().await;
+            let rows = self
+                .in_review(chunk)
+                .col_expr(Column::LeaseOwner, Expr::val(text(judge)))
+                .col_expr(Column::LeaseExpiresMs, self.lease_end(lease))
+                .filter(free.clone())
+                .exec_with_returning(&self.db)
+                .await?;
+            mine.extend(rows.into_iter().map(|row| TaskId::from_uuid(row.id)));
+        }
+        Ok(mine)
+    }
+
+    /// Gives back what `judge` has set aside of these tasks and did not rule on.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn review_release(&self, ids: &[TaskId], judge: &str) -> Result<()> {
+        for chunk in ids.chunks(BINDS_MAX / 4) {
+            let _turn = self.turn().await;
+            self.in_review(chunk)
+                .col_expr(Column::LeaseOwner, Expr::val(None::<String>))
+                .col_expr(Column::LeaseExpiresMs, Expr::val(None::<i64>))
+                .filter(Column::LeaseOwner.eq(text(judge)))
+                .exec(&self.db)
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn in_review(&self, ids: &[TaskId]) -> UpdateMany<Entity> {
+        Entity::update_many()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .filter(Column::State.eq(TaskState::JudgeReview.as_str()))
     }
 
     /// Ends every lease that `worker` still has, so that what it held need not wait for them to lapse: for a process that

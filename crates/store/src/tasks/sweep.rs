@@ -198,10 +198,12 @@ impl Store {
         Ok(moved.iter().map(Move::id).collect())
     }
 
-    /// Results, and posts on which nobody works and that were planned under another SOUL.md, for the judges to plan anew:
+    /// Results that no judge weighs, and posts on which nobody works and that were planned under another SOUL.md, for the judges to plan anew:
     /// untouched since `before`, and as many as their queue lacks.
     async fn for_judges(&self, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
-        let results = self.in_state(TaskState::JudgeReview);
+        let expires = || Expr::col((Entity, Column::LeaseExpiresMs));
+        let unweighed = expires().is_null().or(expires().lte(self.backend.clock_ms()));
+        let results = self.in_state(TaskState::JudgeReview).filter(unweighed);
         // Those in review are delivered as such.
         let renewable = self.renewable().filter(Column::State.ne(TaskState::JudgeReview.as_str()));
         let lacking = self.lacking([&results, &renewable], queued, limit).await?;

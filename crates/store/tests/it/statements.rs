@@ -20,12 +20,13 @@ const fn at_most(step: &'static str, statements: u64, commits: u64) -> Cost {
 
 /// A batch of posts without parts, from the plan to the platform. Three statements of `decide`, `begin` and `settle` are
 /// the audit log's; two of `decide` hold campaigns and agents against edits.
-const POSTS: [Cost; 9] = [
+const POSTS: [Cost; 10] = [
     at_most("plan", 8, 1),
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
     at_most("orders", 3, 0),
     at_most("submit", 5, 1),
+    at_most("reserve", 1, 0),
     at_most("cases", 6, 0),
     at_most("decide", 8, 1),
     at_most("begin", 11, 1),
@@ -35,11 +36,12 @@ const POSTS: [Cost; 9] = [
 ];
 
 /// A batch of inner tasks; two of them start the post that waits for both.
-const PARTS: [Cost; 5] = [
+const PARTS: [Cost; 6] = [
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
     at_most("orders", 3, 0),
     at_most("submit", 5, 1),
+    at_most("reserve", 1, 0),
     at_most("cases", 6, 0),
     at_most("decide", 11, 1),
 ];
@@ -155,6 +157,8 @@ async fn review(world: &World, store: &Store, meter: &mut Meter<'_>, ids: &[Task
     let submitted = store.task_submit(results.collect(), world.ambient.now()).await.unwrap();
     assert_eq!(submitted.accepted.len(), ids.len());
     meter.step("submit");
+    assert_eq!(store.review_reserve(ids, "judge", LEASE).await.unwrap().len(), ids.len());
+    meter.step("reserve");
     let cases = store.review_cases(ids).await.unwrap();
     meter.step("cases");
     let rulings = cases.iter().map(|case| world.ruling(&case.task, &case.artifact, TaskEvent::Approve));

@@ -36,6 +36,7 @@ log: {filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn,chimera_worker::sweeper=deb
 database: {connections_max: 5, statement_timeout_ms: 10000}
 planner: {poll_interval_ms: 700, score_batch: 32}
 worker: {concurrency: 2, lease_ms: 5000, retry: {attempts_max: 5, base_ms: 100, max_ms: 1000}}
+judge: {lease_ms: 5000}
 publisher: {concurrency: 4, lease_ms: 5000, attempts_max: 12, rest_base_ms: 200, rest_max_ms: 2000}
 sweeper: {interval_ms: 500, waiting_ms: 2000, vanished_max: 60}
 shutdown: {patience_ms: 10000}

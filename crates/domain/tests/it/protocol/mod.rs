@@ -30,6 +30,7 @@
 //! - *Names of processes.* Nothing is decided by a name, so worlds that differ by who is who are explored once.
 //! - *Batches.* Each row of a batch is decided by itself; the store's own tests cover that they commit together.
 //! - *Planning anew after a rejection* inserts another DAG like this one.
+//! - *What a judge sets aside* saves the mind's price and decides nothing: here any number of judges weigh the same.
 //! - *Rests and back-off* only choose a moment, and here every moment is tried.
 //!
 //! # What is assumed

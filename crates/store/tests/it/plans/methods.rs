@@ -164,6 +164,8 @@ impl Caller<'_> {
         let (reviewed, _) = self.reviewed_posts().await;
         let ids: Vec<_> = reviewed.iter().map(|t| t.id).collect();
         self.calls("outdated_posts").outdated_posts(&ids).await.unwrap();
+        assert_eq!(self.calls("review_reserve").review_reserve(&ids, "judge", LEASE).await.unwrap().len(), ids.len());
+        self.calls("review_release").review_release(&ids[..1], "judge").await.unwrap();
         let cases = self.calls("review_cases").review_cases(&ids).await.unwrap();
         let rulings = cases.iter().map(|case| world.ruling(&case.task, &case.artifact, TaskEvent::Approve)).collect();
         let decided = self.calls("task_decide").task_decide(rulings, world.ambient.now()).await.unwrap();
