@@ -198,8 +198,8 @@ impl Store {
         Ok(moved.iter().map(Move::id).collect())
     }
 
-    /// Results that no judge weighs, and posts on which nobody works and that were planned under another SOUL.md, for the judges to plan anew:
-    /// untouched since `before`, and as many as their queue lacks.
+    /// Results that no judge weighs, and posts on which nobody works and that were planned under another SOUL.md, for the
+    /// judges to plan anew: untouched since `before`, and as many as their queue lacks.
     async fn for_judges(&self, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
         let expires = || Expr::col((Entity, Column::LeaseExpiresMs));
         let unweighed = expires().is_null().or(expires().lte(self.backend.clock_ms()));

@@ -28,6 +28,7 @@ fn prove(what: &str, bounds: Bounds, platform: Abilities) {
     let start = Instant::now();
     let checker = protocol.checker().threads(2).spawn_bfs().join();
     assert!(checker.is_done());
+    println!("{bounds:?}");
     println!(
         "{what}, {}: {} states, {} steps, depth {}, {} ms",
         named(platform),
