@@ -23,3 +23,9 @@ mod sweeper;
 
 pub use assemble::{AssembleError, assemble, disclosure};
 pub use bookkeeper::{Bookkeeper, BookkeepingError, SpendNews};
+pub use config::{PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
+pub use executor::{ExecuteError, Executor, Finished};
+pub use pool::Pool;
+pub use pruner::{Cutoffs, Pruned, Pruner, prunable, prune};
+pub use publisher::Publisher;
+pub use sweeper::Sweeper;

@@ -249,3 +249,88 @@ impl Publisher {
             let step = able.after_look(LookAt::BeforeCall, seen.look());
             if step != PublishStep::Call {
                 return outcome(step, seen, &earlier(case));
+            }
+        }
+        let attempts = case.publication.attempts;
+        let attempts_left = attempts < self.config.attempts_max;
+        let call = self.platform.publish(case, calls).await;
+        let (mut step, mut asked, mut seen) = (able.after_call(call.end(), in_doubt, attempts_left), None, None);
+        let mut error = match call {
+            Call::Out(post) => return confirmed(post),
+            // The platform's own name for it, where it can be asked; else the one that it was given.
+            Call::Taken(_) if step == PublishStep::Confirm => {
+                return confirmed(self.taken(case, calls).await);
+            }
+            Call::NoEffect(error, rest) => {
+                asked = rest;
+                error
+            }
+            Call::Taken(error) | Call::Refused(error) | Call::Unclear(error) => error,
+        };
+        if step == PublishStep::Look {
+            let sight = self.platform.look_up(case, calls).await;
+            step = able.after_look(LookAt::AfterCall { attempts_left }, sight.look());
+            seen = Some(sight);
+        }
+        if !attempts_left && matches!(step, PublishStep::AskPerson | PublishStep::GiveUp) {
+            error = format!("given up after {attempts} attempts: {error}");
+        }
+        if matches!(step, PublishStep::TryAgain { .. }) {
+            let base = Duration::from_millis(self.config.rest_base_ms);
+            let max = Duration::from_millis(self.config.rest_max_ms);
+            self.rests.rest(case.task.id, self.ambient.now() + rest_after(attempts, base, max, asked));
+        }
+        match seen {
+            Some(seen) => outcome(step, seen, &error),
+            None => settled(step, error),
+        }
+    }
+
+    /// The post whose id is taken.
+    async fn taken(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> Post {
+        if self.platform.can_be_asked()
+            && let Sight::Out(post) = self.platform.look_up(case, calls).await
+        {
+            return post;
+        }
+        Post { external_id: case.publication.idempotency_key.clone(), url: None }
+    }
+}
+
+/// What came before this call.
+fn earlier(case: &PublishCase) -> String {
+    // This ledger knows of no other call, so the doubt comes from a restore.
+    if case.publication.attempts <= 1 {
+        return "it may have gone out between a backup and its restore".to_owned();
+    }
+    "an earlier call was cut off".to_owned()
+}
+
+fn confirmed(Post { external_id, url }: Post) -> PublishOutcome {
+    PublishOutcome::Confirmed { external_id, url }
+}
+
+/// What is written down after a look about a call that nobody heard the end of.
+fn outcome(step: PublishStep, seen: Sight, unclear: &str) -> PublishOutcome {
+    let error = match seen {
+        Sight::Out(post) => return confirmed(post),
+        Sight::NotThere if step == PublishStep::AskPerson => {
+            format!("{unclear}; the platform does not show the post, but may yet, and would take it twice")
+        }
+        Sight::NotThere => unclear.to_owned(),
+        Sight::CantTell(error) => format!("{unclear}; {error}"),
+    };
+    settled(step, error)
+}
+
+/// What is written down about a post that nobody has seen.
+fn settled(step: PublishStep, error: String) -> PublishOutcome {
+    match step {
+        PublishStep::TryAgain { sure } => PublishOutcome::Absent { error, sure },
+        PublishStep::GiveUp => PublishOutcome::Refused { error },
+        // The others do not come here; but if one did, a person should look.
+        PublishStep::AskPerson | PublishStep::Look | PublishStep::Call | PublishStep::Confirm => {
+            PublishOutcome::Unknown { error }
+        }
+    }
+}
