@@ -37,8 +37,9 @@ pub struct PublisherConfig {
     pub rest_base_ms: u64,
     /// The longest such rest, in milliseconds.
     pub rest_max_ms: u64,
-    /// What the platform behind the `publish_post` role can do.
-    pub platform: PlatformAbilities,
+    /// What the platform behind the `publish_post` role can do. It must be said of every platform but the sandbox that
+    /// ships with Chimera; whoever says nothing here trusts in nothing.
+    pub platform: Option<PlatformAbilities>,
     /// Words by which that platform says that a post's id is taken, whatever their case, such as `already exists`. Tools
     /// that answer with `"effect": "exists"` need none.
     pub taken_says: Option<String>,
@@ -52,7 +53,7 @@ impl Default for PublisherConfig {
             attempts_max: 5,
             rest_base_ms: 2_000,
             rest_max_ms: 300_000,
-            platform: PlatformAbilities::default(),
+            platform: None,
             taken_says: None,
         }
     }

@@ -88,7 +88,7 @@ pub(crate) struct Platform {
 impl Platform {
     pub(crate) fn new(host: Arc<Host>, blobs: Blobs, config: &PublisherConfig) -> Self {
         let taken_says = config.taken_says.as_ref().map(|words| words.to_lowercase());
-        Self { host, blobs, abilities: config.platform, taken_says }
+        Self { host, blobs, abilities: config.platform.unwrap_or_default(), taken_says }
     }
 
     /// What it can do, by the operator's word.

@@ -31,7 +31,17 @@ pub(crate) fn built_in(given: &Config) -> HostConfig {
     for (name, role) in roles(given.sandbox.keeps_posts_single()) {
         config.roles.entry(name.to_owned()).or_insert(role);
     }
+    // The sandbox knows nothing of what goes out elsewhere.
+    if !given.mcp.roles.contains_key("find_post") && !is_our_sandbox(&config, "publish_post") {
+        config.roles.remove("find_post");
+    }
     config
+}
+
+/// Whether a role is our own sandbox's, whose abilities are known.
+pub(crate) fn is_our_sandbox(config: &HostConfig, role: &str) -> bool {
+    let ours = config.servers.get(SANDBOX).is_some_and(|server| server.transport == TransportConfig::InProcess);
+    ours && config.roles.get(role).is_some_and(|role| role.server == SANDBOX)
 }
 
 /// The roles that our own servers fill. A publish call may be repeated only where a repeat is harmless: the sandbox keeps

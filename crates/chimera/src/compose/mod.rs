@@ -23,7 +23,7 @@ use crate::{
 
 use checks::checks;
 use edge::Reach;
-pub(crate) use edge::{built_in, feed_source, feeds_config, sandbox_config};
+pub(crate) use edge::{built_in, feed_source, feeds_config, is_our_sandbox, sandbox_config};
 pub(crate) use ground::{Ground, Queues, patience};
 pub(crate) use serve::serve;
 

@@ -10,7 +10,7 @@ use figment::{
 use serde_json::{Value, json};
 use serde_saphyr::figment::Yaml;
 
-use super::{CampaignConfig, Config, Flags, unknown::unknown_keys};
+use super::{CampaignConfig, Config, Flags, platform, unknown::unknown_keys};
 use crate::compose::built_in;
 
 const DEFAULT_FOLDER: &str = "configs";
@@ -82,7 +82,7 @@ impl Config {
         config.check()
     }
 
-    fn check(self) -> Result<Self, ConfigError> {
+    fn check(mut self) -> Result<Self, ConfigError> {
         self.check_own()?;
         for (index, campaign) in self.campaigns.iter().enumerate() {
             campaign.check().map_err(|problem| ConfigError::Campaign {
@@ -96,29 +96,8 @@ impl Config {
         self.sandbox.validate().map_err(|source| section("sandbox", source))?;
         let host = built_in(&self);
         host.validate().map_err(|source| section("mcp", source))?;
-        // Only our own sandbox is known to honour keys or not; of another platform the operator's word is taken.
-        let repeats = host.roles.get("publish_post").is_some_and(|role| role.idempotent);
-        let ours = host.roles.get("publish_post").is_some_and(|role| role.server == "sandbox");
-        let promised = self.publisher.platform;
-        let contradiction = |key, problem| Err(ConfigError::Contradiction { key, problem });
-        if repeats && !promised.keeps_posts_single() {
-            return contradiction(
-                "publisher.platform.idempotency_key",
-                "it says that a repeated key may double a post, yet mcp.roles.publish_post is marked idempotent",
-            );
-        }
-        if ours && promised.client_chosen_id && !self.sandbox.client_chosen_ids {
-            return contradiction(
-                "publisher.platform.client_chosen_id",
-                "set it to false, or sandbox.client_chosen_ids to true: the sandbox gives ids itself",
-            );
-        }
-        if ours && promised.idempotency_key && !self.sandbox.keeps_posts_single() {
-            return contradiction(
-                "publisher.platform.idempotency_key",
-                "set it to false: sandbox.honours_idempotency_key is false, so a repeated key doubles a post",
-            );
-        }
+        let able = platform::abilities(&self, &host);
+        self.publisher.platform = Some(able.map_err(|(key, problem)| ConfigError::Contradiction { key, problem })?);
         Ok(self)
     }
 

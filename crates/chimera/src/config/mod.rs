@@ -2,6 +2,7 @@
 
 mod database;
 mod load;
+mod platform;
 mod unknown;
 
 use std::{net::SocketAddr, path::PathBuf};

@@ -18,6 +18,7 @@ mod commands;
 mod contract;
 mod demo;
 mod dice;
+mod foreign;
 mod hitl;
 mod infra;
 mod kill;

@@ -13,23 +13,26 @@ use crate::{
 /// What a platform can do, and what becomes of a post that is out already.
 struct Platform {
     honours_key: bool,
+    /// Whether the key is the post's own id.
+    names_by_key: bool,
     look_up: bool,
     /// Whether a person is asked.
     asks: bool,
 }
 
-const PLATFORMS: [Platform; 3] = [
-    Platform { honours_key: false, look_up: true, asks: false },
-    Platform { honours_key: true, look_up: false, asks: false },
-    Platform { honours_key: false, look_up: false, asks: true },
+const PLATFORMS: [Platform; 4] = [
+    Platform { honours_key: false, names_by_key: false, look_up: true, asks: false },
+    Platform { honours_key: false, names_by_key: true, look_up: false, asks: false },
+    Platform { honours_key: true, names_by_key: false, look_up: false, asks: true },
+    Platform { honours_key: false, names_by_key: false, look_up: false, asks: true },
 ];
 
 fn config(platform: &Platform, sandbox: &Path) -> String {
-    let Platform { honours_key, look_up, .. } = platform;
+    let Platform { honours_key, names_by_key, look_up, .. } = platform;
     format!(
         "sweeper: {{interval_ms: 200, waiting_ms: 400}}
-publisher: {{platform: {{idempotency_key: {honours_key}, look_up: {look_up}}}}}
-sandbox: {{path: {}, honours_idempotency_key: {honours_key}}}
+publisher: {{platform: {{idempotency_key: {honours_key}, client_chosen_id: {names_by_key}, look_up: {look_up}}}}}
+sandbox: {{path: {}, honours_idempotency_key: {honours_key}, client_chosen_ids: {names_by_key}}}
 ",
         sandbox.display()
     )
@@ -61,7 +64,7 @@ fn posts(chimera: &Chimera) -> usize {
 
 pub(crate) fn what_went_out_after_the_backup_does_not_go_out_again(lost: &Chimera) {
     let sandbox = lost.folder().join("platform.sqlite");
-    let able = Platform { honours_key: true, look_up: true, asks: false };
+    let able = Platform { honours_key: true, names_by_key: false, look_up: true, asks: false };
     lost.file("configs/chimera.yaml", &config(&able, &sandbox));
     assert!(lost.run(&["seed", "trends", "--scenario", "fashion_drop"]).ok);
     let before = work(lost);

@@ -8,8 +8,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a platform can do to keep posts single.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a platform can do to keep posts single. By default nothing, for what is trusted wrongly doubles posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlatformAbilities {
     /// The same key never makes a second post, for as long as the platform remembers it.
@@ -19,12 +19,6 @@ pub struct PlatformAbilities {
     pub client_chosen_id: bool,
     /// A post can be found by its key.
     pub look_up: bool,
-}
-
-impl Default for PlatformAbilities {
-    fn default() -> Self {
-        Self { idempotency_key: true, client_chosen_id: false, look_up: true }
-    }
 }
 
 /// How a call to publish ended.

@@ -93,6 +93,12 @@ impl Template {
         render_fields(&self.fields, variables)
     }
 
+    /// Whether a variable is used anywhere in it.
+    #[must_use]
+    pub fn uses(&self, variable: &str) -> bool {
+        self.fields.iter().any(|(_, node)| node.uses(variable))
+    }
+
     /// The top-level keys that the template always gives, those it may give, and the values that never change.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key<'_>> {
         self.fields.iter().map(|(name, node)| Key {
@@ -112,6 +118,20 @@ pub(crate) struct Key<'a> {
 }
 
 impl Node {
+    fn uses(&self, variable: &str) -> bool {
+        let is_it = |placeholder: &Placeholder| placeholder.name.split('.').next() == Some(variable);
+        match self {
+            Self::Constant(_) => false,
+            Self::Whole(placeholder) => is_it(placeholder),
+            Self::Text(pieces) => pieces.iter().any(|piece| match piece {
+                Piece::Literal(_) => false,
+                Piece::Variable(placeholder) => is_it(placeholder),
+            }),
+            Self::List(items) => items.iter().any(|item| item.uses(variable)),
+            Self::Object(fields) => fields.iter().any(|(_, node)| node.uses(variable)),
+        }
+    }
+
     /// The value, if no variable is in it.
     fn constant(&self) -> Option<Value> {
         match self {

@@ -65,3 +65,11 @@ fn variables_are_never_expanded_again_and_literals_can_be_escaped() {
     let odd = "use {{name}} or }} or \\";
     assert_eq!(render(&json!({"x": super::parse::escape(odd)}), json!({})).unwrap(), json!({"x": odd}));
 }
+
+#[test]
+fn a_template_knows_the_variables_that_it_uses() {
+    let template = json!({"a": "x {{ key? }}", "b": [{"c": "{{persona.tone}}"}], "d": "\\{{literal}}", "e": 1});
+    let template = Template::compile(&template).unwrap();
+    let used = ["key", "persona", "tone", "literal", "a"].map(|name| template.uses(name));
+    assert_eq!(used, [true, true, false, false, false]);
+}

@@ -15,13 +15,17 @@ use crate::{fake::Fate, world::World};
 /// A publisher of a platform with these abilities.
 pub(crate) fn of_platform(idempotency_key: bool, look_up: bool) -> PublisherConfig {
     let platform = PlatformAbilities { idempotency_key, client_chosen_id: false, look_up };
-    PublisherConfig { platform, ..PublisherConfig::default() }
+    PublisherConfig { platform: Some(platform), ..PublisherConfig::default() }
 }
 
 /// A publisher of a platform where the key is the post's id.
 pub(crate) fn of_chosen_ids(look_up: bool) -> PublisherConfig {
     let platform = PlatformAbilities { idempotency_key: false, client_chosen_id: true, look_up };
-    PublisherConfig { platform, taken_says: Some("already exists".to_owned()), ..PublisherConfig::default() }
+    PublisherConfig {
+        platform: Some(platform),
+        taken_says: Some("already exists".to_owned()),
+        ..PublisherConfig::default()
+    }
 }
 
 /// Publishes after every rest is over.

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, GovernorLimits, LedgerEntry,
-    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict, policy::RetryPolicy,
+    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict,
+    policy::{PlatformAbilities, RetryPolicy},
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
 use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
@@ -128,7 +129,10 @@ impl World {
         run(move |cancel, abandon| Box::pin(pool.serve(cancel, abandon)))
     }
 
-    pub(crate) fn publisher(&self, name: &str, config: PublisherConfig) -> Publisher {
+    /// A publisher; where nothing else is said, of a platform that honours keys and can be asked, as the fake one does.
+    pub(crate) fn publisher(&self, name: &str, mut config: PublisherConfig) -> Publisher {
+        let able = PlatformAbilities { idempotency_key: true, client_chosen_id: false, look_up: true };
+        config.platform.get_or_insert(able);
         self.publisher_over(self.host.clone(), name, config)
     }
 

@@ -1,5 +1,7 @@
 //! Layers, and what mistakes are told.
 
+use chimera_domain::policy::PlatformAbilities;
+
 use super::*;
 
 fn from_yaml(text: &str) -> Result<Config, ConfigError> {
@@ -53,21 +55,61 @@ fn each_part_of_the_house_checks_its_own_section() {
     assert!(told(role).contains("section `mcp`") && told(role).contains("nowhere"));
 }
 
+const ELSEWHERE: &str = "mcp:
+  servers:
+    elsewhere: {transport: {http: {url: 'https://posts.test/mcp'}}}
+  roles:
+    publish_post: {server: elsewhere, tool: post, arguments: {text: '{{text}}', id: '{{idempotency_key}}'}}
+";
+
 #[test]
-fn a_platform_that_doubles_must_be_declared() {
+fn what_the_sandbox_can_do_is_known() {
+    let able = |text| from_yaml(text).unwrap().publisher.platform.unwrap();
+    assert_eq!(able("{}"), PlatformAbilities { idempotency_key: true, client_chosen_id: false, look_up: true });
     let doubling = "sandbox: {honours_idempotency_key: false}\n";
-    assert!(told(doubling).contains("publisher.platform.idempotency_key"));
-    let declared = format!("{doubling}publisher: {{platform: {{idempotency_key: false}}}}\n");
-    let config = from_yaml(&declared).unwrap();
-    assert!(!built_in(&config).roles["publish_post"].idempotent, "a repeat would double the post");
+    assert_eq!(able(doubling), PlatformAbilities { look_up: true, ..PlatformAbilities::default() });
+    assert!(
+        !built_in(&from_yaml(doubling).unwrap()).roles["publish_post"].idempotent,
+        "a repeat would double the post"
+    );
+    let claimed = format!("{doubling}publisher: {{platform: {{idempotency_key: true}}}}\n");
+    assert!(told(&claimed).contains("publisher.platform.idempotency_key"));
+    let chosen = "publisher: {platform: {client_chosen_id: true}}\n";
+    assert!(told(chosen).contains("sandbox.client_chosen_ids"));
+    let config = from_yaml(&format!("{chosen}sandbox: {{client_chosen_ids: true, honours_idempotency_key: false}}\n"));
+    assert!(built_in(&config.unwrap()).roles["publish_post"].idempotent, "a repeat is refused");
 }
 
 #[test]
-fn ids_that_clients_choose_are_declared_where_they_are() {
-    let claimed = "publisher: {platform: {idempotency_key: false, client_chosen_id: true}}\n";
-    assert!(told(claimed).contains("sandbox.client_chosen_ids"));
-    let config = from_yaml(&format!("{claimed}sandbox: {{client_chosen_ids: true, honours_idempotency_key: false}}\n"));
-    assert!(built_in(&config.unwrap()).roles["publish_post"].idempotent, "a repeat is refused");
+fn what_another_platform_can_do_must_be_said() {
+    assert!(told(ELSEWHERE).starts_with("publisher.platform: "), "{}", told(ELSEWHERE));
+    let config = from_yaml(&format!("{ELSEWHERE}publisher: {{platform: {{}}}}\n")).unwrap();
+    assert_eq!(config.publisher.platform, Some(PlatformAbilities::default()));
+    assert!(!built_in(&config).roles.contains_key("find_post"), "the sandbox knows nothing of posts elsewhere");
+    // Nor is a server of that name ours that the operator put somewhere else.
+    let moved = "mcp: {servers: {sandbox: {transport: {http: {url: 'https://posts.test/mcp'}}}}}\n";
+    assert!(told(moved).starts_with("publisher.platform: "), "{}", told(moved));
+}
+
+#[test]
+fn what_is_said_of_a_platform_must_agree_with_its_roles() {
+    let of = |platform: &str, more: &str| told(&format!("{ELSEWHERE}{more}publisher: {{platform: {{{platform}}}}}\n"));
+    assert!(of("look_up: true", "").starts_with("publisher.platform.look_up: "));
+    let find = "    find_post: {server: elsewhere, tool: find, arguments: {}}\n";
+    assert!(of("look_up: true", find).starts_with("mcp.roles.find_post.arguments: "));
+    let at_home = "    find_post: {server: sandbox, tool: find_post, arguments: {id: '{{idempotency_key}}'}}\n";
+    assert!(of("look_up: true", at_home).starts_with("mcp.roles.find_post: "));
+    let keyless =
+        ELSEWHERE.replace(", id: '{{idempotency_key}}'", "") + "publisher: {platform: {idempotency_key: true}}\n";
+    assert!(told(&keyless).starts_with("publisher.platform: "));
+    let repeats = ELSEWHERE.replace("tool: post,", "tool: post, idempotent: true,") + "publisher: {platform: {}}\n";
+    assert!(told(&repeats).starts_with("publisher.platform.idempotency_key: "));
+    let two = ELSEWHERE.replace("tool: post,", "tool: post, fallback: [find_post],")
+        + "    find_post: {server: elsewhere, tool: find}\npublisher: {platform: {}}\n";
+    assert!(told(&two).starts_with("mcp.roles.publish_post.fallback: "));
+    let find = find.replace("{}", "{id: '{{idempotency_key}}'}");
+    from_yaml(&format!("{ELSEWHERE}{find}publisher: {{platform: {{idempotency_key: true, look_up: true}}}}\n"))
+        .unwrap();
 }
 
 #[test]
