@@ -1,8 +1,9 @@
 //! What a call is made for, and what comes of it.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
 use chimera_domain::{TaskId, ToolCall, TraceId};
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,13 +23,41 @@ pub struct CallContext {
     pub deadline: Option<Instant>,
     /// Ends the call early. The server is told.
     pub cancel: CancellationToken,
+    /// Has the last word before anything is sent.
+    pub permit: Option<Permit>,
+}
+
+/// Asked when nothing but the sending is left to do: a call may have waited long for its server, for a slot, or for room
+/// under the rate limit. What it refuses, with the reason, is not sent.
+#[derive(Clone)]
+pub struct Permit(Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>);
+
+impl Permit {
+    /// A permit that `ask` grants, or refuses with the reason.
+    pub fn new<F>(ask: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self(Arc::new(move || ask().boxed()))
+    }
+
+    pub(crate) async fn ask(&self) -> Result<(), String> {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
 }
 
 impl CallContext {
-    /// A call within this trace, without a task, key, deadline or way to cancel it.
+    /// A call within this trace, without a task, key, deadline, permit or way to cancel it.
     #[must_use]
     pub fn new(trace_id: TraceId) -> Self {
-        Self { trace_id, task_id: None, idempotency_key: None, deadline: None, cancel: CancellationToken::new() }
+        let cancel = CancellationToken::new();
+        Self { trace_id, task_id: None, idempotency_key: None, deadline: None, cancel, permit: None }
     }
 
     /// The same for this task.
@@ -49,6 +78,13 @@ impl CallContext {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same, sent only with this permit.
+    #[must_use]
+    pub fn with_permit(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
         self
     }
 

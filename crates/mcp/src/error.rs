@@ -94,6 +94,16 @@ pub enum CallError {
         /// How long it asked to wait.
         retry_after: Option<Duration>,
     },
+    /// The caller's permit was refused when everything else was ready; nothing was sent.
+    #[error("{tool} was not sent to {server}: {why}")]
+    Withheld {
+        /// The server.
+        server: String,
+        /// The tool or method.
+        tool: String,
+        /// Why.
+        why: String,
+    },
     /// The request could not be sent.
     #[error("{tool} could not be sent to {server}")]
     NotSent {
@@ -181,9 +191,11 @@ impl CallError {
         match self {
             Self::Tool { hint, .. } if hint.effect_unknown => CallClass::Unknown,
             Self::Tool { hint, .. } if hint.retryable => CallClass::Failed,
-            Self::UnknownRole { .. } | Self::UnknownServer { .. } | Self::Arguments { .. } | Self::Tool { .. } => {
-                CallClass::Refused
-            }
+            Self::UnknownRole { .. }
+            | Self::UnknownServer { .. }
+            | Self::Arguments { .. }
+            | Self::Tool { .. }
+            | Self::Withheld { .. } => CallClass::Refused,
             Self::Protocol { code, .. } => protocol_class(*code),
             Self::Connect { .. } | Self::Busy { .. } | Self::Throttled { .. } | Self::NotSent { .. } => {
                 CallClass::Failed

@@ -62,7 +62,7 @@ mod template;
 
 pub use check::CheckProblem;
 pub use config::{ConfigError, HostConfig, Revision, ServerConfig, TransportConfig};
-pub use context::{CallContext, CallOutcome, Media, ResourceInfo, ResourceRead, ToolOutput};
+pub use context::{CallContext, CallOutcome, Media, Permit, ResourceInfo, ResourceRead, ToolOutput};
 pub use error::{CallClass, CallError, ConnectError, RetryHint};
 pub use host::{Host, HostBuilder, ServerHealth};
 pub use likeness::nearest_of;

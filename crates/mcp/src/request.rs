@@ -56,6 +56,7 @@ impl Connection {
                 .link()
                 .await
                 .map_err(|source| CallError::Connect { server: self.name.clone(), source: Box::new(source) })?;
+            self.permitted(ask).await?;
             Ok((slot, link))
         };
         let (_slot, link) = tokio::select! {
@@ -113,6 +114,15 @@ impl Connection {
                 }
             }
         }
+    }
+
+    async fn permitted(&self, ask: Ask<'_>) -> Result<(), CallError> {
+        let Some(permit) = &ask.context.permit else { return Ok(()) };
+        permit.ask().await.map_err(|why| CallError::Withheld {
+            server: self.name.clone(),
+            tool: ask.label.to_owned(),
+            why,
+        })
     }
 
     fn meta(&self, context: &CallContext) -> RequestMetaObject {

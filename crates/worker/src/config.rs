@@ -26,7 +26,7 @@ impl Default for WorkerConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PublisherConfig {
-    /// Posts published at the same time, 1 or more.
+    /// Posts published at the same time, 1 or more. As many again that a dead publisher left behind may be looked up.
     pub concurrency: usize,
     /// How long a publish call may be under way before another publisher looks, in milliseconds.
     pub lease_ms: u64,

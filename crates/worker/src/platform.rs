@@ -6,7 +6,7 @@ use chimera_domain::{
     ToolCall, error_chain,
     policy::{CallEnd, Look, PlatformAbilities},
 };
-use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
+use chimera_mcp::{CallClass, CallContext, CallError, Host, Permit, ToolOutput};
 use chimera_store::{Blobs, PublishCase};
 use serde_json::{Map, Value, json};
 
@@ -38,6 +38,8 @@ pub(crate) enum Call {
     NoEffect(String, Option<Duration>),
     /// Nobody can tell.
     Unclear(String),
+    /// Nothing was sent, for the post has no permit any more.
+    Withheld(String),
 }
 
 impl Call {
@@ -49,6 +51,7 @@ impl Call {
             Self::Refused(_) => CallEnd::Refused,
             Self::NoEffect(..) => CallEnd::NoEffect,
             Self::Unclear(_) => CallEnd::Unclear,
+            Self::Withheld(_) => CallEnd::Withheld,
         }
     }
 }
@@ -101,8 +104,8 @@ impl Platform {
         self.abilities.look_up && self.host.has_role(FIND)
     }
 
-    /// Publishes, once; what is not what was judged stays here.
-    pub(crate) async fn publish(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> Call {
+    /// Publishes, once and with this permit; what is not what was judged stays here.
+    pub(crate) async fn publish(&self, case: &PublishCase, permit: Permit, calls: &mut Vec<ToolCall>) -> Call {
         if !case.artifact.is_intact() {
             return Call::Refused("its content is not what was made and judged: it was changed since".to_owned());
         }
@@ -112,13 +115,14 @@ impl Platform {
                 return Call::NoEffect(error_chain(&error), None);
             }
         }
-        let made = self.host.call(&context(case), PUBLISH, &self.variables(case)).await;
+        let made = self.host.call(&context(case).with_permit(permit), PUBLISH, &self.variables(case)).await;
         calls.extend(made.calls);
         match made.result {
             Ok(output) => match post_in(&output) {
                 Some(post) => Call::Out(post),
                 None => Call::Unclear("the platform answered without a post id".to_owned()),
             },
+            Err(CallError::Withheld { why, .. }) => Call::Withheld(why),
             Err(error) => {
                 let message = error_chain(&error);
                 match error.class() {

@@ -18,7 +18,9 @@ pub(crate) fn settlement(
         PublishOutcome::Refused { error } => {
             (None, Some(alert(case, AlertKind::DeadLetter, "publish_refused", error, ambient)))
         }
-        PublishOutcome::Confirmed { .. } | PublishOutcome::Absent { .. } => (None, None),
+        PublishOutcome::Confirmed { .. } | PublishOutcome::Absent { .. } | PublishOutcome::Withheld { .. } => {
+            (None, None)
+        }
     };
     Settlement {
         task_id: case.task.id,

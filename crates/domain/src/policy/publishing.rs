@@ -34,6 +34,8 @@ pub enum CallEnd {
     NoEffect,
     /// Nobody can tell.
     Unclear,
+    /// Nothing was sent: while the call waited its turn the campaign was paused, or the post became void.
+    Withheld,
 }
 
 /// What a look at the platform shows.
@@ -132,6 +134,8 @@ impl PlatformAbilities {
             // Nobody else makes ids of our artifacts.
             CallEnd::Taken if self.client_chosen_id => PublishStep::Confirm,
             CallEnd::Unclear => PublishStep::Look,
+            // It was no attempt, so none is used up.
+            CallEnd::Withheld => PublishStep::TryAgain { sure: !in_doubt },
             CallEnd::NoEffect if attempts_left => PublishStep::TryAgain { sure: !in_doubt },
             CallEnd::Taken | CallEnd::Refused | CallEnd::NoEffect if in_doubt => PublishStep::AskPerson,
             CallEnd::Taken | CallEnd::Refused | CallEnd::NoEffect => PublishStep::GiveUp,
@@ -185,6 +189,7 @@ mod tests {
                 let after = |end| abilities.after_call(end, in_doubt, left);
                 let for_good = if in_doubt { S::AskPerson } else { S::GiveUp };
                 assert_eq!((after(CallEnd::Out), after(CallEnd::Unclear)), (S::Confirm, S::Look));
+                assert_eq!(after(CallEnd::Withheld), S::TryAgain { sure: !in_doubt });
                 assert_eq!(after(CallEnd::Refused), for_good);
                 assert_eq!(after(CallEnd::NoEffect), if left { S::TryAgain { sure: !in_doubt } } else { for_good });
                 let taken = if abilities.client_chosen_id { S::Confirm } else { for_good };
@@ -198,7 +203,7 @@ mod tests {
     fn in_doubt_nothing_is_certain_but_what_was_seen() {
         for abilities in PlatformAbilities::ALL {
             for left in [false, true] {
-                for end in [CallEnd::Refused, CallEnd::NoEffect, CallEnd::Unclear] {
+                for end in [CallEnd::Refused, CallEnd::NoEffect, CallEnd::Unclear, CallEnd::Withheld] {
                     let step = abilities.after_call(end, true, left);
                     assert!(
                         !matches!(step, S::GiveUp | S::Confirm | S::TryAgain { sure: true }),

@@ -1,9 +1,15 @@
 //! Limits, retries and fallbacks, with time under control: it stands still but when everyone waits.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use chimera_domain::{ToolStatus, Usd, policy::RetryPolicy};
-use chimera_mcp::{CallClass, CallError, ConfigError, Cost, Host, HostConfig, RoleConfig};
+use chimera_mcp::{CallClass, CallError, ConfigError, Cost, Host, HostConfig, Permit, RoleConfig};
 use futures::future::join_all;
 use serde_json::json;
 use tokio::time::Instant;
@@ -48,6 +54,38 @@ async fn calls_wait_for_the_rate_limit_and_give_up_in_time() {
     assert!(matches!(error, CallError::Busy { .. }), "{error:?}");
     assert_eq!(error.class(), CallClass::Failed);
     assert_eq!(reach.fixture.unwrap().count("echo"), 4);
+}
+
+/// Asked after the wait for the server, not before.
+#[tokio::test(start_paused = true)]
+async fn what_has_no_permit_when_its_turn_comes_is_not_sent() {
+    let reach = Way::InProcess.reach(false, |c| c.servers.get_mut("fixture").unwrap().concurrency = 1).await;
+    let fixture = reach.fixture.clone().unwrap();
+    let granted = Arc::new(AtomicBool::new(true));
+    let asked = granted.clone();
+    let permit = Permit::new(move || {
+        let granted = asked.load(Ordering::Relaxed);
+        async move { if granted { Ok(()) } else { Err("the gate is shut".to_owned()) } }
+    });
+    let (permitted, text) = (context().with_permit(permit), variables(json!({"text": "x"})));
+    reach.host.call(&permitted, "echo", &text).await.result.unwrap();
+    let mut held = fixture.state.held.subscribe();
+    let (first, second, ()) = tokio::join!(
+        reach.call("hold", json!({})),
+        async {
+            fixture.state.held.subscribe().wait_for(|n| *n == 1).await.unwrap();
+            reach.host.call(&permitted, "echo", &text).await.result.unwrap_err()
+        },
+        async {
+            held.wait_for(|n| *n == 1).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            granted.store(false, Ordering::Relaxed);
+            fixture.state.release.add_permits(1);
+        }
+    );
+    first.result.unwrap();
+    assert!(matches!(&second, CallError::Withheld { why, .. } if why == "the gate is shut"), "{second:?}");
+    assert_eq!((second.class(), fixture.count("echo")), (CallClass::Refused, 1));
 }
 
 #[tokio::test(start_paused = true)]

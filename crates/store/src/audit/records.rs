@@ -112,7 +112,7 @@ fn of_case(case: &PublishCase, publisher: &str, action: AuditAction, now: DateTi
 pub(crate) fn settled(task: &tasks::Model, to: TaskState, settlement: &Settlement, now: DateTime<Utc>) -> AuditRecord {
     let action = match &settlement.outcome {
         PublishOutcome::Confirmed { .. } => AuditAction::PublishConfirmed,
-        PublishOutcome::Absent { .. } => AuditAction::PublishAbsent,
+        PublishOutcome::Absent { .. } | PublishOutcome::Withheld { .. } => AuditAction::PublishAbsent,
         PublishOutcome::Unknown { .. } => AuditAction::PublishUnknown,
         PublishOutcome::Refused { .. } => AuditAction::PublishRefused,
     };
@@ -128,6 +128,7 @@ pub(crate) fn settled(task: &tasks::Model, to: TaskState, settlement: &Settlemen
             record.with("external_id", external_id).with_some("url", url.as_ref())
         }
         PublishOutcome::Absent { error, sure } => record.with("error", error).with("sure", sure),
+        PublishOutcome::Withheld { why, sure } => record.with("error", why).with("sure", sure).with("called", false),
         PublishOutcome::Refused { error } => record.with("error", error),
         PublishOutcome::Unknown { error } => {
             let ticket = settlement.ticket.as_ref().map(|ticket| ticket.id);

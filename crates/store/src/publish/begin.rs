@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -22,10 +22,11 @@ use crate::{
     audit::{self, records},
     batch,
     codec::{Reader, text, time},
+    dialect::unindexed,
     entity::{publications, tasks},
     tasks::{
         Surroundings,
-        ground::Grounds,
+        ground::{self, Grounds},
         moves::{self, Lease, Move},
         with_dependencies,
     },
@@ -100,6 +101,23 @@ impl Store {
         audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(cases)
+    }
+
+    /// Whether a publication that was begun at this version may be called for at this very moment: nobody took it over,
+    /// and its campaign is ACTIVE and wants what it wanted. For a caller who had to wait after [`Self::publish_begin`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn publish_stands(&self, id: TaskId, version: StateVersion) -> Result<bool> {
+        let standing = tasks::Entity::find()
+            .select_only()
+            .column(tasks::Column::Id)
+            .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
+            .filter(tasks::Column::Id.eq(id.as_uuid()))
+            .filter(tasks::Column::StateVersion.eq(version.get()))
+            .filter(unindexed(Expr::col((tasks::Entity, tasks::Column::State))).eq(TaskState::Publishing.as_str()))
+            .filter(ground::standing(self.tenant));
+        Ok(standing.into_tuple::<Uuid>().one(&self.db).await?.is_some())
     }
 
     /// Takes over up to `limit` publications whose publisher let its lease lapse: it may have died before, during or

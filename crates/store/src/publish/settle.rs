@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 use uuid::Uuid;
 
@@ -43,6 +43,14 @@ pub enum PublishOutcome {
         error: String,
         /// Whether no call can still arrive. Otherwise the ledger keeps saying UNKNOWN, so that nobody gives the post up
         /// while it may yet appear.
+        sure: bool,
+    },
+    /// The platform was not called: while the post waited its turn its campaign was paused, or it became void. As if it
+    /// had not begun; no attempt is counted.
+    Withheld {
+        /// Why, in one line.
+        why: String,
+        /// Whether no earlier call can still arrive.
         sure: bool,
     },
     /// Nobody can tell; a person must look. Needs a ticket.
@@ -83,7 +91,7 @@ pub struct Settlement {
 pub struct Settled {
     /// Out in the world.
     pub published: Vec<TaskId>,
-    /// To be tried again.
+    /// To be tried again, or not called at all.
     pub approved_again: Vec<TaskId>,
     /// Refused for good.
     pub failed: Vec<TaskId>,
@@ -181,6 +189,10 @@ impl Store {
             settled.iter().map(|(_, s)| (s.publication_id.as_uuid(), s.publication_version)).collect();
         let by_id: HashMap<Uuid, Outcome> =
             settled.iter().map(|(_, s)| (s.publication_id.as_uuid(), Outcome::of(&s.outcome))).collect();
+        let uncalled = |chunk: &[Seen]| {
+            let ids = chunk.iter().map(|(id, _)| *id).filter(|id| by_id.get(id).is_some_and(|o| o.uncalled));
+            ids.map(|id| (id, Expr::col(C::Attempts).sub(1_i64))).collect::<Vec<_>>()
+        };
         versioned::update::<E>(db, self.tenant, &seen, |chunk| {
             let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
                 let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));
@@ -191,6 +203,7 @@ impl Store {
                 each(C::ExternalId, |o| o.external_id.clone().map(Into::into)),
                 each(C::Url, |o| o.url.clone().map(Into::into)),
                 each(C::LastError, |o| o.error.clone().map(Into::into)),
+                (C::Attempts, batch::by_id::<E>(uncalled(chunk), Expr::col(C::Attempts))),
                 (C::UpdatedAt, Expr::val(time(now))),
             ]
         })
@@ -205,17 +218,30 @@ struct Outcome {
     external_id: Option<String>,
     url: Option<String>,
     error: Option<String>,
+    /// Whether the platform was not even called.
+    uncalled: bool,
 }
 
 impl Outcome {
     fn of(outcome: &PublishOutcome) -> Self {
-        let failed = |state, error: &str| Self { state, external_id: None, url: None, error: Some(text(error)) };
+        let failed = |state, error: &str| Self {
+            state,
+            external_id: None,
+            url: None,
+            error: Some(text(error)),
+            uncalled: false,
+        };
         match outcome {
             PublishOutcome::Confirmed { external_id, url } => Self {
                 state: PublicationState::Confirmed,
                 external_id: Some(text(external_id)),
                 url: url.as_deref().map(text),
                 error: None,
+                uncalled: false,
+            },
+            PublishOutcome::Withheld { why, sure } => Self {
+                uncalled: true,
+                ..failed(if *sure { PublicationState::Absent } else { PublicationState::Unknown }, why)
             },
             PublishOutcome::Absent { error, sure: true } => failed(PublicationState::Absent, error),
             PublishOutcome::Absent { error, sure: false } => failed(PublicationState::Unknown, error),
@@ -242,7 +268,9 @@ fn held<'a>(
 fn step(row: &tasks::Model, settlement: &Settlement) -> Result<Move> {
     Ok(match &settlement.outcome {
         PublishOutcome::Confirmed { .. } => Move::of(row, TaskEvent::ConfirmPublish)?,
-        PublishOutcome::Absent { error, .. } => Move::of(row, TaskEvent::PublishAbsent)?.because(error),
+        PublishOutcome::Absent { error, .. } | PublishOutcome::Withheld { why: error, .. } => {
+            Move::of(row, TaskEvent::PublishAbsent)?.because(error)
+        }
         PublishOutcome::Refused { error } => Move::of(row, TaskEvent::PublishRefused)?.because(error),
         PublishOutcome::Unknown { error } => {
             let step = Move::of(row, TaskEvent::PublishUnknown)?.because(error);

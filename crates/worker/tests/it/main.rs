@@ -15,6 +15,7 @@
 mod bookkeeping;
 mod fake;
 mod money;
+mod pausing;
 mod pool;
 mod pruner;
 mod publisher;
@@ -67,6 +68,12 @@ chimera_testkit::on_both! {
         of_two_publishers_one_calls
         one_post_that_cannot_be_read_holds_back_no_other
         a_publisher_at_work_takes_posts_from_the_queue;
+    pausing:
+        a_look_up_that_hangs_holds_up_no_post
+        a_post_that_waits_for_a_hand_is_not_begun
+        a_pause_while_an_earlier_call_is_looked_up_stops_the_next
+        a_pause_while_a_call_waits_for_its_server_stops_it
+        an_outcome_that_cannot_be_written_yet_holds_up_no_call;
     pruner:
         of_many_pruners_one_prunes_and_not_again_for_hours
         what_nobody_limits_stays_for_ever;

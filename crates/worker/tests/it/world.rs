@@ -8,7 +8,7 @@ use chimera_domain::{
     Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict,
     policy::{PlatformAbilities, RetryPolicy},
 };
-use chimera_mcp::{Cost, Host, HostConfig, RoleConfig};
+use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
 use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
@@ -87,6 +87,19 @@ impl World {
     /// A host whose roles lack the ability to look posts up.
     pub(crate) fn host_without_look_up(&self) -> Arc<Host> {
         Arc::new(host(&self.fake, &self.ambient, &[], &said()))
+    }
+
+    /// A host whose server takes one call at a time.
+    pub(crate) fn host_with_one_slot(&self) -> Arc<Host> {
+        let mut config = host_config(&["find_post"], &said());
+        let server = ServerConfig { concurrency: 1, ..ServerConfig::new(TransportConfig::InProcess) };
+        config.servers.insert("fake".to_owned(), server);
+        Arc::new(host_of(config, &self.fake, &self.ambient))
+    }
+
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> &str {
+        self.backends.database_url()
     }
 
     /// The same world, where making words, a picture or a video costs this.
@@ -199,13 +212,12 @@ impl World {
     }
 
     async fn commit(&self, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) {
-        let plan = Plan {
-            campaign_id: self.campaign.id,
-            campaign_version: self.campaign.state_version,
-            signals,
-            tasks,
-            alerts: vec![],
-        };
+        self.commit_for(&self.campaign, signals, tasks).await;
+    }
+
+    async fn commit_for(&self, campaign: &Campaign, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) {
+        let plan =
+            Plan { campaign_id: campaign.id, campaign_version: campaign.state_version, signals, tasks, alerts: vec![] };
         self.store.plan_commit(&plan).await.unwrap();
     }
 
@@ -250,13 +262,23 @@ impl World {
 
     /// Brings a post of its own signal to APPROVED.
     pub(crate) async fn approved(&self) -> (TrendSignal, AgentTask) {
-        let signal = self.signal();
-        let task = self.task(&signal, TaskType::AssemblePost, vec![]);
-        self.commit(vec![signal.clone()], vec![task.clone()]).await;
+        self.approved_for(&self.campaign).await
+    }
+
+    /// The same for another campaign.
+    pub(crate) async fn approved_for(&self, campaign: &Campaign) -> (TrendSignal, AgentTask) {
+        let signal = fixtures::signal(&*self.ambient, campaign, &self.agent);
+        let task = fixtures::task(&*self.ambient, campaign, &self.agent, &signal, TaskType::AssemblePost, vec![]);
+        self.commit_for(campaign, vec![signal.clone()], vec![task.clone()]).await;
         let claimed = self.claim(task.id, "worker", LEASE).await;
         self.submit(&claimed).await;
         self.accept(task.id).await;
         (signal, self.stored(task.id).await)
+    }
+
+    /// Stores another campaign of the same agent.
+    pub(crate) async fn another_campaign(&self) -> Campaign {
+        self.store.campaign_save(&fixtures::campaign(&*self.ambient, &self.agent)).await.unwrap()
     }
 
     /// Brings an APPROVED post into the hands of a publisher that vanishes.
@@ -302,7 +324,11 @@ impl World {
     }
 
     pub(crate) async fn set_status(&self, status: CampaignStatus) {
-        let campaign = self.store.campaign_by_id(self.campaign.id).await.unwrap().unwrap();
+        self.set_status_of(&self.campaign, status).await;
+    }
+
+    pub(crate) async fn set_status_of(&self, campaign: &Campaign, status: CampaignStatus) {
+        let campaign = self.store.campaign_by_id(campaign.id).await.unwrap().unwrap();
         self.store.campaign_set_status(campaign.id, campaign.state_version, status, self.ambient.now()).await.unwrap();
     }
 
@@ -335,6 +361,15 @@ fn said() -> Cost {
 }
 
 fn host(fake: &Fake, ambient: &Arc<SeededAmbient>, optional: &[&str], cost: &Cost) -> Host {
+    host_of(host_config(optional, cost), fake, ambient)
+}
+
+fn host_of(config: HostConfig, fake: &Fake, ambient: &Arc<SeededAmbient>) -> Host {
+    let fake = fake.clone();
+    Host::builder(config, ambient.clone()).in_process("fake", move || fake.clone()).build().unwrap()
+}
+
+fn host_config(optional: &[&str], cost: &Cost) -> HostConfig {
     let generate = |tool: &str| RoleConfig {
         cost: cost.clone(),
         // Which of these a tool answers with is its own affair.
@@ -359,8 +394,7 @@ fn host(fake: &Fake, ambient: &Arc<SeededAmbient>, optional: &[&str], cost: &Cos
         let find = RoleConfig::new("fake", *tool, json!({"key": "{{idempotency_key}}"}));
         config.roles.insert((*tool).to_owned(), find);
     }
-    let fake = fake.clone();
-    Host::builder(config, ambient.clone()).in_process("fake", move || fake.clone()).build().unwrap()
+    config
 }
 
 /// Tries again until something comes, for at most twenty seconds.

@@ -174,6 +174,7 @@ impl Caller<'_> {
         let begun = self.publish_begin(&ids, LEASE).await;
         let held: Vec<_> = begun.iter().map(|case| (case.task.id, case.task.state_version)).collect();
         self.calls("task_heartbeat").task_heartbeat(&held, "publisher", LEASE).await.unwrap();
+        assert!(self.calls("publish_stands").publish_stands(held[0].0, held[0].1).await.unwrap());
         let absent = |_| PublishOutcome::Absent { error: "busy".to_owned(), sure: true };
         self.settle(&begun, absent).await;
         let begun = self.publish_begin(&ids, MOMENT).await;

@@ -1,0 +1,237 @@
+//! Hands at work: some call, others look up, and outcomes are written beside both.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chimera_bus::Queue;
+use chimera_domain::{TaskId, error_chain};
+use chimera_store::{PublishCase, Settlement, StoreError};
+use futures::{Stream, StreamExt as _, future, stream};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Origin, Publisher, TROUBLE_REST};
+use crate::held::{Held, Hold};
+
+/// How long an idle publisher waits on the queue, and between two looks at what others left behind.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+/// Outcomes written together at the most.
+const WRITTEN_MAX: usize = 64;
+
+/// A publisher's hands, and what is in them.
+pub(super) struct Desk<'a> {
+    publisher: &'a Publisher,
+    held: Held,
+    callers: Arc<Semaphore>,
+    scouts: Arc<Semaphore>,
+    trouble: Mutex<Option<StoreError>>,
+}
+
+/// A publication in somebody's hand.
+pub(super) struct InHand {
+    case: PublishCase,
+    origin: Origin,
+    hold: Hold,
+    hand: Option<OwnedSemaphorePermit>,
+}
+
+/// What came of one, still held until it is written down.
+type Done = (Settlement, Hold);
+
+impl<'a> Desk<'a> {
+    pub(super) fn of(publisher: &'a Publisher) -> Self {
+        let hands = || Arc::new(Semaphore::new(publisher.at_once()));
+        let (callers, scouts) = (hands(), hands());
+        Self { publisher, held: Held::default(), callers, scouts, trouble: Mutex::default() }
+    }
+
+    /// Settles what both bring, until both are at their end. Neither calls nor look-ups wait for the other, nor for
+    /// outcomes to be written, and leases are kept until they are.
+    pub(super) async fn work(
+        &self,
+        posts: impl Stream<Item = Vec<InHand>>,
+        left_behind: impl Stream<Item = Vec<InHand>>,
+    ) {
+        let (done, outcomes) = mpsc::unbounded_channel();
+        let (calling, looking) = (self.settle(posts, done.clone()), self.settle(left_behind, done));
+        let working = future::join3(calling, looking, self.write(outcomes));
+        tokio::select! {
+            _ = working => {}
+            () = self.heartbeats() => {}
+        }
+    }
+
+    /// What went wrong last, if anything.
+    pub(super) fn into_trouble(self) -> Option<StoreError> {
+        self.trouble.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn settle(&self, cases: impl Stream<Item = Vec<InHand>>, done: mpsc::UnboundedSender<Done>) {
+        cases
+            .flat_map(stream::iter)
+            .map(|InHand { case, origin, hold, hand }| async move {
+                let settlement = self.publisher.settle(&case, origin).await;
+                drop(hand);
+                (settlement, hold)
+            })
+            .buffer_unordered(self.publisher.at_once())
+            .for_each(|settled| {
+                // The writer outlives every sender.
+                let _ = done.send(settled);
+                future::ready(())
+            })
+            .await;
+    }
+
+    /// Outcomes are written as they come: a slow post keeps no other one's from the ledger.
+    async fn write(&self, mut outcomes: mpsc::UnboundedReceiver<Done>) {
+        let mut batch = Vec::with_capacity(WRITTEN_MAX);
+        while outcomes.recv_many(&mut batch, WRITTEN_MAX).await > 0 {
+            let (settlements, holds): (Vec<Settlement>, Vec<Hold>) = batch.drain(..).unzip();
+            if let Err(error) = self.publisher.write(settlements).await {
+                self.report(error);
+            }
+            drop(holds);
+        }
+    }
+
+    /// Renews the leases of what is in hand, three times within each lease, so that no call outlives its own.
+    async fn heartbeats(&self) {
+        let Publisher { store, name, .. } = self.publisher;
+        let lease = self.publisher.lease();
+        let mut beats = tokio::time::interval((lease / 3).max(Duration::from_millis(10)));
+        // The first beat comes at once, and the leases are fresh.
+        beats.tick().await;
+        loop {
+            beats.tick().await;
+            let held = self.held.list();
+            if held.is_empty() {
+                continue;
+            }
+            if let Err(error) = store.task_heartbeat(&held, name, lease).await {
+                tracing::warn!(error = %error_chain(&error), "leases could not be renewed");
+            }
+        }
+    }
+
+    /// Posts from the queue, begun as hands become free, until cancelled.
+    pub(super) fn delivered(&self, cancel: &CancellationToken) -> impl Stream<Item = Vec<InHand>> {
+        stream::unfold((), move |()| async move {
+            loop {
+                let room = or_cancelled(cancel, self.room()).await?;
+                let batch = or_cancelled(cancel, self.publisher.bus.take(Queue::Publish, room, IDLE_WAIT)).await?;
+                let (begun, trouble) = match batch {
+                    Ok(batch) if batch.is_empty() => continue,
+                    Ok(batch) => {
+                        let (ids, receipts): (Vec<_>, Vec<_>) =
+                            batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
+                        let (begun, trouble) = self.begin(&ids).await;
+                        if let Err(error) = self.publisher.bus.acknowledge(Queue::Publish, &receipts).await {
+                            tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused");
+                        }
+                        (begun, trouble.map(|error| error_chain(&error)))
+                    }
+                    Err(error) => (vec![], Some(error_chain(&error))),
+                };
+                if let Some(error) = trouble {
+                    tracing::warn!(error, "not everything can be published; trying again");
+                    if begun.is_empty() {
+                        or_cancelled(cancel, tokio::time::sleep(TROUBLE_REST)).await?;
+                    }
+                }
+                if !begun.is_empty() {
+                    return Some((begun, ()));
+                }
+            }
+        })
+    }
+
+    /// These posts, begun as hands become free.
+    pub(super) fn given(&self, ids: &[TaskId]) -> impl Stream<Item = Vec<InHand>> {
+        stream::unfold(ids.to_vec(), move |mut left| async move {
+            if left.is_empty() {
+                return None;
+            }
+            let room = self.room().await.min(left.len());
+            let now: Vec<TaskId> = left.drain(..room).collect();
+            let (begun, trouble) = self.begin(&now).await;
+            trouble.into_iter().for_each(|error| self.report(error));
+            Some((begun, left))
+        })
+    }
+
+    /// What vanished publishers left behind, until cancelled.
+    pub(super) fn left_behind(&self, cancel: &CancellationToken) -> impl Stream<Item = Vec<InHand>> {
+        stream::unfold((), move |()| async move {
+            loop {
+                or_cancelled(cancel, free(&self.scouts)).await?;
+                let taken = self.take_over().await;
+                if !taken.is_empty() {
+                    return Some((taken, ()));
+                }
+                or_cancelled(cancel, tokio::time::sleep(IDLE_WAIT)).await?;
+            }
+        })
+    }
+
+    /// As much of it as there are hands for.
+    pub(super) fn left_behind_now(&self) -> impl Stream<Item = Vec<InHand>> {
+        stream::once(self.take_over())
+    }
+
+    /// For how many more posts there are hands, once there are any.
+    async fn room(&self) -> usize {
+        free(&self.callers).await
+    }
+
+    /// Begins posts, at most as many as there are hands. Each is in one of them at once.
+    async fn begin(&self, ids: &[TaskId]) -> (Vec<InHand>, Option<StoreError>) {
+        let origin = Origin::Begun { at: Instant::now() };
+        let (begun, trouble) = self.publisher.begin(ids).await;
+        (begun.into_iter().map(|case| self.hand(case, origin, &self.callers)).collect(), trouble)
+    }
+
+    async fn take_over(&self) -> Vec<InHand> {
+        let limit = u64::try_from(self.scouts.available_permits()).unwrap_or(u64::MAX);
+        match self.publisher.store.publish_stale(&self.publisher.name, self.publisher.lease(), limit).await {
+            Ok(stale) => stale.into_iter().map(|case| self.hand(case, Origin::LeftBehind, &self.scouts)).collect(),
+            Err(error) => {
+                self.report(error);
+                vec![]
+            }
+        }
+    }
+
+    fn hand(&self, case: PublishCase, origin: Origin, hands: &Arc<Semaphore>) -> InHand {
+        let (hold, hand) = (self.held.hold(&case.task), hands.clone().try_acquire_owned().ok());
+        InHand { case, origin, hold, hand }
+    }
+
+    fn report(&self, error: StoreError) {
+        tracing::warn!(error = %error_chain(&error), "publishing met trouble");
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+}
+
+/// How many of these hands are free, once one is. Nobody else takes any before the caller does.
+async fn free(hands: &Semaphore) -> usize {
+    // The semaphore is never closed.
+    let one = hands.acquire().await;
+    let free = hands.available_permits();
+    drop(one);
+    free + 1
+}
+
+/// What comes first; nothing when that is the end.
+async fn or_cancelled<T>(cancel: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        done = work => Some(done),
+    }
+}
