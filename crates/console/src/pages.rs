@@ -111,7 +111,7 @@ impl TracePage {
         };
         if let Some(signal) = &view.signal {
             let what = format!("signal {} ({})", signal.outcome, signal.relevance);
-            add(signal.ingested_at, what, format!("{}\n{}", signal.item.title, signal.why), vec![]);
+            add(signal.ingested_at, what, format!("{}\n{}", signal.item.title, signal.reasons()), vec![]);
         }
         for task in &view.tasks {
             add(

@@ -14,12 +14,14 @@ wire_enum! {
         BelowThreshold = "BELOW_THRESHOLD",
         /// The same story was seen before.
         Duplicate = "DUPLICATE",
-        /// Relevant, but the governor's cap was reached: an alert, not a task.
+        /// Relevant, but the governor's cap was reached: held back until there is room.
         Deferred = "DEFERRED",
+        /// Relevant and held back, but its time was over before there was room.
+        Stale = "STALE",
     }
 }
 
-/// One item that a campaign saw. Never changed after it is written.
+/// One item that a campaign saw. It never changes but for its outcome, once, where it was held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrendSignal {
     /// This signal.
@@ -50,4 +52,16 @@ pub struct TrendSignal {
     pub item: FeedItem,
     /// When it was read.
     pub ingested_at: DateTime<Utc>,
+    /// When its outcome came about. The governor counts by it.
+    pub decided_at: DateTime<Utc>,
+    /// Why its outcome is what it is, where the relevance does not say it.
+    pub note: Option<String>,
+}
+
+impl TrendSignal {
+    /// Why it scored as it did and, where that does not say it, why it came to its outcome; in one line.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        self.note.as_ref().map_or_else(|| self.why.clone(), |note| format!("{}; {note}", self.why))
+    }
 }

@@ -15,12 +15,21 @@ pub struct PlannerConfig {
     pub reads_at_once: usize,
     /// Failed reads in a row before an operator is alerted.
     pub feed_down_after: u32,
+    /// How long a relevant signal waits for room under the governor's caps before it is dropped as stale, in hours.
+    pub held_hours_max: u32,
     /// Makes every chance draw repeatable.
     pub seed: u64,
 }
 
 impl Default for PlannerConfig {
     fn default() -> Self {
-        Self { poll_interval_ms: 60_000, score_batch: 64, reads_at_once: 8, feed_down_after: 3, seed: 0 }
+        Self {
+            poll_interval_ms: 60_000,
+            score_batch: 64,
+            reads_at_once: 8,
+            feed_down_after: 3,
+            held_hours_max: 24,
+            seed: 0,
+        }
     }
 }

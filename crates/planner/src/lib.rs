@@ -2,6 +2,7 @@
 //!
 //! [`Planner::tick`] reads every watched resource once, however many campaigns watch it, lets the mind score what is new,
 //! asks the governor, and commits signals and tasks in one transaction per campaign and resource.
+//! What the governor holds back waits until its window has turned (`release.rs`).
 //! The decisions are pure and live in `triage.rs` and `dag.rs`; the effects are in `planner.rs` and `service.rs`.
 
 mod backoff;
@@ -9,6 +10,7 @@ mod config;
 mod dag;
 mod planner;
 mod reading;
+mod release;
 mod scoring;
 mod service;
 mod triage;

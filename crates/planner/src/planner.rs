@@ -37,6 +37,10 @@ pub struct PlannerReport {
     pub resources_changed: usize,
     /// Resources that could not be read.
     pub resources_failed: usize,
+    /// Signals that were held back, and are planned now.
+    pub released: usize,
+    /// Signals that were held back for too long, and are dropped.
+    pub stale: usize,
     /// New items, over all campaigns.
     pub signals: usize,
     /// Tasks planned.
@@ -49,7 +53,7 @@ pub struct PlannerReport {
 #[derive(Debug, Clone)]
 pub struct Planner {
     pub(crate) store: Store,
-    bus: Arc<dyn Bus>,
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) host: Arc<Host>,
     pub(crate) mind: Arc<dyn Mind>,
     pub(crate) ambient: Arc<dyn Ambient>,
@@ -96,6 +100,15 @@ impl Planner {
         let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
         let agents: HashMap<AgentId, Agent> =
             self.store.agents_by_ids(&agent_ids).await?.into_iter().map(|a| (a.id, a)).collect();
+        let (mut report, mut trouble) = (PlannerReport::default(), None);
+        match self.release(&campaigns, &agents, &mut report).await {
+            Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(error = %error_chain(&error), "what was held back can't be planned");
+                trouble = Some(error);
+            }
+            Ok(()) => {}
+        }
         let mut watchers: BTreeMap<String, Vec<&Campaign>> = BTreeMap::new();
         for campaign in &campaigns {
             for uri in campaign.resources.iter().collect::<HashSet<_>>() {
@@ -105,8 +118,6 @@ impl Planner {
         let watched: Vec<_> = watchers.iter().collect();
         let reads = self.read_all(&watched, cancel).await?;
 
-        let mut report = PlannerReport::default();
-        let mut trouble = None;
         let mut seen_to_the_end = Vec::with_capacity(reads.len());
         for Read { cursor, document, failed, .. } in reads {
             report.resources_failed += usize::from(failed);

@@ -117,6 +117,7 @@ fn signal(
     outcome: SignalOutcome,
     ambient: &dyn Ambient,
 ) -> TrendSignal {
+    let now = ambient.now();
     TrendSignal {
         id: SignalId::generate(ambient),
         tenant_id: seen.campaign.tenant_id,
@@ -131,12 +132,14 @@ fn signal(
         taint,
         outcome,
         item: sighting.item,
-        ingested_at: ambient.now(),
+        ingested_at: now,
+        decided_at: now,
+        note: None,
     }
 }
 
 /// The most that one signal's posts may cost: one post for each channel.
-fn posts_budget(campaign: &Campaign) -> Usd {
+pub(crate) fn posts_budget(campaign: &Campaign) -> Usd {
     campaign.channels.iter().map(|_| campaign.post_budget_usd).sum()
 }
 

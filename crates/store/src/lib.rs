@@ -28,6 +28,7 @@ mod duties;
 mod entity;
 mod error;
 mod guards;
+mod held;
 mod hitl;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
@@ -50,6 +51,7 @@ pub use blobs::{BlobError, Blobs};
 pub use config::StoreConfig;
 pub use duties::Duty;
 pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
+pub use held::HeldPlan;
 pub use hitl::{HitlDepth, TicketFilter};
 pub use plan::Plan;
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};

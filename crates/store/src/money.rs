@@ -21,7 +21,7 @@ use crate::{
 const PLANNED: [TaskState; 2] = [TaskState::Pending, TaskState::Ready];
 
 impl Store {
-    /// What each agent has used. Planned in the last hour: its PLANNED signals read in the sixty minutes before `now`.
+    /// What each agent has used. Planned in the last hour: its signals that were planned in the sixty minutes before `now`.
     /// Spent today: what the spend ledger counts since midnight UTC ([`Self::spend_use`]), and the whole caps of its tasks
     /// that are PENDING or READY (a task that has spent part of its cap is counted with both, the cautious reading).
     ///
@@ -99,7 +99,7 @@ async fn planned_since(
         .filter(batch::of_tenant::<signals::Entity>(tenant))
         .filter(C::AgentId.is_in(agents.iter().copied()))
         .filter(Expr::col((signals::Entity, C::Outcome)).eq(dialect::literal(SignalOutcome::Planned.as_str())))
-        .filter(C::IngestedAt.gt(since))
+        .filter(C::DecidedAt.gt(since))
         .group_by(C::AgentId);
     Ok(select.into_tuple().all(db).await?)
 }

@@ -53,8 +53,9 @@ impl Store {
     /// `None` when some signal is recorded already.
     async fn plan_once(&self, plan: &Plan) -> Result<Option<Vec<TaskId>>, PlanError> {
         let tx = self.begin().await?;
-        self.check_campaign(&*tx, plan).await?;
-        self.check_governor(&*tx, plan).await?;
+        self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
+        let planned: Vec<_> = plan.signals.iter().filter(|s| s.outcome == SignalOutcome::Planned).collect();
+        self.check_governor(&*tx, &planned, &plan.tasks).await?;
         let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;
         if inserted < plan.signals.len() {
             return Ok(None);
@@ -66,8 +67,12 @@ impl Store {
     }
 
     /// Locks the campaign against being paused until the plan is committed; other planners may go on.
-    async fn check_campaign(&self, db: &impl ConnectionTrait, plan: &Plan) -> Result<(), PlanError> {
-        let id = plan.campaign_id;
+    pub(crate) async fn check_campaign(
+        &self,
+        db: &impl ConnectionTrait,
+        id: CampaignId,
+        expected: StateVersion,
+    ) -> Result<(), PlanError> {
         let row = campaigns::Entity::find()
             .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
             .filter(campaigns::Column::Id.eq(id.as_uuid()))
@@ -76,22 +81,21 @@ impl Store {
             .await?
             .ok_or(StoreError::NotFound { entity: RowKind::Campaign, id: id.as_uuid() })?;
         let campaign = campaigns::Entity::read(row)?;
-        if campaign.status == CampaignStatus::Active && campaign.state_version == plan.campaign_version {
+        if campaign.status == CampaignStatus::Active && campaign.state_version == expected {
             return Ok(());
         }
-        Err(PlanError::CampaignMoved {
-            id,
-            expected: plan.campaign_version,
-            found: campaign.state_version,
-            status: campaign.status,
-        })
+        Err(PlanError::CampaignMoved { id, expected, found: campaign.state_version, status: campaign.status })
     }
 
-    /// Asks each agent's governor again, under lock. "Now" is when the plan's newest signal was read.
-    async fn check_governor(&self, db: &impl ConnectionTrait, plan: &Plan) -> Result<(), PlanError> {
-        let planned = || plan.signals.iter().filter(|s| s.outcome == SignalOutcome::Planned);
-        let Some(now) = planned().map(|s| s.ingested_at).max() else { return Ok(()) };
-        let mut ids: Vec<AgentId> = planned().map(|s| s.agent_id).collect();
+    /// Asks each agent's governor again, under lock. "Now" is when the newest of the signals was planned.
+    pub(crate) async fn check_governor(
+        &self,
+        db: &impl ConnectionTrait,
+        planned: &[&TrendSignal],
+        tasks: &[AgentTask],
+    ) -> Result<(), PlanError> {
+        let Some(now) = planned.iter().map(|s| s.decided_at).max() else { return Ok(()) };
+        let mut ids: Vec<AgentId> = planned.iter().map(|s| s.agent_id).collect();
         ids.sort_unstable();
         ids.dedup();
         let rows = agents::Entity::find()
@@ -102,7 +106,7 @@ impl Store {
             .all(db)
             .await?;
         let agents = batch::read_all::<agents::Entity>(rows)?;
-        check_personas(plan, &agents)?;
+        check_personas(tasks, &agents)?;
         let limits: HashMap<AgentId, GovernorLimits> =
             agents.into_iter().map(|agent| (agent.id, agent.governor_limits)).collect();
         let mut used = money::used(db, self.tenant, &ids, now).await?;
@@ -110,8 +114,8 @@ impl Store {
             .into_iter()
             .map(|(id, limits)| (id, Governor::new(limits, used.remove(&id).unwrap_or_default())))
             .collect();
-        let costs = costs(plan);
-        for signal in planned() {
+        let costs = costs(tasks);
+        for signal in planned {
             let agent_id = signal.agent_id;
             let governor = governors
                 .get_mut(&agent_id)
@@ -149,10 +153,10 @@ impl Store {
 }
 
 /// Whether every task is bound to the SOUL.md in force.
-fn check_personas(plan: &Plan, agents: &[Agent]) -> Result<(), PlanError> {
+fn check_personas(tasks: &[AgentTask], agents: &[Agent]) -> Result<(), PlanError> {
     for agent in agents {
         let moved = |task: &&AgentTask| task.agent_id == agent.id && task.persona_lock.soul_hash != agent.soul_hash;
-        if let Some(task) = plan.tasks.iter().find(moved) {
+        if let Some(task) = tasks.iter().find(moved) {
             return Err(PlanError::PersonaMoved {
                 agent_id: agent.id,
                 planned: task.persona_lock.soul_hash.clone(),
@@ -164,9 +168,9 @@ fn check_personas(plan: &Plan, agents: &[Agent]) -> Result<(), PlanError> {
 }
 
 /// What each signal's tasks may cost together.
-fn costs(plan: &Plan) -> HashMap<SignalId, Usd> {
+fn costs(tasks: &[AgentTask]) -> HashMap<SignalId, Usd> {
     let mut costs: HashMap<SignalId, Usd> = HashMap::new();
-    for task in &plan.tasks {
+    for task in tasks {
         let cost = costs.entry(task.signal_id).or_default();
         *cost = cost.saturating_add(task.budget_cap_usd);
     }

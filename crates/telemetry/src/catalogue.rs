@@ -27,6 +27,12 @@ pub const PLANNER_ROUNDS: Metric = Metric::counter("chimera_planner_rounds_total
     .by("outcome", &["completed", "failed"]);
 /// Signals stored.
 pub const SIGNALS: Metric = Metric::counter("chimera_signals_total", "New items stored as signals");
+/// Held back signals.
+pub const HELD_SIGNALS: Metric = Metric::counter(
+    "chimera_held_signals_total",
+    "Signals that the governor had held back: planned, dropped because their time was over, or told meanwhile",
+)
+.by("outcome", &["planned", "stale", "duplicate"]);
 /// Tasks planned.
 pub const TASKS_PLANNED: Metric = Metric::counter("chimera_tasks_planned_total", "Tasks planned");
 /// Claims.
@@ -99,6 +105,7 @@ pub const CATALOGUE: &[Metric] = &[
     DEPENDENCY_UP,
     PLANNER_ROUNDS,
     SIGNALS,
+    HELD_SIGNALS,
     TASKS_PLANNED,
     TASKS_CLAIMED,
     RESULTS,

@@ -106,6 +106,8 @@ pub fn signal(ambient: &dyn Ambient, campaign: &Campaign, agent: &Agent) -> Tren
         outcome: SignalOutcome::Planned,
         item,
         ingested_at: ambient.now(),
+        decided_at: ambient.now(),
+        note: None,
     }
 }
 

@@ -34,7 +34,7 @@ enum Command {
     Serve(serve::Options),
     /// List the newest signals, with their scores and reasons
     ViewSignals {
-        /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE or DEFERRED
+        /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE, DEFERRED or STALE
         #[arg(long)]
         outcome: Option<SignalOutcome>,
         /// How many
@@ -70,8 +70,8 @@ impl Options {
                     output::json(&signals)?;
                 } else {
                     let rows = signals.into_iter().map(|s| {
-                        let why =
-                            if s.taint.is_empty() { s.why } else { format!("{} [{}]", s.why, s.taint.join(", ")) };
+                        let why = s.reasons();
+                        let why = if s.taint.is_empty() { why } else { format!("{why} [{}]", s.taint.join(", ")) };
                         [
                             s.relevance.to_string(),
                             s.outcome.to_string(),

@@ -42,11 +42,7 @@ fn print(view: &TraceView) {
     let mut events: Vec<(chrono::DateTime<chrono::Utc>, String, String)> = Vec::new();
     if let Some(signal) = &view.signal {
         output::line(&shown(&signal.item.title));
-        events.push((
-            signal.ingested_at,
-            format!("signal {} {}", signal.relevance, signal.outcome),
-            signal.why.clone(),
-        ));
+        events.push((signal.ingested_at, format!("signal {} {}", signal.relevance, signal.outcome), signal.reasons()));
     }
     for task in &view.tasks {
         let detail = format!(

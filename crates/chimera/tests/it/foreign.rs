@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// A platform in a process of its own that takes every post, and hangs up before it says so. It would take a post twice.
+/// Its publisher makes one call at a time, for whoever hangs up cuts off every call on the line.
 const CUTS: &str = "sandbox:
   honours_idempotency_key: false
   faults: {tools: {publish_post: {cut_after: 1.0}}}
@@ -17,7 +18,7 @@ const CUTS: &str = "sandbox:
 fn config(platform: &Chimera) -> String {
     format!(
         "sweeper: {{interval_ms: 200, waiting_ms: 400}}
-publisher: {{platform: {{}}, rest_base_ms: 10}}
+publisher: {{platform: {{}}, concurrency: 1, rest_base_ms: 10}}
 mcp:
   servers:
     elsewhere:

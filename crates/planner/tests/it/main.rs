@@ -14,6 +14,7 @@
 mod campaigns;
 mod fake;
 mod feeds;
+mod held;
 mod mind;
 mod planning;
 mod serving;
@@ -40,6 +41,11 @@ chimera_testkit::on_both! {
         failures_are_counted_alerted_and_forgotten
         a_resource_that_keeps_failing_is_left_alone_for_a_while
         what_is_no_feed_or_no_resource_is_said_so;
+    held:
+        when_the_window_turns_the_hottest_are_planned_first
+        what_waited_too_long_is_dropped_and_says_why
+        a_paused_campaign_holds_on_to_what_it_held_back
+        two_planners_release_each_signal_once;
     mind:
         what_could_not_be_scored_is_planned_in_the_next_round
         what_was_scored_before_the_failure_is_kept

@@ -1,4 +1,4 @@
-//! `trend_signals`: what campaigns saw. Append only.
+//! `trend_signals`: what campaigns saw. Only the outcome of what was held back changes.
 
 use sea_orm::entity::prelude::*;
 
@@ -30,6 +30,8 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "JsonBinary")]
     pub(crate) item: Json,
     pub(crate) ingested_at: DateTimeUtc,
+    pub(crate) decided_at: DateTimeUtc,
+    pub(crate) note: Option<String>,
 }
 
 /// None are declared: loads go through batches of ids.
@@ -58,6 +60,8 @@ impl Mapped for Entity {
             outcome: signal.outcome.to_string(),
             item: writer.document("item", &signal.item)?,
             ingested_at: time(signal.ingested_at),
+            decided_at: time(signal.decided_at),
+            note: signal.note.as_deref().map(text),
         })
     }
 
@@ -78,6 +82,8 @@ impl Mapped for Entity {
             outcome: reader.name("outcome", &row.outcome)?,
             item: reader.document("item", row.item)?,
             ingested_at: row.ingested_at,
+            decided_at: row.decided_at,
+            note: row.note,
         })
     }
 }

@@ -90,7 +90,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 13] = [
+const TABLES: [&[&str]; 14] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -101,6 +101,7 @@ const TABLES: [&[&str]; 13] = [
     &["audit_head", "audit_log"],
     &["spend_ledger"],
     &["duties"],
+    &[],
     &[],
     &[],
     &[],
@@ -136,7 +137,8 @@ impl Rows {
                     last_error: Some("late".to_owned()),
                 };
                 batch::insert::<cursors::Entity>(db, tenant, [&cursor]).await.unwrap();
-                batch::insert::<signals::Entity>(db, tenant, [&self.signal]).await.unwrap();
+                let later = [signals::Column::DecidedAt, signals::Column::Note];
+                insert_early::<signals::Entity>(db, [&self.signal], &later).await;
             }
             2 => {
                 insert_early::<tasks::Entity>(db, &self.tasks, &[tasks::Column::CancelReason]).await;

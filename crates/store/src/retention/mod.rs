@@ -2,7 +2,7 @@
 //!
 //! What goes is only what no decision, no money and no later act rests on:
 //! - **signals** that came to nothing because they were not relevant, or told a story that was known. A signal that was
-//!   planned, or would have been but for the governor, stays for ever: it is what keeps its story from being planned again
+//!   planned, or would have been but for the governor (and went stale, perhaps), stays for ever: it is what keeps its story from being planned again
 //!   as long as a feed may bring it. One that is forgotten is scored anew if its feed brings it again.
 //! - **tool calls** that cost nothing, of posts that are at an end and certainly known to be out or not. Those that cost
 //!   something are the money's record.

@@ -23,6 +23,8 @@ mod entities;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod held;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod hitl;
@@ -132,6 +134,9 @@ chimera_testkit::on_both! {
     histories:
         no_history_breaks_a_promise
         no_seeded_flaw_goes_unseen;
+    held:
+        what_was_held_back_is_decided_once
+        what_is_held_back_is_planned_under_the_checks_of_every_plan;
     hitl:
         the_depth_tells_how_many_wait_and_how_long_yet
         tickets_come_in_the_order_in_which_they_fall_due

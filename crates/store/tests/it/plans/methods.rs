@@ -8,8 +8,8 @@ use chimera_domain::{
     TaskType, ToolCall, TrendSignal, Usd, Verdict,
 };
 use chimera_store::{
-    AuditFilter, Blobs, Claim, Duty, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor, Ruling,
-    Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
+    AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
+    Ruling, Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
@@ -114,6 +114,31 @@ impl Caller<'_> {
         self.calls("plan_commit").plan_commit(&plan).await.unwrap();
         // Again: the same plan is refused, after asking which of it is known.
         self.calls("plan_commit").plan_commit(&plan).await.unwrap_err();
+        self.held_back().await;
+    }
+
+    /// Signals that the governor held back: most are planned, some are dropped.
+    async fn held_back(&self) {
+        let Self { world, template, .. } = self;
+        let now = world.ambient.now();
+        let held = (0..BATCH).map(|_| TrendSignal { outcome: SignalOutcome::Deferred, ..world.signal() }).collect();
+        world.store.plan_commit(&world.plan(held, vec![])).await.unwrap();
+        let held = self.calls("signals_held").signals_held(&[template.campaign.id], 500).await.unwrap();
+        let stories: Vec<_> = held.iter().map(|s| s.content_hash.clone()).collect();
+        self.calls("stories_planned").stories_planned(template.campaign.id, &stories).await.unwrap();
+        let (told, kept) = held.split_at(2);
+        let planned: Vec<_> = kept[2..].iter().cloned().map(|s| TrendSignal { decided_at: now, ..s }).collect();
+        let plan = HeldPlan {
+            campaign_id: template.campaign.id,
+            campaign_version: template.campaign.state_version,
+            tasks: planned.iter().flat_map(|signal| self.dag(signal)).collect(),
+            planned,
+            told: told.iter().map(|signal| signal.id).collect(),
+            decided_at: now,
+        };
+        self.calls("plan_held").plan_held(&plan).await.unwrap();
+        let later = now + chrono::Duration::hours(1);
+        assert_eq!(self.calls("signals_expire").signals_expire(later, "too late", 500, now).await.unwrap(), 2);
     }
 
     /// Inner tasks: some approved, some rejected with a replacement, some given back, some given up.

@@ -1,0 +1,155 @@
+//! What the governor held back: planned when its window has turned, dropped when its time is over.
+
+use std::collections::{HashMap, HashSet};
+
+use chimera_bus::Queue;
+use chimera_domain::{
+    Agent, AgentId, Campaign, SignalOutcome, TrendSignal, error_chain,
+    policy::{Governor, GovernorVerdict},
+};
+use chimera_store::{HeldPlan, PlanError};
+use chimera_telemetry::{HELD_SIGNALS, TASKS_PLANNED};
+use chrono::Duration;
+
+use crate::{
+    Planner, PlannerError, PlannerReport,
+    dag::{PlanSeed, plan_posts},
+    triage::posts_budget,
+};
+
+/// Signals looked at, and dropped, in one round. The rest has its turn in the next.
+const BATCH: u64 = 500;
+
+impl Planner {
+    /// Drops what has been held back too long, then plans of the rest what its governor has room for: the hottest first,
+    /// of equally hot ones the older.
+    pub(crate) async fn release(
+        &self,
+        campaigns: &[Campaign],
+        agents: &HashMap<AgentId, Agent>,
+        report: &mut PlannerReport,
+    ) -> Result<(), PlannerError> {
+        let now = self.ambient.now();
+        let hours = self.config.held_hours_max;
+        let note = format!("held back by the governor for more than {hours} hours");
+        let stale = self.store.signals_expire(now - Duration::hours(i64::from(hours)), &note, BATCH, now).await?;
+        report.stale = usize::try_from(stale).unwrap_or(usize::MAX);
+        HELD_SIGNALS.add_for("stale", report.stale);
+        let mut governors = self.governors(agents).await?;
+        let with_room: Vec<&Campaign> = campaigns.iter().filter(|campaign| has_room(campaign, &governors)).collect();
+        let ids: Vec<_> = with_room.iter().map(|campaign| campaign.id).collect();
+        let mut held: HashMap<_, Vec<TrendSignal>> = HashMap::new();
+        for signal in self.store.signals_held(&ids, BATCH).await? {
+            held.entry(signal.campaign_id).or_default().push(signal);
+        }
+        for campaign in with_room {
+            let Some(signals) = held.remove(&campaign.id) else { continue };
+            self.release_of(campaign, agents, signals, &mut governors, report).await?;
+        }
+        Ok(())
+    }
+
+    async fn governors(&self, agents: &HashMap<AgentId, Agent>) -> Result<HashMap<AgentId, Governor>, PlannerError> {
+        let ids: Vec<AgentId> = agents.keys().copied().collect();
+        let mut used = self.store.governor_use(&ids, self.ambient.now()).await?;
+        let governor = |agent: &Agent| {
+            (agent.id, Governor::new(agent.governor_limits, used.remove(&agent.id).unwrap_or_default()))
+        };
+        Ok(agents.values().map(governor).collect())
+    }
+
+    async fn release_of(
+        &self,
+        campaign: &Campaign,
+        agents: &HashMap<AgentId, Agent>,
+        signals: Vec<TrendSignal>,
+        governors: &mut HashMap<AgentId, Governor>,
+        report: &mut PlannerReport,
+    ) -> Result<(), PlannerError> {
+        let stories: Vec<String> = signals.iter().map(|signal| signal.content_hash.clone()).collect();
+        let told: HashSet<String> = self.store.stories_planned(campaign.id, &stories).await?.into_iter().collect();
+        let now = self.ambient.now();
+        let mut plan = HeldPlan {
+            campaign_id: campaign.id,
+            campaign_version: campaign.state_version,
+            planned: vec![],
+            told: vec![],
+            tasks: vec![],
+            decided_at: now,
+        };
+        let chosen = choose(campaign, signals, &told, governors);
+        plan.told = chosen.told.into_iter().map(|signal| signal.id).collect();
+        for signal in chosen.admitted {
+            let Some(agent) = agents.get(&signal.agent_id) else { continue };
+            let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, ..signal };
+            let seed = PlanSeed { campaign, agent, signal: &signal, seed: self.config.seed };
+            plan.tasks.extend(plan_posts(seed, &*self.ambient));
+            plan.planned.push(signal);
+        }
+        if plan.planned.is_empty() && plan.told.is_empty() {
+            return Ok(());
+        }
+        match self.store.plan_held(&plan).await {
+            Ok(ready) => {
+                tracing::info!(campaign = %campaign.slug, planned = plan.planned.len(), "planned what was held back");
+                report.released += plan.planned.len();
+                report.tasks += plan.tasks.len();
+                HELD_SIGNALS.add_for("planned", plan.planned.len());
+                HELD_SIGNALS.add_for("duplicate", plan.told.len());
+                TASKS_PLANNED.add(plan.tasks.len());
+                // The tasks are safe; should the queue lose them, the sweeper brings them.
+                if let Err(error) = self.bus.push(Queue::Task, &ready).await {
+                    tracing::warn!(error = %error_chain(&error), "planned tasks wait for the sweeper");
+                }
+                Ok(())
+            }
+            Err(PlanError::Store(error)) => Err(error.into()),
+            Err(error) => {
+                tracing::info!(campaign = %campaign.slug, reason = %error_chain(&error), "what is held back waits");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether any of a campaign's agents may plan one more of its posts.
+fn has_room(campaign: &Campaign, governors: &HashMap<AgentId, Governor>) -> bool {
+    let budget = posts_budget(campaign);
+    let may = |id: &AgentId| {
+        governors.get(id).is_some_and(|governor| governor.clone().admit(budget) == GovernorVerdict::Allowed)
+    };
+    campaign.agents.iter().any(may)
+}
+
+/// What becomes of signals that were held back; those in neither list go on waiting.
+#[derive(Debug, Default)]
+struct Chosen {
+    admitted: Vec<TrendSignal>,
+    told: Vec<TrendSignal>,
+}
+
+/// Takes signals, the best first, for as long as their agents' governors have room. An agent that left the campaign has
+/// none.
+fn choose(
+    campaign: &Campaign,
+    signals: Vec<TrendSignal>,
+    told: &HashSet<String>,
+    governors: &mut HashMap<AgentId, Governor>,
+) -> Chosen {
+    let budget = posts_budget(campaign);
+    let mut chosen = Chosen::default();
+    let mut stories: HashSet<String> = HashSet::new();
+    for signal in signals {
+        if told.contains(&signal.content_hash) || stories.contains(&signal.content_hash) {
+            chosen.told.push(signal);
+            continue;
+        }
+        let belongs = campaign.agents.contains(&signal.agent_id);
+        let Some(governor) = governors.get_mut(&signal.agent_id).filter(|_| belongs) else { continue };
+        if governor.admit(budget) == GovernorVerdict::Allowed {
+            stories.insert(signal.content_hash.clone());
+            chosen.admitted.push(signal);
+        }
+    }
+    chosen
+}

@@ -1,0 +1,148 @@
+//! Signals that the governor held back: planned when there is room, dropped when their time is over.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+
+use chimera_domain::{AgentTask, CampaignId, SignalId, SignalOutcome, StateVersion, TaskId, TrendSignal};
+
+use crate::{
+    PlanError, Result, Store, batch,
+    codec::{text, time},
+    dialect,
+    entity::signals::{self, Column as C},
+    tasks,
+};
+
+/// What becomes of signals of one campaign that were held back, all or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldPlan {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// Its version when it was read.
+    pub campaign_version: StateVersion,
+    /// Those that are planned now, with their new outcome and its time.
+    pub planned: Vec<TrendSignal>,
+    /// Those whose story was planned meanwhile by way of another signal.
+    pub told: Vec<SignalId>,
+    /// The DAGs of the planned ones.
+    pub tasks: Vec<AgentTask>,
+    /// When this was decided.
+    pub decided_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Signals of these campaigns that are held back: the most relevant first, of equally relevant ones the older.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals_held(&self, campaigns: &[CampaignId], limit: u64) -> Result<Vec<TrendSignal>> {
+        if campaigns.is_empty() {
+            return Ok(vec![]);
+        }
+        let rows = signals::Entity::find()
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .filter(C::CampaignId.is_in(campaigns.iter().map(|id| id.as_uuid())))
+            .filter(is(SignalOutcome::Deferred))
+            .order_by_desc(C::Relevance)
+            .order_by_asc(C::IngestedAt)
+            .order_by_asc(C::Id)
+            .limit(limit)
+            .all(&self.db)
+            .await?;
+        batch::read_all::<signals::Entity>(rows)
+    }
+
+    /// Which of these stories the campaign has planned.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn stories_planned(&self, campaign_id: CampaignId, content_hashes: &[String]) -> Result<Vec<String>> {
+        self.signals_having(campaign_id, C::ContentHash, content_hashes, Some(SignalOutcome::Planned)).await
+    }
+
+    /// Plans signals that were held back, under the checks of [`Self::plan_commit`]. Returns the tasks that may be claimed.
+    ///
+    /// # Errors
+    /// [`PlanError`]; then nothing was written.
+    pub async fn plan_held(&self, plan: &HeldPlan) -> Result<Vec<TaskId>, PlanError> {
+        self.retrying(|| self.plan_held_once(plan)).await
+    }
+
+    async fn plan_held_once(&self, plan: &HeldPlan) -> Result<Vec<TaskId>, PlanError> {
+        let tx = self.begin().await?;
+        self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
+        self.check_governor(&*tx, &plan.planned.iter().collect::<Vec<_>>(), &plan.tasks).await?;
+        let ids: Vec<SignalId> = plan.planned.iter().map(|signal| signal.id).collect();
+        let mut changed = self.decide_held(&*tx, &ids, SignalOutcome::Planned, None, plan.decided_at).await?;
+        let told = Some("the story was planned meanwhile");
+        changed += self.decide_held(&*tx, &plan.told, SignalOutcome::Duplicate, told, plan.decided_at).await?;
+        if changed < ids.len() + plan.told.len() {
+            let event_keys = plan.planned.iter().map(|signal| signal.event_key.clone()).collect();
+            return Err(PlanError::AlreadyPlanned { event_keys });
+        }
+        let inserted = tasks::graph::insert(&*tx, self.tenant, &plan.tasks.iter().collect::<Vec<_>>()).await?;
+        tx.commit().await?;
+        Ok(inserted.ready)
+    }
+
+    /// Drops what was read before `before` and is still held back, the oldest first, at most `limit`; whatever the status of
+    /// its campaign. Returns how many.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals_expire(
+        &self,
+        before: DateTime<Utc>,
+        note: &str,
+        limit: u64,
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
+        let oldest = signals::Entity::find()
+            .select_only()
+            .column(C::Id)
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .filter(is(SignalOutcome::Deferred))
+            .filter(C::IngestedAt.lt(time(before)))
+            .order_by_asc(C::IngestedAt)
+            .limit(limit);
+        let old: Vec<uuid::Uuid> = oldest.into_tuple().all(&self.db).await?;
+        let ids: Vec<SignalId> = old.into_iter().map(SignalId::from_uuid).collect();
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let _turn = self.turn().await;
+        let changed = self.decide_held(&self.db, &ids, SignalOutcome::Stale, Some(note), now).await?;
+        Ok(u64::try_from(changed).unwrap_or(u64::MAX))
+    }
+
+    /// How many of these were held back until now.
+    async fn decide_held(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: &[SignalId],
+        outcome: SignalOutcome,
+        note: Option<&str>,
+        at: DateTime<Utc>,
+    ) -> Result<usize> {
+        let mut changed = 0;
+        for ids in ids.chunks(dialect::BINDS_MAX / 2) {
+            let update = signals::Entity::update_many()
+                .col_expr(C::Outcome, Expr::value(outcome.as_str()))
+                .col_expr(C::DecidedAt, Expr::value(time(at)))
+                .col_expr(C::Note, Expr::value(note.map(text)))
+                .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+                .filter(C::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+                .filter(is(SignalOutcome::Deferred));
+            changed += update.exec(db).await?.rows_affected;
+        }
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+}
+
+/// The outcome in the statement's text, so that the database sees which index is meant.
+fn is(outcome: SignalOutcome) -> Expr {
+    Expr::col((signals::Entity, C::Outcome)).eq(dialect::literal(outcome.as_str()))
+}
