@@ -23,7 +23,7 @@ use chimera_domain::TaskId;
 
 pub use error::BusError;
 pub use in_process::InProcessBus;
-pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError};
+pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError, RedisRefusal};
 pub use spend::{InProcessSpend, RedisSpend, Spend, SpendError, keys as spend_keys};
 pub use streams::{DeadLetter, DeliveryPolicy, QueueState, RedisBus, keys as queue_keys};
 pub use topic::{Listener, Topic};

@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo as _, Pipeline, RedisError, RedisResult,
-    ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo as _, Pipeline, RedisError,
+    RedisResult, ScriptInvocation, ServerErrorKind,
     aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection, PubSubStream},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
@@ -54,6 +54,27 @@ impl RedisConfig {
     }
 }
 
+impl RedisConfig {
+    /// Whether a server can be looked for with this: asks nobody.
+    ///
+    /// # Errors
+    /// [`RedisLinkError::Url`] and [`RedisLinkError::Prefix`].
+    pub fn check(&self) -> Result<(), RedisLinkError> {
+        self.client().map(drop)
+    }
+
+    fn client(&self) -> Result<Client, RedisLinkError> {
+        let prefix = &self.prefix;
+        let breaks_keys = |c: char| c == '{' || c == '}' || c.is_whitespace() || c.is_control();
+        if prefix.is_empty() || prefix.len() > PREFIX_BYTES_MAX || prefix.contains(breaks_keys) {
+            return Err(RedisLinkError::Prefix { prefix: prefix.clone() });
+        }
+        let url = |source| RedisLinkError::Url { source };
+        let info = self.url.as_str().into_connection_info().map_err(url)?.set_tcp_settings(tcp_settings(self));
+        Client::open(info).map_err(url)
+    }
+}
+
 impl fmt::Debug for RedisConfig {
     /// Without the URL: it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +106,7 @@ pub enum RedisLinkError {
         prefix: String,
     },
     /// The server does not answer.
-    #[error("Redis at {address} can't be used")]
+    #[error("Redis at {address} does not answer: see whether it runs, and whether `queue.url` is right")]
     Unreachable {
         /// Host and port, or the socket's path.
         address: String,
@@ -93,6 +114,66 @@ pub enum RedisLinkError {
         #[source]
         source: RedisError,
     },
+    /// The server, or what answers in its place, will not serve us until somebody changes something.
+    #[error("Redis at {address} {why}")]
+    Refused {
+        /// Host and port, or the socket's path.
+        address: String,
+        /// Why.
+        why: RedisRefusal,
+        /// What it said.
+        #[source]
+        source: RedisError,
+    },
+}
+
+/// Why a Redis that answers will not serve us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RedisRefusal {
+    /// The user or the password is wrong, or missing.
+    #[error("refuses the user or the password: correct `queue.url`")]
+    Credentials,
+    /// The user may not do what queues and counters need.
+    #[error(
+        "does not let this user do what queues and counters need: give it the rights +@all (or at least streams, sorted \
+         sets, hashes, scripts and pub/sub) on keys and channels below `queue.prefix`, as with \
+         ACL SETUSER name ~chimera:* &chimera:* +@all"
+    )]
+    Rights,
+    /// There is no database of that number.
+    #[error("has no database of the number in `queue.url`: correct it, or raise `databases` of the server")]
+    Database,
+    /// It takes no writes.
+    #[error("takes no writes: it is a replica; let `queue.url` name the primary")]
+    ReadOnly,
+    /// What answers there is no Redis of version 7.0 or newer.
+    #[error("does not answer like a Redis of version 7.0 or newer: correct `queue.url`")]
+    NoRedis,
+}
+
+impl RedisRefusal {
+    /// What an error says that waiting does not mend, if it says that.
+    fn of(error: &RedisError) -> Option<Self> {
+        if let Some("WRONGPASS" | "NOAUTH" | "NOPERM" | "READONLY") = error.code() {
+            return match error.code() {
+                Some("NOPERM") => Some(Self::Rights),
+                Some("READONLY") => Some(Self::ReadOnly),
+                _ => Some(Self::Credentials),
+            };
+        }
+        let said = error.to_string();
+        match error.kind() {
+            ErrorKind::AuthenticationFailed => Some(Self::Credentials),
+            ErrorKind::Parse | ErrorKind::RESP3NotSupported => Some(Self::NoRedis),
+            ErrorKind::Server(ServerErrorKind::ResponseError) if said.contains("unknown command") => {
+                Some(Self::NoRedis)
+            }
+            ErrorKind::Server(ServerErrorKind::ResponseError) if said.contains("DB index") => Some(Self::Database),
+            // The client's own words for a database that could not be selected.
+            _ if said.contains("refused to switch database") => Some(Self::Database),
+            _ => None,
+        }
+    }
 }
 
 /// A connection to Redis that heals by itself. Clones share it.
@@ -120,34 +201,52 @@ impl RedisLink {
     /// # Errors
     /// [`RedisLinkError::Url`] and [`RedisLinkError::Prefix`] for a configuration that can't be right.
     pub async fn open(config: &RedisConfig) -> Result<Self, RedisLinkError> {
-        let prefix = &config.prefix;
-        let breaks_keys = |c: char| c == '{' || c == '}' || c.is_whitespace() || c.is_control();
-        if prefix.is_empty() || prefix.len() > PREFIX_BYTES_MAX || prefix.contains(breaks_keys) {
-            return Err(RedisLinkError::Prefix { prefix: prefix.clone() });
-        }
-        let url = |source| RedisLinkError::Url { source };
-        let info = config.url.as_str().into_connection_info().map_err(url)?.set_tcp_settings(tcp_settings(config));
-        let client = Client::open(info).map_err(url)?;
+        let client = config.client()?;
         let managing = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(config.connect_timeout))
             .set_response_timeout(Some(config.response_timeout))
             .set_number_of_retries(1)
             .set_min_delay(CONNECT_AGAIN_AFTER);
-        let commands = ConnectionManager::new_lazy_with_config(client.clone(), managing).map_err(url)?;
+        let commands = ConnectionManager::new_lazy_with_config(client.clone(), managing)
+            .map_err(|source| RedisLinkError::Url { source })?;
         let blocking = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(config.connect_timeout))
             .set_response_timeout(Some(WAIT_MAX + config.response_timeout));
         let subscribe_timeout = config.connect_timeout + config.response_timeout;
-        Ok(Self { client, commands, blocking, subscribe_timeout, prefix: prefix.clone() })
+        Ok(Self { client, commands, blocking, subscribe_timeout, prefix: config.prefix.clone() })
     }
 
     /// Asks whether the server is there: for readiness checks.
     ///
     /// # Errors
-    /// [`RedisLinkError::Unreachable`].
+    /// [`RedisLinkError::Unreachable`], or [`RedisLinkError::Refused`] where waiting does not help.
     pub async fn ping(&self) -> Result<(), RedisLinkError> {
-        let unreachable = |source| RedisLinkError::Unreachable { address: self.address(), source };
-        self.command(&redis::cmd("PING")).await.map_err(unreachable)
+        self.command(&redis::cmd("PING")).await.map_err(|source| self.explain(source))
+    }
+
+    /// Asks whether the server is there and lets us do all that queues and counters need. Nothing is changed by it.
+    ///
+    /// # Errors
+    /// As for [`Self::ping`].
+    pub async fn try_out(&self) -> Result<(), RedisLinkError> {
+        self.ping().await?;
+        let key = format!("{}:{{try-out}}", self.prefix);
+        let mut all = redis::pipe();
+        all.cmd("XDEL").arg(&key).arg("0-0").ignore();
+        all.cmd("XRANGE").arg(&key).arg("-").arg("+").ignore();
+        all.cmd("ZREM").arg(&key).arg("none").ignore();
+        all.cmd("HDEL").arg(&key).arg("none").ignore();
+        all.cmd("EVAL").arg("return redis.call('DEL', KEYS[1])").arg(1).arg(&key).ignore();
+        all.cmd("PUBLISH").arg(&key).arg("").ignore();
+        self.pipeline::<()>(&all).await.map_err(|source| self.explain(source))
+    }
+
+    fn explain(&self, source: RedisError) -> RedisLinkError {
+        let address = self.address();
+        match RedisRefusal::of(&source) {
+            Some(why) => RedisLinkError::Refused { address, why, source },
+            None => RedisLinkError::Unreachable { address, source },
+        }
     }
 
     /// What every key starts with.

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     commands,
-    config::{Config, Flags, LogConfig, LogFormatConfig},
+    config::{Config, ConfigError, Flags, LogConfig, LogFormatConfig},
+    output,
 };
 
 /// One operator, a fleet of autonomous influencer agents, and judges that gate every post.
@@ -143,7 +144,7 @@ impl Global {
     ///
     /// `quiet` raises the default log filter to warnings, for commands whose output is their answer.
     pub(crate) fn load(&self, quiet: bool, bind: Option<SocketAddr>) -> anyhow::Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), true, &self.flags(bind))?;
+        let mut config = self.or_logged(Config::load(self.config.as_deref(), true, &self.flags(bind)), None)?;
         if quiet && self.log.is_none() && config.log.filter == LogConfig::default().filter {
             config.log.filter = "warn".to_owned();
         }
@@ -159,17 +160,25 @@ impl Global {
         concurrency: Option<usize>,
     ) -> anyhow::Result<Config> {
         let flags = Flags { data_dir: self.data_dir.clone(), bind, concurrency };
-        let mut config = Config::load(self.config.as_deref(), true, &flags)?;
-        if config.log.format.is_none() && !std::io::stderr().is_terminal() {
-            config.log.format = Some(LogFormatConfig::Json);
-        }
+        let mut config = self.or_logged(Config::load(self.config.as_deref(), true, &flags), Some(who))?;
+        config.log.format = config.log.format.or_else(of_process);
         self.init_logging(&config.log, Some(who))?;
         Ok(config)
     }
 
+    /// The configuration; when there is none, the error finds a log that looks as it would have without one.
+    fn or_logged(&self, loaded: Result<Config, ConfigError>, who: Option<&Identity>) -> Result<Config, ConfigError> {
+        if loaded.is_err() {
+            let wanted = LogConfig { format: who.and_then(|_| of_process()), ..LogConfig::default() };
+            // The error itself matters more.
+            let _ = self.init_logging(&wanted, who);
+        }
+        loaded
+    }
+
     /// The configuration of a command that needs none: no files unless they are asked for, and only warnings logged.
     pub(crate) fn load_bare(&self, bind: SocketAddr) -> anyhow::Result<Config> {
-        let mut config = Config::load(self.config.as_deref(), false, &self.flags(Some(bind)))?;
+        let mut config = self.or_logged(Config::load(self.config.as_deref(), false, &self.flags(Some(bind))), None)?;
         config.log.filter = self.log.clone().unwrap_or_else(|| "error".to_owned());
         self.init_logging(&config.log, None)?;
         Ok(config)
@@ -182,6 +191,9 @@ impl Global {
             None => wanted.format.map(LogFormat::from).unwrap_or_default(),
         };
         chimera_telemetry::init(self.log.as_deref().unwrap_or(&wanted.filter), format, who)?;
+        if format == LogFormat::Json {
+            output::log_is_json();
+        }
         Ok(())
     }
 
@@ -189,6 +201,11 @@ impl Global {
         let bind = bind.map(|address| ("console.bind", address));
         Flags { data_dir: self.data_dir.clone(), bind, concurrency: None }
     }
+}
+
+/// How a role logs that is a process of its own, where nothing is said: for programs, unless a person looks on.
+fn of_process() -> Option<LogFormatConfig> {
+    (!std::io::stderr().is_terminal()).then_some(LogFormatConfig::Json)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const EXIT_INTERRUPTED: i32 = 130;
 /// What a shell reports for a process ended by SIGTERM (128 + 15).
 const EXIT_TERMINATED: i32 = 143;
+/// Could not start, or failed.
+pub(crate) const EXIT_FAILED: u8 = 1;
 /// A role ended by itself.
 const EXIT_BROKE: u8 = 3;
 /// Work in hand was cut off and handed back.

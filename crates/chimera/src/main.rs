@@ -14,15 +14,16 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::lifecycle::Disorder;
+use crate::lifecycle::{Disorder, EXIT_FAILED};
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
-            output::error(&error);
-            error.downcast_ref::<Disorder>().map_or(ExitCode::FAILURE, |d| ExitCode::from(d.exit_code()))
+            let code = error.downcast_ref::<Disorder>().map_or(EXIT_FAILED, Disorder::exit_code);
+            output::last_words(&error, code);
+            ExitCode::from(code)
         }
     }
 }

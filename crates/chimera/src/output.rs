@@ -1,8 +1,11 @@
 //! What people and programs see: data on standard output, everything else on standard error.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    sync::OnceLock,
+};
 
-use chimera_domain::shown;
+use chimera_domain::{error_chain, shown};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -56,8 +59,26 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator
     line(&table.to_string());
 }
 
+/// Whether the log is made of JSON lines, so that whoever reads standard error expects nothing else there.
+static LOG_IS_JSON: OnceLock<()> = OnceLock::new();
+
+/// From now on standard error holds JSON lines.
+pub(crate) fn log_is_json() {
+    // Said twice it is as true.
+    let _ = LOG_IS_JSON.set(());
+}
+
+/// Tells why the program ends with this code: in the form that the log has.
+pub(crate) fn last_words(error: &anyhow::Error, exit_code: u8) {
+    if LOG_IS_JSON.get().is_some() && tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!(error = %error_chain(error.as_ref()), exit_code, "{error}");
+    } else {
+        self::error(error);
+    }
+}
+
 /// Prints an error with its causes, for people.
-pub(crate) fn error(error: &anyhow::Error) {
+fn error(error: &anyhow::Error) {
     note(&format!("error: {error}"));
     let mut told = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -10,4 +10,10 @@ pub trait Ambient: Send + Sync + std::fmt::Debug {
 
     /// Sixteen fresh random bytes.
     fn random(&self) -> [u8; 16];
+
+    /// A number drawn evenly from 0 to 1.
+    fn dice(&self) -> f64 {
+        let [a, b, c, d, ..] = self.random();
+        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
+    }
 }

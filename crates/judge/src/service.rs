@@ -8,7 +8,9 @@ use std::{
 };
 
 use chimera_bus::{Bus, Queue};
-use chimera_domain::{Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain};
+use chimera_domain::{
+    Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain, policy::TroubleRest,
+};
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use chimera_telemetry::VERDICTS;
@@ -67,6 +69,7 @@ impl Judge {
 
     /// Judges until cancelled; a batch under way is finished first.
     pub async fn serve(self, cancel: CancellationToken) {
+        let mut trouble = TroubleRest::default();
         loop {
             let batch = tokio::select! {
                 biased;
@@ -74,7 +77,7 @@ impl Judge {
                 batch = self.bus.take(Queue::Review, BATCH_MAX, IDLE_WAIT) => batch,
             };
             let done = match batch {
-                Ok(batch) if batch.is_empty() => continue,
+                Ok(batch) if batch.is_empty() => Ok(()),
                 Ok(batch) => {
                     let (ids, receipts): (Vec<_>, Vec<_>) = batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
                     let done = self.round(&ids).await.map_err(|e| error_chain(&e));
@@ -85,11 +88,14 @@ impl Judge {
                 }
                 Err(error) => Err(error_chain(&error)),
             };
-            if let Err(error) = done {
-                tracing::warn!(error, "judging stopped; trying again");
-                tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = tokio::time::sleep(TROUBLE_REST) => {}
+            match done {
+                Ok(()) => trouble.went_well(),
+                Err(error) => {
+                    tracing::warn!(error, "judging stopped; trying again");
+                    tokio::select! {
+                        () = cancel.cancelled() => return,
+                        () = tokio::time::sleep(trouble.failed(self.ambient.dice())) => {}
+                    }
                 }
             }
         }

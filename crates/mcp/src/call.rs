@@ -14,7 +14,7 @@ use crate::{
     host::{Host, Role},
     likeness::nearest_of,
     output::{Answered, Reader},
-    record::{End, Started, arguments_hash, dice},
+    record::{End, Started, arguments_hash},
     request::Ask,
     role::Cost,
 };
@@ -144,7 +144,7 @@ impl Host {
         if !job.idempotent || !error.worth_retrying() {
             return false;
         }
-        let Some(backoff) = self.retry().delay(attempts, dice(self.ambient())) else { return false };
+        let Some(backoff) = self.retry().delay(attempts, self.ambient().dice()) else { return false };
         let next = Instant::now() + backoff.max(error.retry_after().unwrap_or_default());
         let context = job.ask.context;
         if context.deadline.is_some_and(|deadline| deadline <= next) {

@@ -27,7 +27,7 @@ use crate::{
     limits::Gate,
     listener::Listener,
     open::{Opened, Opener},
-    record::{dice, error_line},
+    record::error_line,
     secret::{Redaction, SecretSource},
 };
 
@@ -159,7 +159,7 @@ impl Connection {
     /// Doubles with each failure in a row; at least half of the bound, so that a dead server is never hammered.
     fn pause_after(&self, failures: u32) -> Duration {
         let policy = RetryPolicy { attempts_max: u32::MAX, ..self.shared.retry };
-        policy.delay(failures, dice(&*self.shared.ambient).midpoint(1.0)).unwrap_or_default()
+        policy.delay(failures, self.shared.ambient.dice().midpoint(1.0)).unwrap_or_default()
     }
 
     fn live(&self) -> Option<Arc<Link>> {

@@ -93,12 +93,6 @@ pub(crate) fn error_line(error: &dyn std::error::Error) -> String {
     bounded(&error_chain(error))
 }
 
-/// A number drawn evenly from 0 to 1.
-pub(crate) fn dice(ambient: &dyn Ambient) -> f64 {
-    let [a, b, c, d, ..] = ambient.random();
-    f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

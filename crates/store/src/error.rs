@@ -3,13 +3,15 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlxError};
 use uuid::Uuid;
 
 use chimera_domain::{
     AgentId, CampaignId, CampaignStatus, IllegalTransition, Outdated, Question, Resolution, StateVersion, TaskEvent,
     TaskId, TaskState, TenantId, TicketId, Verdict,
 };
+
+use crate::reach::{self, Unreachable};
 
 /// A result of the store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -177,8 +179,12 @@ pub enum StoreError {
     )]
     UnknownUrl,
     /// The database can't be reached or opened.
-    #[error("the database can't be opened: check the URL, the folder's permissions, and that the server runs")]
+    #[error("{}", why.told(place))]
     Unavailable {
+        /// Where it should be, without secrets.
+        place: String,
+        /// Why.
+        why: Unreachable,
         /// What the driver says.
         #[source]
         source: DbErr,
@@ -207,6 +213,16 @@ pub enum StoreError {
     /// Someone else holds the database or the row for too long, or two writers met; it may be tried again.
     #[error("the database is busy: another process holds it; try again")]
     Busy {
+        /// What the driver says.
+        #[source]
+        source: DbErr,
+    },
+    /// The database is there, but every connection that this process may have was in use for too long.
+    #[error(
+        "every connection of this process to the database was in use, for longer than `database.acquire_timeout_ms`: try \
+         again, or raise `database.connections_max`"
+    )]
+    AllInUse {
         /// What the driver says.
         #[source]
         source: DbErr,
@@ -248,26 +264,22 @@ impl StoreError {
     /// Whether the same call may succeed a moment later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::TimedOut { .. } | Self::Unavailable { .. })
+        matches!(self, Self::Busy { .. } | Self::AllInUse { .. } | Self::TimedOut { .. } | Self::Unavailable { .. })
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(source: DbErr) -> Self {
-        match weigh(&source) {
-            Trouble::Away => Self::Unavailable { source },
-            Trouble::Damaged => Self::DamagedFile { source },
-            Trouble::Full => Self::DiskFull { source },
-            Trouble::ReadOnly => Self::ReadOnly { source },
-            Trouble::Busy => Self::Busy { source },
-            Trouble::Slow => Self::TimedOut { source },
-            Trouble::Other => Self::Database { source },
+        match reach::tagged(&source) {
+            Some((place, why, source)) => Self::Unavailable { place, why, source },
+            None => weigh(&source).into_error(source),
         }
     }
 }
 
 enum Trouble {
-    Away,
+    Away(Unreachable),
+    AllInUse,
     Damaged,
     Full,
     ReadOnly,
@@ -276,32 +288,50 @@ enum Trouble {
     Other,
 }
 
+impl Trouble {
+    fn into_error(self, source: DbErr) -> StoreError {
+        match self {
+            Self::Away(why) => StoreError::Unavailable { place: "the database".to_owned(), why, source },
+            Self::AllInUse => StoreError::AllInUse { source },
+            Self::Damaged => StoreError::DamagedFile { source },
+            Self::Full => StoreError::DiskFull { source },
+            Self::ReadOnly => StoreError::ReadOnly { source },
+            Self::Busy => StoreError::Busy { source },
+            Self::Slow => StoreError::TimedOut { source },
+            Self::Other => StoreError::Database { source },
+        }
+    }
+}
+
 fn weigh(error: &DbErr) -> Trouble {
     match error {
-        DbErr::ConnectionAcquire(_) => Trouble::Busy,
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Trouble::AllInUse,
+        DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Trouble::Away(Unreachable::Closed),
         DbErr::Conn(RuntimeErr::SqlxError(e)) => match weigh_sqlx(e) {
-            Trouble::Other => Trouble::Away,
+            Trouble::Other => Trouble::Away(Unreachable::Other),
             known => known,
         },
-        DbErr::Conn(_) => Trouble::Away,
+        DbErr::Conn(_) => Trouble::Away(Unreachable::Other),
         DbErr::Exec(RuntimeErr::SqlxError(e)) | DbErr::Query(RuntimeErr::SqlxError(e)) => weigh_sqlx(e),
         _ => Trouble::Other,
     }
 }
 
-fn weigh_sqlx(error: &sea_orm::SqlxError) -> Trouble {
-    use sea_orm::SqlxError as E;
-    match error {
-        E::Io(_) | E::Tls(_) | E::PoolClosed | E::WorkerCrashed => Trouble::Away,
-        E::PoolTimedOut => Trouble::Busy,
-        E::Database(e) => e.code().map_or(Trouble::Other, |code| weigh_code(&code)),
-        _ => Trouble::Other,
+fn weigh_sqlx(error: &SqlxError) -> Trouble {
+    match (Unreachable::of(error), error) {
+        (Some(why), _) => Trouble::Away(why),
+        (None, SqlxError::PoolTimedOut) => Trouble::AllInUse,
+        (None, SqlxError::Database(e)) => e.code().map_or(Trouble::Other, |code| weigh_code(&code)),
+        (None, _) => Trouble::Other,
     }
 }
 
 /// SQLite gives decimal (extended) result codes, whose low byte is the primary code
 /// (<https://www.sqlite.org/rescode.html>); PostgreSQL gives five-character SQLSTATEs.
 fn weigh_code(code: &str) -> Trouble {
+    if let Some(why) = Unreachable::of_code(code) {
+        return Trouble::Away(why);
+    }
     if code.len() < 5
         && let Ok(number) = code.parse::<u32>()
     {
@@ -310,7 +340,6 @@ fn weigh_code(code: &str) -> Trouble {
             8 => Trouble::ReadOnly,
             11 | 26 => Trouble::Damaged,
             13 => Trouble::Full,
-            14 => Trouble::Away,
             _ => Trouble::Other,
         };
     }
@@ -321,8 +350,6 @@ fn weigh_code(code: &str) -> Trouble {
         "40001" | "40P01" | "55P03" => Trouble::Busy,
         // Cancelled by the statement timeout.
         "57014" => Trouble::Slow,
-        // 25P03: the transaction was idle for too long, and its connection is gone.
-        "25P03" | "53300" | "57P01" | "57P02" | "57P03" | "3D000" | "28P01" | "28000" => Trouble::Away,
         _ => Trouble::Other,
     }
 }
@@ -472,25 +499,15 @@ mod tests {
             ("53100", "full"),
             ("25006", "written"),
             ("40P01", "busy"),
-            ("57P03", "opened"),
+            ("57P03", "starting"),
             ("57014", "too long"),
-            ("25P03", "opened"),
+            ("25P03", "cut"),
         ] {
             assert!(text(code).contains(wanted), "{code}: {}", text(code));
         }
     }
 
     fn text(code: &str) -> String {
-        let source = DbErr::Custom(code.to_owned());
-        match weigh_code(code) {
-            Trouble::Away => StoreError::Unavailable { source },
-            Trouble::Damaged => StoreError::DamagedFile { source },
-            Trouble::Full => StoreError::DiskFull { source },
-            Trouble::ReadOnly => StoreError::ReadOnly { source },
-            Trouble::Busy => StoreError::Busy { source },
-            Trouble::Slow => StoreError::TimedOut { source },
-            Trouble::Other => StoreError::Database { source },
-        }
-        .to_string()
+        weigh_code(code).into_error(DbErr::Custom(code.to_owned())).to_string()
     }
 }

@@ -4,14 +4,14 @@ use std::{ops::Deref, sync::Arc};
 
 use chimera_domain::{Actor, LedgerEntry, TenantId};
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, TransactionTrait,
-    sea_query::Query,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, sea_query::Query};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    PlanError, Result, SpendObserver, StoreConfig, StoreError, TicketError, dialect,
+    PlanError, Result, SpendObserver, StoreConfig, StoreError, TicketError,
+    connections::Connections,
+    dialect,
+    reach::Way,
     spend::{Entries, Spending},
     statistics::{Observer, Statistics, Unfinished, Watch},
 };
@@ -32,7 +32,7 @@ pub enum Backend {
 /// One tenant's view of one database. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(crate) db: DatabaseConnection,
+    pub(crate) db: Connections,
     pub(crate) tenant: TenantId,
     pub(crate) backend: Backend,
     /// Whom the audit log names for what no role or person is named for by the call itself.
@@ -62,18 +62,8 @@ impl Store {
 
     async fn open(config: &StoreConfig, watch: Watch) -> Result<Self> {
         let backend = Backend::of_url(&config.url)?;
-        let mut db = Database::connect(backend.connect_options(config)).await.map_err(|source| {
-            // The driver refuses a malformed URL with words that repeat it.
-            if matches!(source, DbErr::Conn(RuntimeErr::Internal(_))) {
-                return StoreError::UnknownUrl;
-            }
-            match StoreError::from(source) {
-                // A server that does not answer shows as a pool that never fills.
-                StoreError::Busy { source } | StoreError::Database { source } => StoreError::Unavailable { source },
-                other => other,
-            }
-        })?;
-        watch.over(&mut db);
+        let mut db = Connections::open(backend, config).await?;
+        db.watched_by(&watch);
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
         let spending = Spending::default();
         Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor: Actor::system(), writer })
@@ -84,7 +74,7 @@ impl Store {
     #[must_use]
     pub fn counted_apart(&self) -> Self {
         let mut apart = Self { watch: self.watch.afresh(), ..self.clone() };
-        apart.watch.over(&mut apart.db);
+        apart.db.watched_by(&apart.watch);
         apart
     }
 
@@ -113,7 +103,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none.
     pub async fn ping(&self) -> Result<()> {
-        self.db.ping().await.map_err(|source| StoreError::Unavailable { source })
+        Ok(self.db.ping().await?)
+    }
+
+    /// Asks the server that a configuration names for one connection and gives it back, at once and with little patience.
+    /// Says nothing of an SQLite file.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUrl`], or [`StoreError::Unavailable`] with where and why.
+    pub async fn reach(config: &StoreConfig) -> Result<()> {
+        Way::new(config)?.reach().await
+    }
+
+    /// The same for the server of this store: tells whether it is there when this store's own connections give no answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] with where and why.
+    pub async fn reach_again(&self) -> Result<()> {
+        self.db.reach().await
     }
 
     /// The kind of database.
@@ -130,7 +137,7 @@ impl Store {
 
     /// Waits for what is under way and closes every connection; clones fail from then on.
     pub async fn close(&self) {
-        if let Err(error) = self.db.close_by_ref().await {
+        if let Err(error) = self.db.close().await {
             tracing::debug!(%error, "the database objects to being closed");
         }
     }
@@ -146,7 +153,7 @@ impl Store {
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&self) -> Result<WriteTx> {
         let turn = self.turn().await;
-        let tx = self.db.begin_with_options(self.backend.write_options()).await?;
+        let tx = self.db.begin(self.backend.write_options()).await?;
         let entries = self.spending.entries();
         Ok(WriteTx { tx, end: self.watch.transaction(), entries, _turn: turn })
     }
@@ -154,7 +161,7 @@ impl Store {
     /// Begins a transaction that reads everything as of one moment, however long that takes: the limits of ordinary work
     /// are off.
     pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        let tx = self.db.begin_with_options(self.backend.snapshot_options()).await?;
+        let tx = self.db.begin(self.backend.snapshot_options()).await?;
         if let Some(unlimited) = self.backend.unlimited() {
             tx.execute_unprepared(unlimited).await?;
         }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Delivery, Queue};
-use chimera_domain::{AgentTask, Ambient, error_chain};
+use chimera_domain::{AgentTask, Ambient, error_chain, policy::TroubleRest};
 use chimera_store::{Claim, Store, StoreError, WorkOrder};
 use chimera_telemetry::TASKS_CLAIMED;
 use tokio::sync::{Semaphore, mpsc};
@@ -17,8 +17,6 @@ use crate::{
 
 /// How long an idle pool waits on the queue before it looks around.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
-/// How long a pool rests when the database or the queue can't be reached.
-const TROUBLE_REST: Duration = Duration::from_millis(500);
 
 /// Claims, executes side by side, and submits in batches.
 #[derive(Debug, Clone)]
@@ -77,6 +75,7 @@ impl Pool {
 
     async fn intake(&self, done: mpsc::Sender<(Finished, Hold)>, tracker: &TaskTracker, cancel: &CancellationToken) {
         let free = Arc::new(Semaphore::new(self.config.concurrency.max(1)));
+        let mut trouble = TroubleRest::default();
         loop {
             // Wait for a free hand first, so that nothing is claimed that nobody can begin.
             let first = tokio::select! {
@@ -93,12 +92,16 @@ impl Pool {
             };
             drop(first);
             let claimed = match batch {
-                Ok(batch) if batch.is_empty() => continue,
+                Ok(batch) if batch.is_empty() => {
+                    trouble.went_well();
+                    continue;
+                }
                 Ok(batch) => self.claim(batch).await.map_err(|e| error_chain(&e)),
                 Err(error) => Err(error_chain(&error)),
             };
             match claimed {
                 Ok(claimed) => {
+                    trouble.went_well();
                     for (order, hold) in claimed {
                         let Ok(hand) = free.clone().acquire_owned().await else { return };
                         let (executor, done) = (self.executor.clone(), done.clone());
@@ -117,7 +120,7 @@ impl Pool {
                     tracing::warn!(error, "no work can be claimed; trying again");
                     tokio::select! {
                         () = cancel.cancelled() => return,
-                        () = tokio::time::sleep(TROUBLE_REST) => {}
+                        () = tokio::time::sleep(trouble.failed(self.ambient.dice())) => {}
                     }
                 }
             }

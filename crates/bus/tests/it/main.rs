@@ -13,6 +13,7 @@ mod notices;
 mod queues;
 mod redis_faults;
 mod redis_queues;
+mod refusals;
 mod secrets;
 mod spend;
 mod spend_agreement;

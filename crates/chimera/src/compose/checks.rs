@@ -7,8 +7,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chimera_bus::{Queue, RedisLink};
-use chimera_console::{Check, Figures, Missing};
+use chimera_bus::{Queue, RedisLink, RedisLinkError};
+use chimera_console::{CHECK_MAX, Check, Figures, Missing};
 use chimera_domain::{TaskState, TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
 use chimera_store::{Store, StoreError};
@@ -22,31 +22,45 @@ use crate::lifecycle::Lifecycle;
 
 /// How long a reading for metrics may take.
 const READING_MAX: Duration = Duration::from_secs(2);
+/// How long the database may take to say what schema it has; the rest of [`CHECK_MAX`] is for asking why it did not.
+const SCHEMA_MAX: Duration = Duration::from_millis(900);
 /// How often the servers are asked while all is well, and while something is missing.
 const EDGE_EVERY: Duration = Duration::from_secs(30);
 const EDGE_AGAIN: Duration = Duration::from_secs(3);
 
 /// What is missing of the database: an answer, or migrations.
 pub(crate) async fn missing_of_database(store: &Store) -> Option<Missing> {
-    match store.migrations().await {
-        Ok(states) => {
+    let error = match tokio::time::timeout(SCHEMA_MAX, store.migrations()).await {
+        Ok(Ok(states)) => {
             let pending = states.iter().filter(|state| !state.applied).count();
             let reason = format!("the database lacks {pending} migrations; run `chimera db migrate`");
-            (pending > 0).then(|| Missing::new("schema", reason))
+            return (pending > 0).then(|| Missing::new("schema", reason));
         }
-        Err(StoreError::NewerSchema { .. }) => {
-            Some(Missing::new("schema", "the database was made by a newer program; bring this one up to date"))
+        Ok(Err(StoreError::NewerSchema { .. })) => {
+            let reason = "the database was made by a newer program; bring this one up to date";
+            return Some(Missing::new("schema", reason));
         }
-        Err(error) => {
-            tracing::warn!(error = %error_chain(&error), "the database can't be read");
-            Some(database_missing())
-        }
-    }
+        Ok(Err(error)) => error,
+        // It waits for a connection, or for an answer over one: is the server there at all?
+        Err(_) => match tokio::time::timeout(CHECK_MAX.saturating_sub(SCHEMA_MAX) / 2, store.reach_again()).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => {
+                let reason = "the database is there, but too slow, or all of this process's connections are in use; \
+                              `database.connections_max` may be too low";
+                return Some(Missing::new(DATABASE, reason));
+            }
+            Err(_) => return Some(Missing::new(DATABASE, "the database does not answer; is it running?")),
+        },
+    };
+    tracing::warn!(error = %error_chain(&error), "the database can't be read");
+    Some(database_missing(&error))
 }
 
-/// What to say when the database does not answer.
-pub(crate) fn database_missing() -> Missing {
-    Missing::new("database", "the database does not answer; is it running, and is `database.url` right?")
+const DATABASE: &str = "database";
+
+/// What to say when the database can't be used: the error's own words hold no secrets, its causes might.
+pub(crate) fn database_missing(error: &StoreError) -> Missing {
+    Missing::new(DATABASE, error.to_string())
 }
 
 /// The database and its schema.
@@ -56,12 +70,17 @@ struct Database(Store);
 #[async_trait]
 impl Check for Database {
     fn name(&self) -> &str {
-        "database"
+        DATABASE
     }
 
     async fn missing(&self) -> Vec<Missing> {
         missing_of_database(&self.0).await.into_iter().collect()
     }
+}
+
+/// What to say when Redis can't be used: the error's own words hold no secrets.
+pub(crate) fn queue_missing(error: &RedisLinkError) -> Missing {
+    Missing::new("queue", error.to_string())
 }
 
 /// The queues' Redis.
@@ -77,7 +96,7 @@ impl Check for Redis {
     async fn missing(&self) -> Vec<Missing> {
         let Err(error) = self.0.ping().await else { return vec![] };
         tracing::warn!(error = %error_chain(&error), "the queues can't be reached");
-        vec![Missing::new("queue", "Redis does not answer; is it running, and is `queue.url` right?")]
+        vec![queue_missing(&error)]
     }
 }
 

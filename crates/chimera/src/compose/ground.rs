@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chimera_bus::{
-    Bus, DeliveryPolicy, InProcessBus, InProcessSpend, RedisBus, RedisConfig, RedisLink, RedisSpend, Spend,
-};
+use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, InProcessSpend, RedisBus, RedisLink, RedisSpend, Spend};
 use chimera_domain::{Ambient, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::Mind;
@@ -28,8 +26,9 @@ pub(crate) struct Queues {
 impl Queues {
     /// The queues, connected at their first use.
     pub(crate) async fn open(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Self> {
-        let Some(url) = &config.queue.url else { return Ok(Self { bus: Arc::new(InProcessBus::new()), link: None }) };
-        let redis = RedisConfig { prefix: config.queue.prefix.clone(), ..RedisConfig::new(url) };
+        let Some(redis) = config.queue.redis() else {
+            return Ok(Self { bus: Arc::new(InProcessBus::new()), link: None });
+        };
         let link = RedisLink::open(&redis).await.context("the queues' Redis, at `queue.url`")?;
         let bus = Arc::new(RedisBus::new(link.clone(), DeliveryPolicy::default(), ambient));
         Ok(Self { bus, link: Some(link) })
@@ -39,7 +38,7 @@ impl Queues {
     pub(crate) async fn reach(config: &Config, ambient: &dyn Ambient) -> anyhow::Result<Self> {
         let queues = Self::open(config, ambient).await?;
         if let Some(link) = &queues.link {
-            link.ping().await.context("the queues' Redis, at `queue.url`, does not answer; is it running?")?;
+            link.try_out().await.context("the queues can't be used")?;
         }
         Ok(queues)
     }

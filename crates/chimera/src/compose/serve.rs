@@ -6,6 +6,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use chimera_bus::RedisLinkError;
 use chimera_console::{Missing, Probes};
 use chimera_domain::{Ambient as _, error_chain};
 use chimera_llm::Mind;
@@ -15,7 +16,7 @@ use chimera_telemetry::{Identity, Prometheus};
 
 use super::{
     Ground, Queues,
-    checks::{Scrape, checks, database_missing, missing_of_database},
+    checks::{Scrape, checks, database_missing, missing_of_database, queue_missing},
     choose_mind,
     edge::{self, Reach},
     make_folder, patience,
@@ -141,6 +142,7 @@ async fn start(
     let ground = Ground::new(config, who.instance, store, queues);
     figures.reads(&ground);
     await_schema(&ground.store, probes).await;
+    await_queues(&ground.queues, probes).await?;
     let (host, folders) = match role {
         Role::Planner => {
             await_configured(&ground, probes).await?;
@@ -195,14 +197,25 @@ async fn reach(
 async fn await_database(config: &Config, role: Role, probes: &Probes) -> anyhow::Result<Store> {
     let mut rest = REST_MIN;
     loop {
-        let error = match tokio::time::timeout(CONNECT_MAX, Store::connect(&config.store_of(role.name()))).await {
-            Ok(Ok(store)) => return Ok(store),
-            Ok(Err(error @ StoreError::UnknownUrl)) => return Err(error.into()),
-            Ok(Err(error)) => error_chain(&error),
-            Err(_) => format!("no answer within {} s", CONNECT_MAX.as_secs()),
+        let config = config.store_of(role.name());
+        // Without the pool's patience: that would hide for long what is wrong.
+        let reached = async {
+            Store::reach(&config).await?;
+            Store::connect(&config).await
         };
-        let missing = database_missing();
-        tracing::warn!(error, "{}; trying again", missing.reason);
+        let (error, missing) = match tokio::time::timeout(CONNECT_MAX, reached).await {
+            Ok(Ok(store)) => return Ok(store),
+            Ok(Err(error @ (StoreError::UnknownUrl | StoreError::DamagedFile { .. }))) => return Err(error.into()),
+            Ok(Err(StoreError::Unavailable { place, why, source })) if why.lasts() => {
+                return Err(StoreError::Unavailable { place, why, source }.into());
+            }
+            Ok(Err(error)) => (error_chain(&error), database_missing(&error)),
+            Err(_) => {
+                let reason = format!("the database does not answer within {} s; is it running?", CONNECT_MAX.as_secs());
+                (reason.clone(), Missing::new("database", reason))
+            }
+        };
+        tracing::warn!(error, "the database is not there; trying again");
         probes.waits_for(missing);
         tokio::time::sleep(rest).await;
         rest = (rest * 2).min(REST_MAX);
@@ -216,12 +229,28 @@ async fn await_configured(ground: &Ground, probes: &Probes) -> anyhow::Result<()
     loop {
         let Err(error) = seed::configured(&store, &ground.config, &*ground.ambient).await else { return Ok(()) };
         let store_error = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>());
-        if !store_error.is_some_and(StoreError::is_retryable) {
+        let Some(missing) = store_error.filter(|error| error.is_retryable()).map(database_missing) else {
             return Err(error);
-        }
-        let missing = database_missing();
-        tracing::warn!(error = format!("{error:#}"), "{}; trying again", missing.reason);
+        };
+        tracing::warn!(error = format!("{error:#}"), "the configuration can't be brought in yet; trying again");
         probes.waits_for(missing);
+        tokio::time::sleep(rest).await;
+        rest = (rest * 2).min(REST_MAX);
+    }
+}
+
+/// Waits until the queues' Redis answers. What waiting can't mend is an error.
+async fn await_queues(queues: &Queues, probes: &Probes) -> anyhow::Result<()> {
+    let Some(link) = &queues.link else { return Ok(()) };
+    let mut rest = REST_MIN;
+    loop {
+        let error = match link.try_out().await {
+            Ok(()) => return Ok(()),
+            Err(error @ RedisLinkError::Unreachable { .. }) => error,
+            Err(lasting) => return Err(anyhow::Error::from(lasting).context("the queues can't be used")),
+        };
+        tracing::warn!(error = %error_chain(&error), "the queues are not there; trying again");
+        probes.waits_for(queue_missing(&error));
         tokio::time::sleep(rest).await;
         rest = (rest * 2).min(REST_MAX);
     }

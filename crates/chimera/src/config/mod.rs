@@ -7,6 +7,7 @@ mod unknown;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use chimera_bus::RedisConfig;
 use chimera_console::ConsoleConfig;
 use chimera_domain::{Campaign, Channel, GovernorLimits, Score, Usd};
 use chimera_judge::JudgeConfig;
@@ -21,6 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use database::DatabaseConfig;
+pub(crate) use load::ConfigError;
 
 /// Everything an operator may set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -169,6 +171,14 @@ pub(crate) struct QueueConfig {
 impl Default for QueueConfig {
     fn default() -> Self {
         Self { url: None, prefix: chimera_bus::DEFAULT_PREFIX.to_owned() }
+    }
+}
+
+impl QueueConfig {
+    /// Where the queues are in Redis, if they are.
+    pub(crate) fn redis(&self) -> Option<RedisConfig> {
+        let url = self.url.as_ref()?;
+        Some(RedisConfig { prefix: self.prefix.clone(), ..RedisConfig::new(url) })
     }
 }
 

@@ -146,6 +146,11 @@ fn readiness_names_what_went_away_and_comes_back_with_it() {
 
     postgres.stop(Stop::Immediate).unwrap();
     all_miss(&fleet, &["database"]);
+    let place = postgres.address();
+    fleet[0].wait("told where and why", || {
+        let told = fleet[0].get("/ready").1;
+        told.contains(&place) && told.contains("nobody listens")
+    });
     assert_eq!(fleet[0].metric("chimera_dependency_up{dependency=\"database\"}"), Some(0.0));
     assert_eq!(fleet[0].metric("chimera_tasks{state=\"READY\"}"), None, "nothing stale is told");
     postgres.start_again().unwrap();
@@ -180,6 +185,8 @@ fn a_role_started_first_waits_for_its_database() {
     redis.stop();
     let judge = Process::start(&chimera, &JUDGE);
     judge.wait_missing(&["database"]);
+    let told = judge.get("/ready").1;
+    assert!(told.contains(&postgres.address()) && told.contains("nobody listens"), "{told}");
     assert_eq!(judge.get("/health").0, 200);
     postgres.start_again().unwrap();
     judge.wait_missing(&["queue"]);
@@ -246,4 +253,48 @@ fn whatever_is_killed_another_takes_over() {
     fleet[0].wait("settled", settled);
     fleet.into_iter().for_each(Process::stop);
     each_post_once(&chimera);
+}
+
+/// How a role ends that can't start: its code, and its last line, which says why.
+fn refused(chimera: &Chimera, command: &[&str]) -> (Option<i32>, Value) {
+    let ended = chimera.command(&[command, &["--bind", "127.0.0.1:0"]].concat()).output().unwrap();
+    let log = String::from_utf8(ended.stderr).unwrap();
+    let lines: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    (ended.status.code(), lines.last().unwrap().clone())
+}
+
+#[test]
+fn what_no_waiting_mends_ends_a_role_with_a_line_that_says_why() {
+    let (database, redis) = (TestPostgres::shared().database().unwrap().url, TestRedis::start().unwrap());
+    let poor = redis.user("poor", "sesame", "~* &* +ping").unwrap();
+    let cases = [
+        (database.replace("postgres@", "nobody_known:s3cret@"), redis.url(), "PostgreSQL at 127.0.0.1:"),
+        (database.clone(), redis.url().replace("redis://", "redis://:s3cret@"), "the user or the password"),
+        (database.clone(), poor, "ACL SETUSER"),
+        (database.clone(), format!("{}99", redis.url()), "no database of the number"),
+    ];
+    assert!(Chimera::new().on(&database, &redis.url()).run(&["db", "migrate"]).ok);
+    for (database, queue, wanted) in cases {
+        let chimera = Chimera::new().on(&database, &queue);
+        let (code, last) = refused(&chimera, &JUDGE);
+        assert_eq!((code, &last["level"], &last["role"]), (Some(1), &"ERROR".into(), &"judge".into()), "{last}");
+        assert_eq!(last["exit_code"], 1);
+        assert!(last["error"].as_str().unwrap().contains(wanted), "{last}");
+        assert!(last["error"].as_str().unwrap().starts_with(last["message"].as_str().unwrap()), "{last}");
+        assert!(!last.to_string().contains("s3cret"), "{last}");
+    }
+}
+
+#[test]
+fn a_configuration_that_can_not_be_read_is_told_in_the_form_of_the_log() {
+    let chimera = Chimera::new();
+    chimera.file("configs/chimera.yaml", "judge: {thresholds: {reject: 2}}\n");
+    let (code, last) = refused(&chimera, &JUDGE);
+    assert_eq!((code, &last["level"]), (Some(1), &"ERROR".into()), "{last}");
+    let json = chimera.run(&["--log-format", "json", "status"]);
+    let line: Value = serde_json::from_str(&json.stderr).unwrap();
+    assert_eq!((json.ok, &line["level"]), (false, &"ERROR".into()), "{line}");
+    let text = chimera.run(&["--log-format", "text", "judge", "serve"]);
+    assert!(!text.ok && text.stderr.starts_with("error: "), "{}", text.stderr);
 }

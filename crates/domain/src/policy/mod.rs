@@ -3,11 +3,13 @@
 mod dead_letter;
 mod governor;
 mod publishing;
+mod rest;
 mod retry;
 mod routing;
 
 pub use dead_letter::WayBack;
 pub use governor::{Governor, GovernorUse, GovernorVerdict};
 pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};
+pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

@@ -56,6 +56,17 @@ async fn a_wait_for_a_lock_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_pool_of_which_all_is_in_use_says_so() {
+    let store = Store::connect(&StoreConfig { connections_max: 1, acquire_timeout_ms: 200, ..config() }).await.unwrap();
+    let tx = store.begin().await.unwrap();
+    let told = StoreError::from(store.db.execute_unprepared("SELECT 1").await.unwrap_err());
+    assert!(matches!(told, StoreError::AllInUse { .. }) && told.is_retryable(), "{told:?}");
+    assert!(told.to_string().contains("connections_max"), "{told}");
+    tx.commit().await.unwrap();
+    store.db.execute_unprepared("SELECT 1").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_transaction_in_which_nothing_happens_loses_its_locks() {
     let config = StoreConfig { application: "chimera/watcher".to_owned(), ..config() };
     let watcher = Store::connect(&config).await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::error::Error as _;
 
-use chimera_store::{RowKind, Store, StoreConfig, StoreError};
-use chimera_testkit::fixtures;
+use chimera_store::{RowKind, Store, StoreConfig, StoreError, Unreachable};
+use chimera_testkit::{Stop, TestPostgres, fixtures};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 
 use crate::world::World;
@@ -37,6 +37,73 @@ async fn what_can_not_be_opened_is_unavailable() {
         assert!(matches!(refused, StoreError::Unavailable { .. }), "{url}: {refused:?}");
         assert!(refused.source().is_some(), "the driver's reason is kept");
         assert!(refused.is_retryable());
+    }
+}
+
+/// What is told of an address that gives no connection: the kind, and words that name the place but no password.
+async fn told(url: &str) -> (Unreachable, String) {
+    // The pool hides why, the direct way does not; both say the same.
+    let direct = Store::reach(&config(url)).await.unwrap_err();
+    let refused = Store::connect(&config(url)).await.unwrap_err();
+    assert_eq!(refused.to_string(), direct.to_string(), "{url}");
+    assert!(!format!("{refused:?}").contains("s3cret"), "{refused:?}");
+    let StoreError::Unavailable { why, .. } = refused else { panic!("{url}: {refused:?}") };
+    (why, direct.to_string())
+}
+
+#[tokio::test]
+async fn a_server_that_can_not_be_reached_is_named_with_why() {
+    // Nobody listens on the discard port of the loopback interface.
+    let (why, text) = told("postgres://ada:s3cret@127.0.0.1:9/none").await;
+    assert_eq!(why, Unreachable::NobodyListens);
+    assert!(text.contains("127.0.0.1:9") && text.contains("database.url"), "{text}");
+    let (why, text) = told("postgres://ada:s3cret@no-such-host.invalid:5432/none").await;
+    assert_eq!(why, Unreachable::UnknownHost);
+    assert!(text.contains("no-such-host.invalid"), "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_a_connection_is_named_with_why() {
+    let database = TestPostgres::shared().database().unwrap();
+    let stranger = database.url.replace("postgres@", "nobody_known:s3cret@");
+    assert_ne!(stranger, database.url);
+    let (why, text) = told(&stranger).await;
+    assert_eq!(why, Unreachable::Credentials);
+    assert!(text.contains("password"), "{text}");
+    let (server, _) = database.url.rsplit_once('/').unwrap();
+    let (why, text) = told(&format!("{server}/nowhere")).await;
+    assert_eq!(why, Unreachable::NoDatabase);
+    assert!(text.contains("nowhere"), "{text}");
+    let admin = Store::connect(&config(database.url.as_str())).await.unwrap();
+    let db = Database::connect(database.url.as_str()).await.unwrap();
+    db.execute_unprepared("CREATE ROLE lonely LOGIN CONNECTION LIMIT 1").await.unwrap();
+    let lonely = database.url.replace("postgres@", "lonely@");
+    let _only = Database::connect(ConnectOptions::new(lonely.clone()).max_connections(1).to_owned()).await.unwrap();
+    let (why, text) = told(&lonely).await;
+    assert_eq!(why, Unreachable::Full);
+    assert!(text.contains("connections_max"), "{text}");
+    admin.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_went_away_is_told_from_a_pool_in_use() {
+    let server = TestPostgres::start_durable().unwrap();
+    let store = Store::connect(&config(server.database().unwrap().url)).await.unwrap();
+    store.migrate().await.unwrap();
+    server.stop(Stop::Fast).unwrap();
+    let mut all = vec![];
+    // The first to ask finds the connection cut; whoever comes next finds nobody there.
+    for _ in 0..3 {
+        all.push(store.agents().await.unwrap_err());
+    }
+    let last = all.pop().unwrap();
+    assert!(matches!(last, StoreError::Unavailable { why: Unreachable::NobodyListens, .. }), "{last:?}");
+    assert!(last.to_string().contains("127.0.0.1:"), "{last}");
+    assert!(all.iter().all(|e| matches!(e, StoreError::Unavailable { .. })), "{all:?}");
+    server.start_again().unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while let Err(error) = store.agents().await {
+        assert!(error.is_retryable() && std::time::Instant::now() < until, "{error:?}");
     }
 }
 

@@ -86,6 +86,12 @@ impl TestPostgres {
         Ok(Self { server: Server::start(&install, durability)?, databases: AtomicU32::new(0) })
     }
 
+    /// `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.server.port())
+    }
+
     /// Stops the server; connections are cut, its data and its address stay. Stopping it twice is harmless.
     ///
     /// # Errors

@@ -67,6 +67,15 @@ impl TestRedis {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
+    /// The same for a user with these rights, in Redis's own words, such as `~* +ping`. Words are single ones.
+    ///
+    /// # Errors
+    /// When the server is stopped or refuses.
+    pub fn user(&self, name: &str, password: &str, rights: &str) -> anyhow::Result<String> {
+        self.ask(&format!("ACL SETUSER {name} reset on >{password} {rights}"))?;
+        Ok(format!("redis://{name}:{password}@127.0.0.1:{}/", self.port))
+    }
+
     /// A key prefix that no other caller of this server has.
     #[must_use]
     pub fn prefix(&self) -> String {

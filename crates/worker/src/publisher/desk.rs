@@ -6,7 +6,7 @@ use std::{
 };
 
 use chimera_bus::Queue;
-use chimera_domain::{TaskId, error_chain};
+use chimera_domain::{TaskId, error_chain, policy::TroubleRest};
 use chimera_store::{PublishCase, Settlement, StoreError};
 use futures::{Stream, StreamExt as _, future, stream};
 use tokio::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Origin, Publisher, TROUBLE_REST};
+use super::{Origin, Publisher};
 use crate::held::{Held, Hold};
 
 /// How long an idle publisher waits on the queue, and between two looks at what others left behind.
@@ -121,12 +121,15 @@ impl<'a> Desk<'a> {
 
     /// Posts from the queue, begun as hands become free, until cancelled.
     pub(super) fn delivered(&self, cancel: &CancellationToken) -> impl Stream<Item = Vec<InHand>> {
-        stream::unfold((), move |()| async move {
+        stream::unfold(TroubleRest::default(), move |mut rest| async move {
             loop {
                 let room = or_cancelled(cancel, self.room()).await?;
                 let batch = or_cancelled(cancel, self.publisher.bus.take(Queue::Publish, room, IDLE_WAIT)).await?;
                 let (begun, trouble) = match batch {
-                    Ok(batch) if batch.is_empty() => continue,
+                    Ok(batch) if batch.is_empty() => {
+                        rest.went_well();
+                        continue;
+                    }
                     Ok(batch) => {
                         let (ids, receipts): (Vec<_>, Vec<_>) =
                             batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
@@ -138,14 +141,15 @@ impl<'a> Desk<'a> {
                     }
                     Err(error) => (vec![], Some(error_chain(&error))),
                 };
-                if let Some(error) = trouble {
-                    tracing::warn!(error, "not everything can be published; trying again");
-                    if begun.is_empty() {
-                        or_cancelled(cancel, tokio::time::sleep(TROUBLE_REST)).await?;
-                    }
+                match &trouble {
+                    Some(error) => tracing::warn!(error, "not everything can be published; trying again"),
+                    None => rest.went_well(),
                 }
                 if !begun.is_empty() {
-                    return Some((begun, ()));
+                    return Some((begun, rest));
+                }
+                if trouble.is_some() {
+                    or_cancelled(cancel, tokio::time::sleep(rest.failed(self.publisher.ambient.dice()))).await?;
                 }
             }
         })
