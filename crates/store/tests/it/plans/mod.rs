@@ -27,7 +27,7 @@ const FEW: u32 = 330;
 const MANY: u32 = 12_000;
 
 /// Methods that change or look at the schema or the connection, not at rows; and those that read everything by design.
-const NOT_ABOUT_ROWS: [&str; 15] = [
+const NOT_ABOUT_ROWS: [&str; 17] = [
     "audit_verify",
     "backup",
     "check_backup",
@@ -39,6 +39,8 @@ const NOT_ABOUT_ROWS: [&str; 15] = [
     "migrations",
     "ping",
     "put",
+    "reach",
+    "reach_again",
     "restorable",
     "restore",
     "rollback",
