@@ -26,6 +26,8 @@ wire_enum! {
         FeedDown = "feed_down",
         /// A task gave up.
         DeadLetter = "dead_letter",
+        /// Something in the database can't be read, and what rests on it stands still.
+        Unreadable = "unreadable",
         /// A publish call's outcome is unknown.
         PublishUnknown = "publish_unknown",
         /// Tools cost more than had been set aside for them.

@@ -151,6 +151,12 @@ impl SpendUse {
     pub const fn and(self, amount: Usd) -> Self {
         Self { today: self.today.saturating_add(amount), this_hour: self.this_hour.saturating_add(amount) }
     }
+
+    /// What is left of it without this part.
+    #[must_use]
+    pub const fn without(self, part: Self) -> Self {
+        Self { today: self.today.saturating_sub(part.today), this_hour: self.this_hour.saturating_sub(part.this_hour) }
+    }
 }
 
 wire_enum! {

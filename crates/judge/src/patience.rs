@@ -1,7 +1,7 @@
 //! How long the judge waits for a mind that gives no opinion.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,6 +13,10 @@ use chrono::{DateTime, Utc};
 /// Answers that are no answers, for one post, before a person decides without the mind: each of them costs.
 const GARBLED_MAX: u32 = 3;
 
+/// Posts of which garbled answers are remembered. Those that somebody else decides are never forgotten otherwise; of the
+/// oldest, the mind is asked afresh.
+const REMEMBERED_MAX: usize = 1_000;
+
 /// What the judge remembers of a mind's failures. In memory only: a restart asks afresh.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patience(Arc<Mutex<Memory>>);
@@ -20,7 +24,8 @@ pub(crate) struct Patience(Arc<Mutex<Memory>>);
 #[derive(Debug, Default)]
 struct Memory {
     resting_until: Option<DateTime<Utc>>,
-    garbled: HashMap<TaskId, u32>,
+    /// By age, for ids are made in the order of time.
+    garbled: BTreeMap<TaskId, u32>,
 }
 
 impl Patience {
@@ -42,7 +47,12 @@ impl Patience {
             Retry::Now => {
                 let count = memory.garbled.entry(id).or_default();
                 *count += 1;
-                *count >= GARBLED_MAX
+                let ends = *count >= GARBLED_MAX;
+                let oldest = memory.garbled.keys().copied().find(|known| *known != id);
+                if let Some(oldest) = oldest.filter(|_| memory.garbled.len() > REMEMBERED_MAX) {
+                    memory.garbled.remove(&oldest);
+                }
+                ends
             }
         })
     }
@@ -94,5 +104,23 @@ mod tests {
         patience.forget(&[id]);
         assert!(!ends(id));
         assert!(patience.ends(id, Retry::Never, now));
+    }
+
+    #[test]
+    fn what_somebody_else_decides_is_not_remembered_for_ever() {
+        let ambient = SeededAmbient::new(1);
+        let (oldest, now) = (TaskId::generate(&ambient), ambient.now());
+        let patience = Patience::default();
+        patience.ends(oldest, Retry::Now, now);
+        for _ in 0..2 * REMEMBERED_MAX {
+            patience.ends(TaskId::generate(&ambient), Retry::Now, now);
+        }
+        patience.with(|memory| {
+            assert_eq!(memory.garbled.len(), REMEMBERED_MAX);
+            assert!(!memory.garbled.contains_key(&oldest));
+        });
+        // However old it is, the one that is asked about now is counted.
+        let ends = || patience.ends(oldest, Retry::Now, now);
+        assert_eq!([ends(), ends(), ends()], [false, false, true]);
     }
 }

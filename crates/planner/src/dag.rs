@@ -100,6 +100,7 @@ fn task(
         },
         state_version: StateVersion::FIRST,
         attempts: 0,
+        failures: 0,
         lease_owner: None,
         last_error: None,
         cancel_reason: None,

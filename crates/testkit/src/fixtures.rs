@@ -154,6 +154,7 @@ pub fn task(
         },
         state_version: StateVersion::FIRST,
         attempts: 0,
+        failures: 0,
         lease_owner: None,
         last_error: None,
         cancel_reason: None,

@@ -12,7 +12,8 @@ pub struct WorkerConfig {
     pub concurrency: usize,
     /// How long a claim holds without a heartbeat, in milliseconds.
     pub lease_ms: u64,
-    /// How often, and how soon, a failed task is tried again.
+    /// How often, and how soon, a failed task is tried again. An attempt whose worker vanished is no failure
+    /// (`sweeper.vanished_max`).
     pub retry: RetryPolicy,
 }
 
@@ -108,8 +109,8 @@ pub struct SweeperConfig {
     pub waiting_ms: u64,
     /// The most it delivers at once.
     pub batch: u64,
-    /// How often a task's worker may vanish before the task is given up, as one that kills whoever takes it. Claims
-    /// count, so it is never less than the attempts that a failing task has: a killed process is no failure of the task.
+    /// How often a task's worker may vanish before the task is given up, as one that kills whoever takes it, 1 or more. A
+    /// killed process is no failure of the task: those have a count and a bound of their own (`worker.retry`).
     pub vanished_max: u32,
 }
 

@@ -85,8 +85,8 @@ pub struct Finished {
     pub trace_id: TraceId,
     /// The version it was claimed at.
     pub version: StateVersion,
-    /// How often it was claimed.
-    pub attempts: u32,
+    /// How often an attempt at it failed before.
+    pub failures: u32,
     /// Every tool call made, successful or not.
     pub calls: Vec<ToolCall>,
     /// What came of it.
@@ -101,7 +101,7 @@ impl Finished {
             tenant_id: task.tenant_id,
             trace_id: task.trace_id,
             version: task.state_version,
-            attempts: task.attempts,
+            failures: task.failures,
             calls,
             outcome,
         }

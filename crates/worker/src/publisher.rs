@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::desk::Desk;
-use crate::{PublisherConfig, platform::Platform, questions::announce, rests::Rests};
+use crate::{PublisherConfig, platform::Platform, questions::announce};
 
 const TROUBLE_REST: Duration = Duration::from_millis(500);
 /// How often an outcome is written while the database is away: a platform that can't be asked won't tell it again.
@@ -34,7 +34,6 @@ pub struct Publisher {
     platform: Platform,
     ambient: Arc<dyn Ambient>,
     config: PublisherConfig,
-    rests: Rests,
 }
 
 /// How a publication came into these hands.
@@ -62,7 +61,7 @@ impl Publisher {
         config: PublisherConfig,
     ) -> Self {
         let platform = Platform::new(host, blobs, &config);
-        Self { name, store, bus, platform, ambient, config, rests: Rests::default() }
+        Self { name, store, bus, platform, ambient, config }
     }
 
     /// Publishes until cancelled; a call under way is finished first.
@@ -75,8 +74,7 @@ impl Publisher {
     /// behind. One post that can't be read holds back no other.
     ///
     /// # Errors
-    /// [`StoreError`] when the database can't be reached, or holds something that can't be read; the ledger then tells
-    /// the next publisher where to go on.
+    /// [`StoreError`] when the database can't be reached; the ledger then tells the next publisher where to go on.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let desk = Desk::of(self);
         Box::pin(desk.work(desk.given(ids), desk.left_behind_now())).await;
@@ -91,32 +89,8 @@ impl Publisher {
         Duration::from_millis(self.config.lease_ms)
     }
 
-    /// Commits the intent to publish; one by one when something of one of them can't be read. Gives the trouble, too, if
-    /// there was any.
-    async fn begin(&self, ids: &[TaskId]) -> (Vec<PublishCase>, Option<StoreError>) {
-        let awake = self.rests.awake(ids, self.ambient.now());
-        if awake.is_empty() {
-            return (vec![], None);
-        }
-        let all = match self.begin_together(&awake).await {
-            Ok(begun) => return (begun, None),
-            Err(error) => error,
-        };
-        let mut begun = Vec::new();
-        if !all.is_retryable() && awake.len() > 1 {
-            for id in &awake {
-                match self.begin_together(std::slice::from_ref(id)).await {
-                    Ok(one) => begun.extend(one),
-                    Err(error) => {
-                        tracing::error!(task_id = %id, error = %error_chain(&error), "a post can't be published");
-                    }
-                }
-            }
-        }
-        (begun, Some(all))
-    }
-
-    async fn begin_together(&self, ids: &[TaskId]) -> Result<Vec<PublishCase>, StoreError> {
+    /// Commits the intent to publish.
+    async fn begin(&self, ids: &[TaskId]) -> Result<Vec<PublishCase>, StoreError> {
         let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&*self.ambient)).collect();
         self.store.publish_begin(ids, &self.name, self.lease(), self.ambient.now(), &new_ids).await
     }

@@ -45,7 +45,7 @@ impl Submitter {
     }
 
     /// Commits all; while the database is away, again; and one by one when one of them is what the database refuses.
-    /// What can't be committed is not lost: its lease runs out and it is done again, as often as attempts allow.
+    /// What can't be committed is not lost: its lease runs out and it is done again, unless that happens too often.
     async fn commit(&self, batch: &[Finished]) {
         let Err(mut error) = self.commit_once(batch).await else { return };
         for _ in 1..COMMIT_ATTEMPTS_MAX {
@@ -86,7 +86,7 @@ impl Submitter {
                     if release.uncounted {
                         cut_off.insert(release.task_id);
                     } else {
-                        failed_attempts = failed_attempts.max(finished.attempts);
+                        failed_attempts = failed_attempts.max(failures(finished));
                     }
                     releases.push(release);
                 }
@@ -120,7 +120,7 @@ impl Submitter {
     fn release(&self, finished: &Finished, error: &ExecuteError, alerts: &mut Vec<Alert>) -> Release {
         let uncounted = matches!(error, ExecuteError::CutOff);
         let void = matches!(error, ExecuteError::Outdated(_));
-        let exhausted = !uncounted && !void && (!error.is_transient() || finished.attempts >= self.retry.attempts_max);
+        let exhausted = !uncounted && !void && (!error.is_transient() || failures(finished) >= self.retry.attempts_max);
         let message = error_chain(error);
         if exhausted {
             let reason = if error.is_transient() { ATTEMPTS_EXHAUSTED } else { NOT_RETRYABLE };
@@ -157,6 +157,11 @@ impl Submitter {
             tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
         }
     }
+}
+
+/// How often its task has failed, if this was a failure.
+const fn failures(finished: &Finished) -> u32 {
+    finished.failures.saturating_add(1)
 }
 
 /// Every attempt failed.

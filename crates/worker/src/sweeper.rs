@@ -26,11 +26,10 @@ pub struct Sweeper {
     bus: Arc<dyn Bus>,
     ambient: Arc<dyn Ambient>,
     config: SweeperConfig,
-    attempts_max: u32,
 }
 
 impl Sweeper {
-    /// A sweeper; `name` says in the database who holds the duty, `attempts_max` is how often a failing task is tried.
+    /// A sweeper; `name` says in the database who holds the duty.
     #[must_use]
     pub fn new(
         name: String,
@@ -38,9 +37,8 @@ impl Sweeper {
         bus: Arc<dyn Bus>,
         ambient: Arc<dyn Ambient>,
         config: SweeperConfig,
-        attempts_max: u32,
     ) -> Self {
-        Self { name, store, bus, ambient, config, attempts_max }
+        Self { name, store, bus, ambient, config }
     }
 
     /// Sweeps every interval while it holds the duty, until cancelled.
@@ -97,7 +95,7 @@ impl Sweeper {
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let waiting = Duration::from_millis(self.config.waiting_ms);
         let limits = SweepLimits {
-            attempts_max: self.config.vanished_max.max(self.attempts_max),
+            vanished_max: self.config.vanished_max,
             ready_older_than: waiting,
             review_older_than: waiting,
             batch: self.config.batch,

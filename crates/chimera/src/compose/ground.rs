@@ -114,9 +114,7 @@ impl Ground {
     /// Starts the sweeper.
     pub(crate) fn start_sweeper(&self, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
-        let attempts_max = self.config.worker.retry.attempts_max;
-        let sweeper =
-            Sweeper::new(self.instance.clone(), store, bus, ambient, self.config.sweeper.clone(), attempts_max);
+        let sweeper = Sweeper::new(self.instance.clone(), store, bus, ambient, self.config.sweeper.clone());
         lifecycle.spawn("sweeper", sweeper.serve(lifecycle.cancel.child_token()));
     }
 

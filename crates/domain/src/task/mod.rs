@@ -139,6 +139,8 @@ pub struct AgentTask {
     pub state_version: StateVersion,
     /// How often it was claimed.
     pub attempts: u32,
+    /// How often an attempt at it failed. One whose worker vanished did not.
+    pub failures: u32,
     /// Who holds it, while EXECUTING.
     pub lease_owner: Option<String>,
     /// What went wrong last, in one line.
@@ -195,6 +197,7 @@ impl AgentTask {
             payload,
             state_version: StateVersion::FIRST,
             attempts: 0,
+            failures: 0,
             lease_owner: None,
             last_error: None,
             cancel_reason: None,

@@ -127,7 +127,7 @@ pub(crate) fn settled(task: &tasks::Model, to: TaskState, settlement: &Settlemen
         PublishOutcome::Confirmed { external_id, url } => {
             record.with("external_id", external_id).with_some("url", url.as_ref())
         }
-        PublishOutcome::Absent { error, sure } => record.with("error", error).with("sure", sure),
+        PublishOutcome::Absent { error, sure, .. } => record.with("error", error).with("sure", sure),
         PublishOutcome::Withheld { why, sure } => record.with("error", why).with("sure", sure).with("called", false),
         PublishOutcome::Refused { error } => record.with("error", error),
         PublishOutcome::Unknown { error } => {

@@ -165,6 +165,7 @@ fn entry(artifact: &artifacts::Model, key: &str, why: &str, now: DateTime<Utc>) 
         attempts: 0,
         external_id: None,
         url: None,
+        not_before_ms: None,
         last_error: Some(why.to_owned()),
         state_version: StateVersion::FIRST.get(),
         created_at: time(now),

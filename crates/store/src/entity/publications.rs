@@ -26,6 +26,8 @@ pub(crate) struct Model {
     pub(crate) external_id: Option<String>,
     pub(crate) url: Option<String>,
     pub(crate) last_error: Option<String>,
+    /// Not to be tried before this moment on the database's clock, in Unix milliseconds.
+    pub(crate) not_before_ms: Option<i64>,
     pub(crate) state_version: i64,
     pub(crate) created_at: DateTimeUtc,
     pub(crate) updated_at: DateTimeUtc,
@@ -55,6 +57,7 @@ impl Mapped for Entity {
             external_id: text_opt(publication.external_id.as_ref()),
             url: text_opt(publication.url.as_ref()),
             last_error: text_opt(publication.last_error.as_ref()),
+            not_before_ms: None,
             state_version: publication.state_version.get(),
             created_at: time(publication.created_at),
             updated_at: time(publication.updated_at),

@@ -13,6 +13,7 @@ mod m0010_duties;
 mod m0011_task_protocol;
 mod m0012_indices;
 mod m0013_retention;
+mod m0014_failures_and_rests;
 mod m0016_held_signals;
 
 use sea_orm_migration::{
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_task_protocol::Migration),
             Box::new(m0012_indices::Migration),
             Box::new(m0013_retention::Migration),
+            Box::new(m0014_failures_and_rests::Migration),
             Box::new(m0016_held_signals::Migration),
         ]
     }

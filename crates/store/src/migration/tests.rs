@@ -90,7 +90,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 14] = [
+const TABLES: [&[&str]; 15] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -101,6 +101,7 @@ const TABLES: [&[&str]; 14] = [
     &["audit_head", "audit_log"],
     &["spend_ledger"],
     &["duties"],
+    &[],
     &[],
     &[],
     &[],
@@ -141,7 +142,8 @@ impl Rows {
                 insert_early::<signals::Entity>(db, [&self.signal], &later).await;
             }
             2 => {
-                insert_early::<tasks::Entity>(db, &self.tasks, &[tasks::Column::CancelReason]).await;
+                let later = [tasks::Column::CancelReason, tasks::Column::Failures];
+                insert_early::<tasks::Entity>(db, &self.tasks, &later).await;
                 let edge = dependencies::Model {
                     tenant_id: tenant.as_uuid(),
                     task_id: self.tasks[1].id.as_uuid(),
@@ -160,7 +162,10 @@ impl Rows {
                 let ticket = fixtures::ticket(&self.ambient, task, &self.artifact);
                 batch::insert::<tickets::Entity>(db, tenant, [&ticket]).await.unwrap();
             }
-            5 => batch::insert::<publications::Entity>(db, tenant, [&self.publication()]).await.unwrap(),
+            5 => {
+                let later = [publications::Column::NotBeforeMs];
+                insert_early::<publications::Entity>(db, [&self.publication()], &later).await;
+            }
             6 => {
                 let alert = fixtures::alert(&self.ambient, AlertKind::DeadLetter, "task");
                 batch::insert::<alerts::Entity>(db, tenant, [&alert]).await.unwrap();

@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use chimera_domain::{
     Agent, AgentTask, Artifact, Campaign, Publication, PublicationId, PublicationState, StateVersion, TaskEvent,
-    TaskId, TaskState, error_chain,
+    TaskId, TaskState,
 };
 
 use crate::{
     BadValue, Result, RowKind, Store, StoreError,
     audit::{self, records},
     batch,
-    codec::{Reader, text, time},
+    codec::{Mapped as _, Reader, text, time},
     dialect::unindexed,
     entity::{publications, tasks},
     tasks::{
@@ -58,6 +58,9 @@ impl Store {
     /// back; a pause that comes later waits for this commit. `new_ids` gives each task an id for its ledger entry; it is
     /// used unless the same content has an entry already.
     ///
+    /// Posts that rest after a failed call ([`super::PublishOutcome::Absent`]) stay as they are until the rest is over. So
+    /// does one of which something can't be read; an alert tells of it, once.
+    ///
     /// # Errors
     /// [`StoreError::TooFewIds`]; or another [`StoreError`], then nothing was written.
     pub async fn publish_begin(
@@ -71,7 +74,22 @@ impl Store {
         if new_ids.len() < ids.len() {
             return Err(StoreError::TooFewIds { given: new_ids.len(), wanted: ids.len() });
         }
-        self.retrying(|| self.begin_once(ids, publisher, lease, now, new_ids)).await
+        match self.retrying(|| self.begin_once(ids, publisher, lease, now, new_ids)).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            begun => return begun,
+        }
+        // Something is damaged, which is rare: only now does each cost a transaction of its own.
+        let (mut cases, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
+        for (id, new_id) in ids.iter().zip(new_ids) {
+            let (one, new_id) = (std::slice::from_ref(id), std::slice::from_ref(new_id));
+            match self.retrying(|| self.begin_once(one, publisher, lease, now, new_id)).await {
+                Ok(begun) => cases.extend(begun),
+                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((*id, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        self.tell_unreadable(&unreadable, "the approved post can't be published").await?;
+        Ok(cases)
     }
 
     async fn begin_once(
@@ -85,14 +103,18 @@ impl Store {
         let lease = Lease { owner: publisher.to_owned(), end: self.lease_end(lease) };
         let tx = self.begin().await?;
         let (rows, grounds) = self.publishable(&*tx, ids).await?;
+        let approved = with_dependencies(&*tx, self.tenant, rows.clone()).await?;
+        let around = self.around(&*tx, &approved, grounds).await?;
+        let known = self.ledger(&*tx, &approved, &around).await?;
+        let resting = self.resting(&*tx, &known).await?;
+        let known = read_ledger(known)?;
         let mut steps = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows.iter().filter(|row| !resting.contains(&row.id)) {
             steps.push(Move::of(row, TaskEvent::StartPublish)?.leased(&lease));
         }
-        let rows = moves::apply(&*tx, self.tenant, &steps, now).await?;
-        let tasks = with_dependencies(&*tx, self.tenant, rows).await?;
-        let around = self.around(&*tx, &tasks, grounds).await?;
-        let known = self.ledger(&*tx, &tasks, &around).await?;
+        let moved = moves::apply(&*tx, self.tenant, &steps, now).await?;
+        let tasks = moved_on(approved, moved)?;
+        let known = known.into_iter().filter(|(_, entry)| !resting.contains(&entry.task_id.as_uuid())).collect();
         let previously = perhaps_out(&known);
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
         let entries = self.write_ledger(&*tx, &tasks, &around, known, &fresh, now).await?;
@@ -122,7 +144,7 @@ impl Store {
 
     /// Takes over up to `limit` publications whose publisher let its lease lapse: it may have died before, during or
     /// after the call, so each must be looked up on the platform first. Paused campaigns too: a look-up harms nobody.
-    /// One of which something can't be read is logged and left as it is, for its post may be out.
+    /// One of which something can't be read is left as it is, for its post may be out; an alert tells of it, once.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails; then nothing was written, unless something can't be read: then the
@@ -136,7 +158,7 @@ impl Store {
         // Something is damaged, which is rare: only now does each cost a transaction of its own.
         let ids: Vec<Uuid> = stale.clone().select_only().column(tasks::Column::Id).into_tuple().all(&self.db).await?;
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut cases = Vec::new();
+        let (mut cases, mut unreadable) = (Vec::new(), Vec::new());
         for id in ids {
             if cases.len() >= wanted {
                 break;
@@ -144,12 +166,11 @@ impl Store {
             let one = stale.clone().filter(tasks::Column::Id.eq(id));
             match self.retrying(|| self.stale_once(one.clone(), publisher, lease)).await {
                 Ok(case) => cases.extend(case),
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(task_id = %id, error = %error_chain(&error), "a post that may be out can't be read");
-                }
+                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((TaskId::from_uuid(id), error)),
                 Err(error) => return Err(error),
             }
         }
+        self.tell_unreadable(&unreadable, "a post that may be out can't be looked up").await?;
         Ok(cases)
     }
 
@@ -182,7 +203,7 @@ impl Store {
         let rests_on = tasks.iter().map(|task| (task.campaign_id.as_uuid(), task.agent_id.as_uuid()));
         let grounds = Grounds::glimpse(&*tx, self.tenant, rests_on).await?;
         let around = self.around(&*tx, &tasks, grounds).await?;
-        let known = self.ledger(&*tx, &tasks, &around).await?;
+        let known = read_ledger(self.ledger(&*tx, &tasks, &around).await?)?;
         let previously: HashSet<String> = known.keys().cloned().collect();
         let cases = cases(tasks, &around, &known, &previously)?;
         let now = self.database_now(&*tx).await?;
@@ -219,20 +240,29 @@ impl Store {
         Surroundings::on(db, self.tenant, grounds, tasks.iter().map(|task| task.id)).await
     }
 
-    /// Ledger entries for what these tasks made, by idempotency key.
+    /// Ledger entries for what these tasks made.
     async fn ledger(
         &self,
         db: &impl ConnectionTrait,
         tasks: &[AgentTask],
         around: &Surroundings,
-    ) -> Result<HashMap<String, Publication>> {
+    ) -> Result<Vec<publications::Model>> {
         let mut keys = Vec::with_capacity(tasks.len());
         for task in tasks {
             keys.push(key(around.artifact(task)?));
         }
-        let rows = batch::find::<publications::Entity>(db, self.tenant, publications::Column::IdempotencyKey, keys);
-        let entries = batch::read_all::<publications::Entity>(rows.await?)?;
-        Ok(entries.into_iter().map(|entry| (entry.idempotency_key.clone(), entry)).collect())
+        batch::find::<publications::Entity>(db, self.tenant, publications::Column::IdempotencyKey, keys).await
+    }
+
+    /// Those tasks whose post rests. Their rows are locked, so what they were told last is known here.
+    async fn resting(&self, db: &impl ConnectionTrait, known: &[publications::Model]) -> Result<HashSet<Uuid>> {
+        let mut resting: Vec<_> =
+            known.iter().filter_map(|entry| Some((entry.task_id, entry.not_before_ms?))).collect();
+        if !resting.is_empty() {
+            let now = self.database_now(db).await?.timestamp_millis();
+            resting.retain(|(_, not_before)| *not_before > now);
+        }
+        Ok(resting.into_iter().map(|(task, _)| task).collect())
     }
 
     /// Arms the entries that exist and makes those that don't.
@@ -272,6 +302,19 @@ impl Store {
         batch::insert::<publications::Entity>(db, self.tenant, &made).await?;
         Ok(entries)
     }
+}
+
+/// Entries by their idempotency key.
+fn read_ledger(rows: Vec<publications::Model>) -> Result<HashMap<String, Publication>> {
+    let entries = batch::read_all::<publications::Entity>(rows)?;
+    Ok(entries.into_iter().map(|entry| (entry.idempotency_key.clone(), entry)).collect())
+}
+
+/// Those of these tasks whose rows were written, as they are now.
+fn moved_on(before: Vec<AgentTask>, rows: Vec<tasks::Model>) -> Result<Vec<AgentTask>> {
+    let mut rows: HashMap<Uuid, tasks::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let moved = before.into_iter().filter_map(|task| Some((task.depends_on, rows.remove(&task.id.as_uuid())?)));
+    moved.map(|(depends_on, row)| Ok(AgentTask { depends_on, ..tasks::Entity::read(row)? })).collect()
 }
 
 /// The tasks, each with its entry and everything around it.

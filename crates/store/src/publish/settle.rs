@@ -1,6 +1,9 @@
 //! After the call: what came of it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -44,6 +47,8 @@ pub enum PublishOutcome {
         /// Whether no call can still arrive. Otherwise the ledger keeps saying UNKNOWN, so that nobody gives the post up
         /// while it may yet appear.
         sure: bool,
+        /// How long it rests before it may be tried again, on the database's clock.
+        rest: Duration,
     },
     /// The platform was not called: while the post waited its turn its campaign was paused, or it became void. As if it
     /// had not begun; no attempt is counted.
@@ -193,6 +198,10 @@ impl Store {
             let ids = chunk.iter().map(|(id, _)| *id).filter(|id| by_id.get(id).is_some_and(|o| o.uncalled));
             ids.map(|id| (id, Expr::col(C::Attempts).sub(1_i64))).collect::<Vec<_>>()
         };
+        let resting = |chunk: &[Seen]| {
+            let rests = chunk.iter().filter_map(|(id, _)| Some((*id, by_id.get(id)?.rest?)));
+            rests.map(|(id, rest)| (id, self.lease_end(rest))).collect::<Vec<_>>()
+        };
         versioned::update::<E>(db, self.tenant, &seen, |chunk| {
             let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
                 let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));
@@ -203,6 +212,7 @@ impl Store {
                 each(C::ExternalId, |o| o.external_id.clone().map(Into::into)),
                 each(C::Url, |o| o.url.clone().map(Into::into)),
                 each(C::LastError, |o| o.error.clone().map(Into::into)),
+                (C::NotBeforeMs, batch::by_id::<E>(resting(chunk), Expr::val(None::<i64>))),
                 (C::Attempts, batch::by_id::<E>(uncalled(chunk), Expr::col(C::Attempts))),
                 (C::UpdatedAt, Expr::val(time(now))),
             ]
@@ -220,6 +230,7 @@ struct Outcome {
     error: Option<String>,
     /// Whether the platform was not even called.
     uncalled: bool,
+    rest: Option<Duration>,
 }
 
 impl Outcome {
@@ -230,6 +241,7 @@ impl Outcome {
             url: None,
             error: Some(text(error)),
             uncalled: false,
+            rest: None,
         };
         match outcome {
             PublishOutcome::Confirmed { external_id, url } => Self {
@@ -238,13 +250,16 @@ impl Outcome {
                 url: url.as_deref().map(text),
                 error: None,
                 uncalled: false,
+                rest: None,
             },
             PublishOutcome::Withheld { why, sure } => Self {
                 uncalled: true,
                 ..failed(if *sure { PublicationState::Absent } else { PublicationState::Unknown }, why)
             },
-            PublishOutcome::Absent { error, sure: true } => failed(PublicationState::Absent, error),
-            PublishOutcome::Absent { error, sure: false } => failed(PublicationState::Unknown, error),
+            PublishOutcome::Absent { error, sure, rest } => Self {
+                rest: Some(*rest).filter(|rest| !rest.is_zero()),
+                ..failed(if *sure { PublicationState::Absent } else { PublicationState::Unknown }, error)
+            },
             PublishOutcome::Unknown { error } => failed(PublicationState::Unknown, error),
             PublishOutcome::Refused { error } => failed(PublicationState::Refused, error),
         }

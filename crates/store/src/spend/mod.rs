@@ -26,7 +26,7 @@ pub(crate) use close::{Closing, close};
 pub(crate) use loose::loose;
 pub use news::SpendObserver;
 pub(crate) use news::{Entries, Spending};
-pub(crate) use reserve::{Refusal, Wish, reserve};
+pub(crate) use reserve::{Purses, Refusal, Wish, reserve};
 
 use crate::{
     Result, Store, batch, dialect,

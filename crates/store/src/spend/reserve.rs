@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockType, SelectStatement},
+};
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentId, CampaignId, EntryState, LedgerEntry, ReservationId, SpendCap, SpendCaps, StateVersion, TaskId, TaskType,
-    TenantId, Usd,
+    AgentId, CampaignId, EntryState, LedgerEntry, ReservationId, SpendCap, SpendCaps, SpendUse, SpendWindows,
+    StateVersion, TaskId, TaskType, TenantId, Usd,
 };
 
-use super::committed;
+use super::{Committed, committed};
 use crate::{
-    Result, batch, dialect,
+    Result, Store, batch, dialect,
     entity::{agents, spend_ledger, tasks},
 };
 
@@ -33,24 +36,53 @@ pub(crate) struct Refusal<'a> {
     pub(crate) row: &'a tasks::Model,
     /// Its agent's slug.
     pub(crate) agent: String,
-    /// The cap.
+    /// The cap that what is spent leaves no room under; any cap, if it would leave room.
     pub(crate) cap: SpendCap,
-    /// What the cap leaves.
+    /// What that cap leaves.
     pub(crate) left: Usd,
+    /// Whether there would be room if all came back that is set aside for others.
+    pub(crate) may_come_back: bool,
 }
 
 /// Whose money, and how much of it at the most.
+#[derive(Debug)]
 struct Purse {
     slug: String,
     caps: SpendCaps,
 }
 
-/// Sets money aside for these tasks, in the order given, as far as their agents' caps leave room. The agents stay locked
-/// until the transaction ends, so that two claims never share the last dollar. Returns the entries made, and what is
-/// refused.
+/// The purses of some agents, who stay locked until the transaction ends, so that two claims never share the last dollar.
+#[derive(Debug)]
+pub(crate) struct Purses(HashMap<Uuid, Purse>);
+
+impl Purses {
+    /// Locks the agents that `payers` names.
+    pub(crate) async fn lock(db: &impl ConnectionTrait, store: &Store, payers: SelectStatement) -> Result<Self> {
+        use agents::Column as C;
+        let rows: Vec<(Uuid, String, i64, Option<i64>)> = agents::Entity::find()
+            .select_only()
+            .columns([C::Id, C::PersonaSlug, C::MaxDailySpendMicros, C::MaxHourlySpendMicros])
+            .filter(batch::of_tenant::<agents::Entity>(store.tenant))
+            .filter(C::Id.in_subquery(payers))
+            .order_by_asc(C::Id)
+            .lock(LockType::NoKeyUpdate)
+            .into_tuple()
+            .all(db)
+            .await?;
+        let purse = |(id, slug, daily, hourly): (Uuid, String, i64, Option<i64>)| {
+            let caps = SpendCaps { daily: Usd::from_micros(daily), hourly: hourly.map(Usd::from_micros) };
+            (id, Purse { slug, caps })
+        };
+        Ok(Self(rows.into_iter().map(purse).collect()))
+    }
+}
+
+/// Sets money aside for these tasks, in the order given, as far as their agents' caps leave room. Returns the entries made,
+/// and what is refused.
 pub(crate) async fn reserve<'a>(
     db: &impl ConnectionTrait,
     tenant: TenantId,
+    Purses(purses): &Purses,
     wishes: Vec<Wish<'a>>,
     now: DateTime<Utc>,
 ) -> Result<(Vec<LedgerEntry>, Vec<Refusal<'a>>)> {
@@ -60,7 +92,6 @@ pub(crate) async fn reserve<'a>(
     let mut ids: Vec<Uuid> = wishes.iter().map(|wish| wish.row.agent_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let purses = lock_purses(db, tenant, &ids).await?;
     // A statement of its own, after the locks: it sees what the last holder wrote.
     let mut committed = committed(db, tenant, &ids, now).await?;
     let (mut entries, mut refused) = (Vec::new(), Vec::new());
@@ -68,7 +99,9 @@ pub(crate) async fn reserve<'a>(
         let amount = Usd::from_micros(row.budget_cap_micros);
         let Some((purse, account)) = purses.get(&row.agent_id).zip(committed.get_mut(&row.agent_id)) else { continue };
         match purse.caps.refusal(account.used, amount) {
-            Some((cap, left)) => refused.push(Refusal { row, agent: purse.slug.clone(), cap, left }),
+            Some((cap, left)) => {
+                refused.push(Refusal { row, agent: purse.slug.clone(), cap, left, may_come_back: false });
+            }
             None => {
                 account.used = account.used.and(amount);
                 entries.push(open(row, task_type, amount, account.at)?);
@@ -76,29 +109,53 @@ pub(crate) async fn reserve<'a>(
         }
     }
     batch::insert::<spend_ledger::Entity>(db, tenant, &entries).await?;
+    if !refused.is_empty() {
+        let open = open_now(db, tenant, &ids, &committed).await?;
+        for refusal in &mut refused {
+            let id = &refusal.row.agent_id;
+            let Some((purse, account)) = purses.get(id).zip(committed.get(id)) else { continue };
+            let spent = account.used.without(open.get(id).copied().unwrap_or_default());
+            let amount = Usd::from_micros(refusal.row.budget_cap_micros);
+            match purse.caps.refusal(spent, amount) {
+                Some((cap, left)) => (refusal.cap, refusal.left) = (cap, left),
+                None => refusal.may_come_back = true,
+            }
+        }
+    }
     Ok((entries, refused))
 }
 
-async fn lock_purses(db: &impl ConnectionTrait, tenant: TenantId, ids: &[Uuid]) -> Result<HashMap<Uuid, Purse>> {
-    use agents::Column as C;
-    let mut purses = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(dialect::BINDS_MAX - 1) {
-        let rows: Vec<(Uuid, String, i64, Option<i64>)> = agents::Entity::find()
+/// What of these agents' day and hour is set aside, and neither spent nor presumed to be.
+async fn open_now(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[Uuid],
+    committed: &HashMap<Uuid, Committed>,
+) -> Result<HashMap<Uuid, SpendUse>> {
+    use spend_ledger::Column as C;
+    let mut open: HashMap<Uuid, SpendUse> = HashMap::with_capacity(agents.len());
+    for chunk in agents.chunks(dialect::BINDS_MAX - 8) {
+        let rows: Vec<(Uuid, DateTime<Utc>, i64)> = spend_ledger::Entity::find()
             .select_only()
-            .columns([C::Id, C::PersonaSlug, C::MaxDailySpendMicros, C::MaxHourlySpendMicros])
-            .filter(batch::of_tenant::<agents::Entity>(tenant))
-            .filter(C::Id.is_in(chunk.iter().copied()))
-            .order_by_asc(C::Id)
-            .lock(LockType::NoKeyUpdate)
+            .columns([C::AgentId, C::ReservedAt, C::CountedMicros])
+            .filter(batch::of_tenant::<spend_ledger::Entity>(tenant))
+            .filter(Expr::col(C::State).eq(dialect::literal(EntryState::Open.as_str())))
+            .filter(C::AgentId.is_in(chunk.iter().copied()))
             .into_tuple()
             .all(db)
             .await?;
-        purses.extend(rows.into_iter().map(|(id, slug, daily, hourly)| {
-            let caps = SpendCaps { daily: Usd::from_micros(daily), hourly: hourly.map(Usd::from_micros) };
-            (id, Purse { slug, caps })
-        }));
+        for (id, at, micros) in rows {
+            let Some(account) = committed.get(&id) else { continue };
+            let (sum, counted) = (open.entry(id).or_default(), Usd::from_micros(micros));
+            if at >= SpendWindows::midnight(account.at) {
+                sum.today = sum.today.saturating_add(counted);
+            }
+            if at >= SpendWindows::hour_began(account.at) {
+                sum.this_hour = sum.this_hour.saturating_add(counted);
+            }
+        }
     }
-    Ok(purses)
+    Ok(open)
 }
 
 fn open(row: &tasks::Model, task_type: TaskType, amount: Usd, at: DateTime<Utc>) -> Result<LedgerEntry> {

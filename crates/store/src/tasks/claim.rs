@@ -21,10 +21,10 @@ use crate::{
     Result, Store,
     alerts::{alert_id, raise},
     batch,
-    codec::{text, wide},
+    codec::{text, time, wide},
     dialect::{BINDS_MAX, unindexed},
     entity::tasks::{Column, Entity, Model},
-    spend::{self, Refusal, Wish},
+    spend::{self, Purses, Refusal, Wish},
     versioned::{self, Seen},
 };
 
@@ -34,6 +34,9 @@ const CLAIMED_FROM: TaskState = TaskState::Ready;
 const CLAIMED_TO: TaskState = TaskState::Executing;
 /// States in which a task may have a lease.
 const LEASED: [TaskState; 3] = [CLAIMED_TO, TaskState::JudgeReview, TaskState::Publishing];
+
+/// Why a task waits whose agent's money is not spent but set aside.
+const SET_ASIDE: &str = "its agent's money is set aside for other tasks; it waits until these have settled";
 
 /// Who claims, and on what terms.
 #[derive(Debug, Clone, Copy)]
@@ -63,18 +66,19 @@ pub struct Claimed {
     pub tasks: Vec<AgentTask>,
     /// The day's money does not cover them: dead letters, with an alert each.
     pub failed: Vec<TaskId>,
-    /// The hour's money does not cover them: still READY.
+    /// The hour's money does not cover them, or what is set aside for others leaves too little: still READY.
     pub waiting: Vec<TaskId>,
 }
 
 impl Store {
     /// Takes those of these tasks that are READY and not void, and whose campaign is ACTIVE. Each is given to one claimer only; its
-    /// version is the fencing token. One that can't be read is logged and left out: its lease lapses, and in the end its
-    /// attempts are used up.
+    /// version is the fencing token. One that can't be read is logged and left out: its lease lapses, and in the end the
+    /// sweeper gives it up.
     ///
     /// In the same transaction each task's whole cap is set aside in the spend ledger, unless its tools are free. A task
     /// that would go beyond its agent's daily cap becomes a dead letter, with an alert; an operator may retry it when the
-    /// day has turned or the cap was raised. One that would go beyond the hourly cap stays READY.
+    /// day has turned or the cap was raised. One that would go beyond the hourly cap stays READY, and so does one for which
+    /// there is no room only because of what is set aside for others: much of it mostly comes back.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
@@ -104,11 +108,13 @@ impl Store {
             .col_expr(Column::StateVersion, Expr::col(Column::StateVersion).add(1_i64))
             .col_expr(Column::LeaseOwner, Expr::val(text(claim.worker)))
             .col_expr(Column::LeaseExpiresMs, self.lease_end(claim.lease))
-            .col_expr(Column::UpdatedAt, self.backend.clock())
+            .col_expr(Column::UpdatedAt, Expr::val(time(claim.now)))
             .filter(Column::Id.in_subquery(self.claimable(ids)));
+        // Agents before tasks, as everywhere.
+        let purses = Purses::lock(&*tx, self, self.payers(ids, claim.free)).await?;
         let mut rows = update.exec_with_returning(&*tx).await?;
         let wishes = wishes(&rows, claim.free);
-        let (entered, refused) = spend::reserve(&*tx, self.tenant, wishes, claim.now).await?;
+        let (entered, refused) = spend::reserve(&*tx, self.tenant, &purses, wishes, claim.now).await?;
         tx.entered(entered);
         let (failed, waiting) = self.turn_away(&*tx, &refused, claim.now).await?;
         tx.commit().await?;
@@ -116,7 +122,8 @@ impl Store {
         Ok((rows, failed, waiting))
     }
 
-    /// Moves tasks that can't be paid for: to FAILED where the day's money is used up, back to READY where the hour's is.
+    /// Moves tasks that can't be paid for: to FAILED where the day's money is used up, back to READY where the hour's is, or
+    /// where it is only set aside.
     async fn turn_away(
         &self,
         db: &impl ConnectionTrait,
@@ -127,20 +134,16 @@ impl Store {
         let (mut steps, mut alerts) = (Vec::new(), Vec::new());
         for refusal in refused {
             let alert = self.unaffordable(refusal, now);
-            let step = match refusal.cap {
-                SpendCap::Daily => {
-                    let step = Move::of(refusal.row, TaskEvent::Exhaust)?.because(&alert.message);
-                    failed.push(step.id());
-                    step
-                }
-                SpendCap::Hourly => {
-                    let step = Move::of(refusal.row, TaskEvent::Release)?.because(&alert.message);
-                    waiting.push(step.id());
-                    step
-                }
+            let (event, why) = match refusal.cap {
+                _ if refusal.may_come_back => (TaskEvent::Release, SET_ASIDE),
+                SpendCap::Daily => (TaskEvent::Exhaust, alert.message.as_str()),
+                SpendCap::Hourly => (TaskEvent::Release, alert.message.as_str()),
             };
-            steps.push(step.unclaimed(refusal.row));
-            alerts.push(alert);
+            let step = Move::of(refusal.row, event)?.because(why).unclaimed(refusal.row);
+            if step.to == TaskState::Failed { &mut failed } else { &mut waiting }.push(step.id());
+            steps.push(step);
+            // Nobody needs to do anything about what is only set aside.
+            alerts.extend(Some(alert).filter(|_| !refusal.may_come_back));
         }
         moves::apply(db, self.tenant, &steps, now).await?;
         graph::cancel_dependents(db, self.tenant, &failed, now).await?;
@@ -149,7 +152,7 @@ impl Store {
     }
 
     fn unaffordable(&self, refusal: &Refusal<'_>, now: DateTime<Utc>) -> Alert {
-        let Refusal { row, agent, cap, left } = refusal;
+        let Refusal { row, agent, cap, left, .. } = refusal;
         let (left, cost) = ((*left).max(Usd::ZERO), Usd::from_micros(row.budget_cap_micros));
         let (kind, subject, message) = match cap {
             SpendCap::Daily => (
@@ -280,6 +283,18 @@ impl Store {
     pub(crate) fn lease_end(&self, lease: Duration) -> Expr {
         let millis = Ord::min(wide(u64::try_from(lease.as_millis()).unwrap_or(u64::MAX)), i64::MAX / 2);
         self.backend.clock_ms().add(millis)
+    }
+
+    /// The agents whose money these tasks may cost. Whose a task is, and what it may cost, never changes.
+    fn payers(&self, ids: &[TaskId], free: &[TaskType]) -> SelectStatement {
+        Query::select()
+            .column((Entity, Column::AgentId))
+            .from(Entity)
+            .and_where(batch::of_tenant::<Entity>(self.tenant))
+            .and_where(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .and_where(Expr::col((Entity, Column::BudgetCapMicros)).gt(0_i64))
+            .and_where(Expr::col((Entity, Column::TaskType)).is_not_in(free.iter().map(|kind| kind.as_str())))
+            .take()
     }
 
     /// Rows that another claimer holds locked are passed over, not waited for.

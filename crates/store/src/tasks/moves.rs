@@ -64,6 +64,7 @@ pub(crate) struct Move {
     ticket: Option<Uuid>,
     lease: Option<Lease>,
     attempts: Option<i64>,
+    failures: Option<i64>,
 }
 
 impl Move {
@@ -83,6 +84,7 @@ impl Move {
             ticket: None,
             lease: None,
             attempts: None,
+            failures: None,
         })
     }
 
@@ -122,6 +124,13 @@ impl Move {
     /// Gives the task all its attempts again.
     pub(crate) const fn with_fresh_attempts(mut self) -> Self {
         self.attempts = Some(0);
+        self.failures = Some(0);
+        self
+    }
+
+    /// Counts a failure.
+    pub(crate) const fn failed(mut self, row: &Model) -> Self {
+        self.failures = Some(row.failures.saturating_add(1));
         self
     }
 
@@ -170,6 +179,7 @@ pub(crate) async fn apply<'a>(
             optional(Column::ResultArtifact, |m| m.artifact.map(Into::into)),
             optional(Column::HitlTicketId, |m| m.ticket.map(Into::into)),
             optional(Column::Attempts, |m| m.attempts.map(Into::into)),
+            optional(Column::Failures, |m| m.failures.map(Into::into)),
             leased(Column::LeaseOwner, &|lease| Expr::val(text(&lease.owner)), Expr::val(None::<String>)),
             leased(Column::LeaseExpiresMs, &|lease| lease.end.clone(), Expr::val(None::<i64>)),
             (Column::UpdatedAt, Expr::val(time(now))),

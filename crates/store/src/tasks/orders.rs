@@ -120,9 +120,29 @@ impl Store {
     /// Those of these tasks that are posts planned under another SOUL.md than their agent's present one, that nobody works
     /// on and that are certainly not out, oldest first.
     ///
+    /// One of which something can't be read is left out; an alert tells of it, once.
+    ///
     /// # Errors
-    /// [`StoreError`] when the database fails, or something of one of them can't be read.
+    /// [`StoreError`] when the database fails.
     pub async fn outdated_posts(&self, ids: &[TaskId]) -> Result<Vec<OutdatedPost>> {
+        match self.all_outdated_posts(ids).await {
+            Err(StoreError::Corrupt { .. }) => {}
+            read => return read,
+        }
+        let (mut posts, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match self.all_outdated_posts(std::slice::from_ref(id)).await {
+                Ok(post) => posts.extend(post),
+                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((*id, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        posts.sort_by_key(|post| (post.task.created_at, post.task.id));
+        self.tell_unreadable(&unreadable, "a post whose persona was edited can't be planned anew").await?;
+        Ok(posts)
+    }
+
+    async fn all_outdated_posts(&self, ids: &[TaskId]) -> Result<Vec<OutdatedPost>> {
         let wanted = self.renewable().filter(tasks::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())));
         let posts = with_dependencies(&self.db, self.tenant, wanted.all(&self.db).await?).await?;
         if posts.is_empty() {

@@ -49,7 +49,7 @@ pub struct Release {
     pub error: String,
     /// Whether trying again is pointless: attempts are used up, or the error can't be mended.
     pub exhausted: bool,
-    /// Whether the attempt was cut short from outside, as by a shutdown, and is not to count.
+    /// Whether the attempt was cut short from outside, as by a shutdown, and counts neither as a claim nor as a failure.
     pub uncounted: bool,
     /// What it called.
     pub tool_calls: Vec<ToolCall>,
@@ -135,10 +135,8 @@ impl Store {
                 continue;
             };
             let event = if release.exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
-            let mut step = Move::of(row, event)?.because(&release.error);
-            if release.uncounted {
-                step = step.unclaimed(row);
-            }
+            let step = Move::of(row, event)?.because(&release.error);
+            let step = if release.uncounted { step.unclaimed(row) } else { step.failed(row) };
             if step.to == TaskState::Failed { &mut done.failed } else { &mut done.ready }.push(release.task_id);
             moved.push(step);
         }

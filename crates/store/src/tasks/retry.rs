@@ -271,6 +271,7 @@ impl Store {
                 vec![
                     (C::State, Expr::val(PublicationState::Absent.as_str())),
                     (C::Attempts, Expr::val(0_i64)),
+                    (C::NotBeforeMs, Expr::val(None::<i64>)),
                     (C::UpdatedAt, Expr::val(time(now))),
                 ]
             })

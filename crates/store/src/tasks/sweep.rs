@@ -30,8 +30,8 @@ use crate::{
 /// How far one sweep goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepLimits {
-    /// A task whose lease lapsed for the so-manieth time gives up.
-    pub attempts_max: u32,
+    /// A task whose worker vanished for the so-manieth time gives up.
+    pub vanished_max: u32,
     /// READY and APPROVED tasks untouched for so long are delivered again.
     pub ready_older_than: Duration,
     /// JUDGE_REVIEW tasks untouched for so long are delivered again.
@@ -60,7 +60,7 @@ pub struct Queued {
 pub struct Swept {
     /// To be delivered to workers: old READY ones, and EXECUTING ones whose lease lapsed (put back).
     pub ready: Vec<TaskId>,
-    /// Lapsed and out of attempts: gave up, each with an alert.
+    /// Whose worker vanished too often: gave up, each with an alert.
     pub failed: Vec<TaskId>,
     /// Waited for one that gave up, or were void: their campaign or their persona had moved.
     pub cancelled: Vec<TaskId>,
@@ -75,12 +75,12 @@ pub struct Swept {
 /// Who withdraws the questions on tasks that are void.
 const SWEEPER: &str = "sweeper";
 
-/// The attempts of a task are used up.
-const ATTEMPTS_EXHAUSTED: &str = "attempts_exhausted";
+/// A task may be what kills its workers.
+const WORKERS_VANISHED: &str = "workers_vanished";
 
 impl Store {
-    /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
-    /// attempts are used up, and presumes spent what was set aside for those attempts; cancels what is void; and names what
+    /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their workers
+    /// vanished too often, and presumes spent what was set aside for those attempts; cancels what is void; and names what
     /// waits without being worked on. Tasks of paused campaigns are not delivered. Posts whose persona has changed are not
     /// cancelled here but delivered to the judges, who plan them anew; their parts are cancelled once nobody waits for them.
     ///
@@ -93,9 +93,12 @@ impl Store {
         let ready_before = now - limits.ready_older_than;
         let review_before = now - limits.review_older_than;
         let Queued { ready, review, approved } = limits.queued;
-        swept.ready.extend(self.waiting(TaskState::Ready, ready_before, ready, limits.batch).await?);
+        let standing = self.standing(TaskState::Ready);
+        swept.ready.extend(self.waiting(standing, ready_before, ready, limits.batch).await?);
         swept.review = self.for_judges(review_before, review, limits.batch).await?;
-        swept.approved = self.waiting(TaskState::Approved, ready_before, approved, limits.batch).await?;
+        let rested = Column::Id.not_in_subquery(publish::resting(self.tenant, self.backend));
+        let standing = self.standing(TaskState::Approved).filter(rested);
+        swept.approved = self.waiting(standing, ready_before, approved, limits.batch).await?;
         swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
         Ok(swept)
     }
@@ -121,18 +124,22 @@ impl Store {
         let (mut moved, mut alerts) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
             // A count that makes no sense can't be trusted to end.
-            let exhausted = u32::try_from(row.attempts).map_or(true, |attempts| attempts >= limits.attempts_max);
+            let vanished = u32::try_from(row.attempts.saturating_sub(row.failures)).unwrap_or(u32::MAX);
+            let exhausted = vanished >= limits.vanished_max;
             let event = if exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
             let Some(step) = movable(row, event) else { continue };
-            let lapse = lapse(row);
+            let mut why = lapse(row);
             if exhausted {
+                why = format!(
+                    "its worker vanished {vanished} times, as if it killed whoever takes it; the last time: {why}. Look at \
+                     the logs of the workers, then retry the task"
+                );
                 swept.failed.push(step.id());
-                alerts.push(self.vanished(row, &lapse, now));
+                alerts.push(self.vanished(row, &why, now));
             } else {
                 swept.ready.push(step.id());
             }
-            let step = step.because(&lapse);
-            moved.push(step);
+            moved.push(step.because(&why));
         }
         moves::apply(&*tx, self.tenant, &moved, now).await?;
         swept.cancelled = graph::cancel_dependents(&*tx, self.tenant, &swept.failed, now).await?;
@@ -142,16 +149,16 @@ impl Store {
     }
 
     /// Tells an operator of a task whose last worker vanished.
-    fn vanished(&self, row: &Model, lapse: &str, now: DateTime<Utc>) -> Alert {
+    fn vanished(&self, row: &Model, why: &str, now: DateTime<Utc>) -> Alert {
         Alert {
-            id: alert_id(ATTEMPTS_EXHAUSTED, row.id, row.state_version),
+            id: alert_id(WORKERS_VANISHED, row.id, row.state_version),
             tenant_id: self.tenant,
             trace_id: row.trace_id.parse().ok(),
             kind: AlertKind::DeadLetter,
             severity: Severity::Warning,
             subject: TaskId::from_uuid(row.id).to_string(),
-            reason_code: ATTEMPTS_EXHAUSTED.to_owned(),
-            message: format!("its worker vanished {} times; the last time: {lapse}", row.attempts),
+            reason_code: WORKERS_VANISHED.to_owned(),
+            message: why.to_owned(),
             acknowledged_by: None,
             created_at: now,
         }
@@ -225,12 +232,15 @@ impl Store {
             .filter(Column::Id.not_in_subquery(publish::perhaps_out(self.tenant)))
     }
 
-    /// Tasks in `state` untouched since `before`: as many as the queue lacks, in which `queued` ids wait. Those whose
-    /// campaign is paused wait for something else.
-    async fn waiting(&self, state: TaskState, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
-        let standing = self.in_state(state).filter(ground::standing(self.tenant));
-        let lacking = self.lacking([&standing], queued, limit).await?;
-        self.oldest(standing, before, lacking).await
+    /// Those of these tasks that are untouched since `before`: as many as the queue lacks, in which `queued` ids wait.
+    async fn waiting(&self, of: Select<Entity>, before: DateTime<Utc>, queued: u64, limit: u64) -> Result<Vec<TaskId>> {
+        let lacking = self.lacking([&of], queued, limit).await?;
+        self.oldest(of, before, lacking).await
+    }
+
+    /// Tasks in `state` that may go on. Those whose campaign is paused wait for something else.
+    fn standing(&self, state: TaskState) -> Select<Entity> {
+        self.in_state(state).filter(ground::standing(self.tenant))
     }
 
     fn in_state(&self, state: TaskState) -> Select<Entity> {

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     Result, Store, StoreError,
     alerts::{alert_id, raise},
-    entity::tasks::Model,
+    batch,
+    entity::tasks::{Column, Entity, Model},
 };
 
 /// The alert's reason, for programs.
@@ -54,6 +55,30 @@ impl Store {
         graph::cancel_dependents(&*tx, self.tenant, &dead, now).await?;
         raise(&*tx, self.tenant, &alerts).await?;
         tx.commit().await
+    }
+
+    /// Tells operators of tasks that nobody can go on with, each once for as long as its row stays as it is. `what` says
+    /// what can't be done.
+    pub(crate) async fn tell_unreadable(&self, unreadable: &[(TaskId, StoreError)], what: &str) -> Result<()> {
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        for (id, error) in unreadable {
+            tracing::error!(task_id = %id, error = %error_chain(error), "{what}");
+        }
+        let reasons: HashMap<Uuid, String> =
+            unreadable.iter().map(|(id, error)| (id.as_uuid(), error_chain(error))).collect();
+        let now = self.database_now(&self.db).await?;
+        let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, reasons.keys().copied()).await?;
+        let alerts = rows.iter().map(|row| {
+            let reason = reasons.get(&row.id).map_or("", String::as_str);
+            Alert {
+                kind: AlertKind::Unreadable,
+                message: format!("{what}: {reason}. Once that is mended it goes on by itself"),
+                ..self.unreadable_alert(row, reason, now)
+            }
+        });
+        self.alerts_raise(&alerts.collect::<Vec<_>>()).await
     }
 
     fn unreadable_alert(&self, row: &Model, reason: &str, now: DateTime<Utc>) -> Alert {

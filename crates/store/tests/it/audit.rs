@@ -200,7 +200,7 @@ pub(crate) async fn each_step_of_publishing_is_logged(world: World) {
     let error = || "so it is".to_owned();
     let outcomes = [
         PublishOutcome::Confirmed { external_id: "x-1".to_owned(), url: None },
-        PublishOutcome::Absent { error: error(), sure: true },
+        PublishOutcome::Absent { error: error(), sure: true, rest: std::time::Duration::ZERO },
         PublishOutcome::Unknown { error: error() },
         PublishOutcome::Refused { error: error() },
     ];

@@ -1,6 +1,6 @@
 //! Damaged rows: each harms itself alone.
 
-use chimera_domain::{AlertKind, Ambient as _, TaskState, TaskType};
+use chimera_domain::{AlertKind, Ambient as _, Severity, TaskId, TaskState, TaskType};
 use chimera_store::{Claim, SweepLimits};
 use sea_orm::{ConnectionTrait as _, Database};
 
@@ -59,7 +59,7 @@ pub(crate) async fn a_task_that_can_not_be_read_holds_no_other_back(world: World
     assert_eq!(claimed.iter().map(|task| task.id).collect::<Vec<_>>(), [whole.id]);
 
     // Its lease lapses like any other, and its attempts are used up.
-    let limits = SweepLimits { attempts_max: 1, ..LIMITS };
+    let limits = SweepLimits { vanished_max: 1, ..LIMITS };
     let failed = eventually("the lease's end", || async {
         let swept = world.store.sweep(limits, world.ambient.now()).await.unwrap();
         swept.failed.contains(&hurt.id).then_some(swept.failed)
@@ -95,4 +95,42 @@ pub(crate) async fn a_publication_that_can_not_be_read_holds_no_look_up_back(wor
     .await;
     assert_eq!(taken.iter().map(|case| case.task.id).collect::<Vec<_>>(), [whole.id]);
     assert_eq!(world.stored(hurt.id).await, before, "it may be out: nothing is decided about it");
+    told_once(&world, hurt.id).await;
+}
+
+/// An operator hears of this task, and of nothing else.
+async fn told_once(world: &World, hurt: TaskId) {
+    let alerts = world.store.alerts_open(9).await.unwrap();
+    let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
+    assert_eq!((alert.kind, alert.severity), (AlertKind::Unreadable, Severity::Critical));
+    assert_eq!((alert.subject.clone(), alert.reason_code.as_str()), (hurt.to_string(), "unreadable"));
+    assert!(alert.message.contains("NOWHERE") && alert.message.contains("backup"), "{}", alert.message);
+}
+
+pub(crate) async fn an_approved_post_that_can_not_be_read_is_told_of_once_and_holds_no_other_back(world: World) {
+    let ((hurt, artifact), (whole, _), (last, _)) =
+        (world.approved().await, world.approved().await, world.approved().await);
+    damage(&world, format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE text = '{}'", artifact.text)).await;
+    let before = world.stored(hurt.id).await;
+    for other in [whole, last] {
+        let begun = world.begin(&[hurt.id, other.id], "publisher", LEASE).await;
+        assert_eq!(begun.iter().map(|case| case.task.id).collect::<Vec<_>>(), [other.id]);
+        assert_eq!(world.begin(&[hurt.id], "publisher", LEASE).await, []);
+        assert_eq!(world.stored(hurt.id).await, before);
+        told_once(&world, hurt.id).await;
+    }
+    // Mended, it goes on by itself.
+    damage(&world, format!("UPDATE artifacts SET channel = '{}' WHERE channel = 'NOWHERE'", artifact.channel)).await;
+    assert_eq!(world.begin(&[hurt.id], "publisher", LEASE).await.len(), 1);
+}
+
+pub(crate) async fn an_outdated_post_that_can_not_be_read_holds_no_other_back(world: World) {
+    let ((hurt, artifact), (whole, _)) = (world.approved().await, world.approved().await);
+    world.edit_persona().await;
+    damage(&world, format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE text = '{}'", artifact.text)).await;
+    for _ in 0..2 {
+        let posts = world.store.outdated_posts(&[hurt.id, whole.id]).await.unwrap();
+        assert_eq!(posts.iter().map(|post| post.task.id).collect::<Vec<_>>(), [whole.id]);
+        told_once(&world, hurt.id).await;
+    }
 }

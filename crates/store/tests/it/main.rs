@@ -107,7 +107,9 @@ chimera_testkit::on_both! {
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
         a_task_that_can_not_be_read_holds_no_other_back
-        a_publication_that_can_not_be_read_holds_no_look_up_back;
+        a_publication_that_can_not_be_read_holds_no_look_up_back
+        an_approved_post_that_can_not_be_read_is_told_of_once_and_holds_no_other_back
+        an_outdated_post_that_can_not_be_read_holds_no_other_back;
     decisions:
         a_ruling_moves_the_task_and_is_recorded_once
         children_start_when_their_last_parent_is_done
@@ -181,6 +183,8 @@ chimera_testkit::on_both! {
         a_confirmed_post_is_published_once
         a_paused_campaign_publishes_nothing
         an_absent_post_is_tried_again_with_the_same_key
+        a_post_rests_as_long_as_the_ledger_says
+        what_was_not_called_counts_as_not_begun
         an_unknown_outcome_waits_for_a_person
         a_post_that_may_be_out_is_not_cancelled
         nobody_but_the_asked_says_that_a_post_is_out
@@ -191,6 +195,8 @@ chimera_testkit::on_both! {
         a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost
         a_task_given_back_frees_what_it_did_not_spend
         of_many_pools_none_takes_more_than_is_left
+        what_comes_back_pays_for_what_waited
+        what_a_vanished_worker_had_does_not_come_back
         of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_granted
         a_check_finds_what_the_ledger_and_the_records_say_differently
         a_task_that_the_day_has_no_money_for_is_a_dead_letter
@@ -225,6 +231,7 @@ chimera_testkit::on_both! {
     sweeping:
         a_lapsed_lease_puts_the_task_back_and_fences_the_worker
         a_lapsed_task_out_of_attempts_fails_with_its_dependents
+        failures_and_vanished_workers_are_counted_apart
         what_waits_too_long_is_delivered_again
         judges_are_not_given_what_their_queue_holds
         an_ended_campaign_takes_its_tasks_along;

@@ -181,7 +181,11 @@ async fn unfinished(world: &World) -> Vec<TaskId> {
     let (approved, _) = world.approved().await;
     let (absent, _) = world.approved().await;
     let case = world.begin(&[absent.id], "publisher", LEASE).await.remove(0);
-    let busy = settlement(&case, PublishOutcome::Absent { error: "503".to_owned(), sure: true }, None);
+    let busy = settlement(
+        &case,
+        PublishOutcome::Absent { error: "503".to_owned(), sure: true, rest: std::time::Duration::ZERO },
+        None,
+    );
     world.store.publish_settle(vec![busy], world.ambient.now()).await.unwrap();
     let (reviewed, _) = world.in_review(world.ready(TaskType::AssemblePost).await.id).await;
     let (asked, ..) = world.waiting_for_a_person().await;

@@ -6,6 +6,7 @@ use chimera_domain::{
 };
 use chimera_store::{PublishCase, PublishOutcome, Settled, Settlement, StoreError, TicketError};
 use chimera_testkit::{SeededAmbient, fixtures};
+use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::{
     sweeping::sweep,
@@ -122,7 +123,11 @@ pub(crate) async fn a_paused_campaign_publishes_nothing(world: World) {
 pub(crate) async fn an_absent_post_is_tried_again_with_the_same_key(world: World) {
     let (task, _) = world.approved().await;
     let first = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
-    let absent = settlement(&first, PublishOutcome::Absent { error: "503".to_owned(), sure: true }, None);
+    let absent = settlement(
+        &first,
+        PublishOutcome::Absent { error: "503".to_owned(), sure: true, rest: std::time::Duration::ZERO },
+        None,
+    );
     let settled = world.store.publish_settle(vec![absent], world.ambient.now()).await.unwrap();
     assert_eq!(settled, Settled { approved_again: vec![task.id], ..Settled::default() });
     let entry = ledger(&world, &first).await;
@@ -142,6 +147,59 @@ pub(crate) async fn an_absent_post_is_tried_again_with_the_same_key(world: World
     assert_eq!(ledger(&world, &second).await, rearmed);
     let settled = world.store.publish_settle(vec![settlement(&second, confirmed(), None)], world.ambient.now()).await;
     assert_eq!(settled.unwrap().published, [task.id]);
+}
+
+/// The rest is in the ledger, so whoever publishes keeps to it.
+pub(crate) async fn a_post_rests_as_long_as_the_ledger_says(world: World) {
+    let (task, _) = world.approved().await;
+    let (other, _) = world.approved().await;
+    let first = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
+    let busy = PublishOutcome::Absent { error: "429".to_owned(), sure: true, rest: LEASE };
+    world.store.publish_settle(vec![settlement(&first, busy, None)], world.ambient.now()).await.unwrap();
+    let rested = world.stored(task.id).await;
+    assert_eq!(rested.state, TaskState::Approved);
+    // The database's clock says when it is over, not a process's. The others go on.
+    world.ambient.advance(chrono::Duration::hours(1));
+    assert_eq!(sweep(&world).await.approved, [other.id]);
+    let begun = world.begin(&[task.id, other.id], "another", LEASE).await;
+    assert_eq!(begun.iter().map(|case| case.task.id).collect::<Vec<_>>(), [other.id]);
+    assert_eq!((world.stored(task.id).await, ledger(&world, &first).await.attempts), (rested, 1));
+
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    let over = "UPDATE publications SET not_before_ms = 1 WHERE not_before_ms IS NOT NULL";
+    assert_eq!(db.execute_unprepared(over).await.unwrap().rows_affected(), 1);
+    assert_eq!(sweep(&world).await.approved, [task.id]);
+    let again = world.begin(&[task.id], "another", LEASE).await.remove(0);
+    assert_eq!(again.publication.attempts, 2);
+    world.store.publish_settle(vec![settlement(&again, confirmed(), None)], world.ambient.now()).await.unwrap();
+    assert_eq!(db.execute_unprepared(over).await.unwrap().rows_affected(), 0, "it rests no more");
+}
+
+/// What was begun but not called, because the campaign was paused meanwhile, is as if it had not begun.
+pub(crate) async fn what_was_not_called_counts_as_not_begun(world: World) {
+    let (task, _) = world.approved().await;
+    let case = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
+    let (id, version) = (task.id, case.task.state_version);
+    assert!(world.store.publish_stands(id, version).await.unwrap());
+    assert!(!world.store.publish_stands(id, task.state_version).await.unwrap(), "another version is another's");
+    let (campaign, now) = (&world.campaign, world.ambient.now());
+    let paused = CampaignStatus::Paused;
+    world.store.campaign_set_status(campaign.id, campaign.state_version, paused, now).await.unwrap();
+    assert!(!world.store.publish_stands(id, version).await.unwrap());
+    for sure in [true, false] {
+        if !sure {
+            let version = campaign.state_version.next();
+            world.store.campaign_set_status(campaign.id, version, CampaignStatus::Active, now).await.unwrap();
+        }
+        let case = if sure { case.clone() } else { world.begin(&[id], "publisher", LEASE).await.remove(0) };
+        assert_eq!((case.publication.attempts, case.previously_attempted), (1, false));
+        let withheld = PublishOutcome::Withheld { why: "paused".to_owned(), sure };
+        let settled = world.store.publish_settle(vec![settlement(&case, withheld, None)], now).await.unwrap();
+        assert_eq!(settled, Settled { approved_again: vec![id], ..Settled::default() });
+        let entry = ledger(&world, &case).await;
+        let state = if sure { PublicationState::Absent } else { PublicationState::Unknown };
+        assert_eq!((entry.state, entry.attempts, entry.last_error.as_deref()), (state, 0, Some("paused")));
+    }
 }
 
 /// Brings a post to HITL_QUEUE with the question whether it is out; `case` is the publish call of which nobody knows.
@@ -279,7 +337,11 @@ pub(crate) async fn a_dead_publishers_posts_are_looked_up_by_the_next(world: Wor
     assert_eq!(world.store.publish_stale("third", LEASE, 9).await.unwrap(), []);
 
     // It was not dead but slow: whatever it says now, the next one decides.
-    let late = settlement(&dead, PublishOutcome::Absent { error: "timed out".to_owned(), sure: true }, None);
+    let late = settlement(
+        &dead,
+        PublishOutcome::Absent { error: "timed out".to_owned(), sure: true, rest: std::time::Duration::ZERO },
+        None,
+    );
     let settled = world.store.publish_settle(vec![late], world.ambient.now()).await.unwrap();
     assert_eq!(settled.fenced, [task.id]);
     let settled = world.store.publish_settle(vec![settlement(case, confirmed(), None)], world.ambient.now()).await;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chimera_domain::{Ambient as _, PublicationId, TaskEvent};
-use chimera_store::PlanError;
+use chimera_store::{Claim, PlanError};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait as _};
 use tokio::task::JoinHandle;
 
@@ -57,6 +57,25 @@ async fn a_pause_about_to_commit_holds_planning_back() {
     pause.commit().await.unwrap();
     let refused = planning.await.unwrap().unwrap_err();
     assert!(matches!(refused, PlanError::CampaignMoved { .. }), "{refused:?}");
+}
+
+/// Agents are locked before tasks everywhere. A claim that held its task while it waits for the agent would stand in a
+/// circle with a judge, who holds the agent and waits for the task.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_waits_for_its_agent_with_empty_hands() {
+    let world = World::postgres().await;
+    let task = world.ready(chimera_domain::TaskType::GenerateText).await;
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    let judge = db.begin().await.unwrap();
+    judge.execute_unprepared("SELECT id FROM agents FOR SHARE").await.unwrap();
+    let (store, now) = (world.store.clone(), world.ambient.now());
+    let claiming = tokio::task::spawn(async move { store.task_claim(&[task.id], Claim::new("w", LEASE, now)).await });
+    until_stuck_or_done(&db, &claiming).await;
+    assert!(!claiming.is_finished(), "the claim did not wait for its agent");
+    let lock = format!("SELECT id FROM agent_tasks WHERE id = '{}' FOR NO KEY UPDATE NOWAIT", task.id);
+    judge.execute_unprepared(&lock).await.expect("the claim holds the task");
+    judge.commit().await.unwrap();
+    assert_eq!(claiming.await.unwrap().unwrap().tasks.len(), 1);
 }
 
 /// The other parent's judge has moved it to DONE but not committed yet, when this one finishes its own.

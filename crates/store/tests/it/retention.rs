@@ -90,7 +90,7 @@ pub(crate) async fn calls_go_when_they_cost_nothing_and_their_post_is_at_an_end(
     let (waiting, ..) = world.waiting_for_a_person().await;
     let (doubtful, _) = world.approved().await;
     let case = world.begin(&[doubtful.id], "publisher", LEASE).await.remove(0);
-    let absent = PublishOutcome::Absent { error: "cut off".to_owned(), sure: false };
+    let absent = PublishOutcome::Absent { error: "cut off".to_owned(), sure: false, rest: std::time::Duration::ZERO };
     store.publish_settle(vec![settlement(&case, absent, None)], world.ambient.now()).await.unwrap();
     // At an end, but nobody knows whether it is out.
     let db = sea_orm::Database::connect(world.config.url.as_str()).await.unwrap();

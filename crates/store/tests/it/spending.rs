@@ -68,7 +68,7 @@ fn release(task: &AgentTask, tool_calls: Vec<ToolCall>) -> Release {
 
 async fn sweep(world: &World) {
     let limits = SweepLimits {
-        attempts_max: 9,
+        vanished_max: 9,
         ready_older_than: std::time::Duration::from_secs(3_600),
         review_older_than: std::time::Duration::from_secs(3_600),
         batch: 99,
@@ -159,20 +159,56 @@ pub(crate) async fn of_many_pools_none_takes_more_than_is_left(world: World) {
         let (store, mut ids, now) = (world.store.clone(), ids.clone(), world.ambient.now());
         ids.rotate_left(number * 5);
         pools.spawn(async move {
-            let (mut held, mut failed) = (0, 0);
+            let (mut held, mut failed) = (vec![], 0);
             for batch in ids.chunks(3) {
                 let claimed = store.task_claim(batch, Claim::new("pool", LEASE, now)).await.unwrap();
-                held += claimed.tasks.len();
+                held.extend(claimed.tasks);
                 failed += claimed.failed.len();
             }
             (held, failed)
         });
     }
-    let (held, failed) = pools.join_all().await.into_iter().fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    assert_eq!((held, failed), (7, 33));
+    let (held, failed): (Vec<_>, Vec<usize>) = pools.join_all().await.into_iter().unzip();
+    let held = held.concat();
+    assert_eq!((held.len(), failed.into_iter().sum::<usize>()), (7, 0));
     assert_eq!(used(&world).await, Usd::dollars(7));
-    assert_eq!(world.store.task_counts().await.unwrap()[&TaskState::Failed], 33);
+    // Much of what is set aside may come back, so the others wait, and nobody needs to hear of it.
+    assert_eq!(world.store.task_counts().await.unwrap()[&TaskState::Ready], 33);
+    assert_eq!(world.store.alerts_open(99).await.unwrap(), []);
+    // It is all spent, for certain.
+    let done = held.iter().map(|task| result(&world, task, call(&world, task, DOLLAR, ToolStatus::Success)));
+    world.store.task_submit(done.collect(), world.ambient.now()).await.unwrap();
+    let claim = Claim::new("pool", LEASE, world.ambient.now());
+    assert_eq!(world.store.task_claim(&ids, claim).await.unwrap().failed.len(), 33);
     assert_eq!(world.store.alerts_open(99).await.unwrap().len(), 33);
+}
+
+/// A dollar a day, and two tasks that may cost one.
+pub(crate) async fn what_comes_back_pays_for_what_waited(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    limit(&world, Usd::cents(150), None).await;
+    let (first, second) = (tasks[0].id, tasks[1].id);
+    let claim = || Claim::new("worker", LEASE, world.ambient.now());
+    let held = world.claimed(first, "worker").await;
+    for _ in 0..3 {
+        assert_eq!(world.store.task_claim(&[second], claim()).await.unwrap().waiting, [second]);
+    }
+    let waiting = world.stored(second).await;
+    assert_eq!((waiting.state, waiting.attempts, waiting.failures), (TaskState::Ready, 0, 0));
+    assert!(waiting.last_error.unwrap().contains("set aside for other tasks"));
+    let cheap = call(&world, &held, Usd::cents(40), ToolStatus::Success);
+    world.store.task_submit(vec![result(&world, &held, cheap)], world.ambient.now()).await.unwrap();
+    assert_eq!(world.store.task_claim(&[second], claim()).await.unwrap().tasks.len(), 1);
+    assert_eq!(world.store.alerts_open(9).await.unwrap(), []);
+}
+
+/// It is presumed spent: nobody is at it who could bring it back.
+pub(crate) async fn what_a_vanished_worker_had_does_not_come_back(world: World) {
+    let tasks = dollar_tasks(&world, 2).await;
+    limit(&world, Usd::cents(150), None).await;
+    vanish_with(&world, tasks[0].id).await;
+    let claim = Claim::new("worker", LEASE, world.ambient.now());
+    assert_eq!(world.store.task_claim(&[tasks[1].id], claim).await.unwrap().failed, [tasks[1].id]);
 }
 
 /// One claim for each task, all at once, as from a thousand workers.
@@ -195,7 +231,7 @@ pub(crate) async fn of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_g
     }
     let claims = workers.join_all().await;
     let granted: Vec<TaskId> = claims.iter().flat_map(|claimed| &claimed.tasks).map(|task| task.id).collect();
-    let refused: usize = claims.iter().map(|claimed| claimed.failed.len()).sum();
+    let refused: usize = claims.iter().map(|claimed| claimed.failed.len() + claimed.waiting.len()).sum();
     assert_eq!((granted.len(), refused), (50, 950));
     let all = Usd::dollars(50);
     assert_eq!(used_at(&world, world.ambient.now()).await, SpendUse { today: all, this_hour: all });
@@ -305,12 +341,16 @@ pub(crate) async fn work_that_the_hour_has_no_money_for_waits(world: World) {
     let ids: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
     let claim = || Claim::new("worker", LEASE, world.ambient.now());
     let claimed = world.store.task_claim(&ids, claim()).await.unwrap();
-    assert_eq!((claimed.tasks.len(), claimed.failed, claimed.waiting), (2, vec![], vec![tasks[2].id]));
+    assert_eq!((claimed.tasks.len(), &claimed.failed, &claimed.waiting), (2, &vec![], &vec![tasks[2].id]));
     for _ in 0..3 {
         assert_eq!(world.store.task_claim(&ids, claim()).await.unwrap().waiting, [tasks[2].id]);
     }
     let waiting = world.stored(tasks[2].id).await;
     assert_eq!((waiting.state, waiting.attempts), (TaskState::Ready, 0), "waiting is no attempt");
+    assert_eq!(world.store.alerts_open(9).await.unwrap(), [], "it is only set aside");
+    let done = claimed.tasks.iter().map(|task| result(&world, task, call(&world, task, DOLLAR, ToolStatus::Success)));
+    world.store.task_submit(done.collect(), world.ambient.now()).await.unwrap();
+    assert_eq!(world.store.task_claim(&ids, claim()).await.unwrap().waiting, [tasks[2].id]);
     let alerts = world.store.alerts_open(9).await.unwrap();
     let told: Vec<_> = alerts.iter().map(|a| (a.kind, a.subject.clone(), a.reason_code.as_str())).collect();
     assert_eq!(told, [(AlertKind::GovernorCap, world.agent.persona_slug.clone(), "hourly_spend_cap")]);

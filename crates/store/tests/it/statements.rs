@@ -113,7 +113,7 @@ async fn posts(world: &World, size: usize) -> Vec<Cost> {
     meter.step("settle");
     let wait = std::time::Duration::from_secs(60);
     let limits = SweepLimits {
-        attempts_max: 3,
+        vanished_max: 3,
         ready_older_than: wait,
         review_older_than: wait,
         batch: 500,

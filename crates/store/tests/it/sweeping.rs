@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use chimera_domain::{AlertKind, Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
-use chimera_store::{Queued, SweepLimits, Swept};
+use chimera_store::{Queued, Release, SweepLimits, Swept};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, MOMENT, World, eventually, sorted};
 
 pub(crate) const LIMITS: SweepLimits = SweepLimits {
-    attempts_max: 2,
+    vanished_max: 2,
     ready_older_than: Duration::from_secs(60),
     review_older_than: Duration::from_secs(120),
     batch: 100,
@@ -57,9 +57,50 @@ pub(crate) async fn a_lapsed_task_out_of_attempts_fails_with_its_dependents(worl
     assert_eq!(world.states(&tasks).await, [Failed, Ready, Cancelled]);
     let alerts = world.store.alerts_open(9).await.unwrap();
     let told: Vec<_> = alerts.iter().map(|a| (a.kind, a.subject.as_str(), a.reason_code.as_str())).collect();
-    assert_eq!(told, [(AlertKind::DeadLetter, tasks[0].id.to_string().as_str(), "attempts_exhausted")]);
+    assert_eq!(told, [(AlertKind::DeadLetter, tasks[0].id.to_string().as_str(), "workers_vanished")]);
     assert!(alerts[0].message.contains("vanished 2 times"), "{}", alerts[0].message);
     assert_eq!(alerts[0].trace_id, Some(tasks[0].trace_id));
+    let why = world.stored(tasks[0].id).await.last_error.unwrap();
+    assert!(why.contains("vanished 2 times") && why.contains("the lease of dead lapsed"), "{why}");
+}
+
+/// A killed worker is no failure of its task, and a failure is no killed worker.
+pub(crate) async fn failures_and_vanished_workers_are_counted_apart(world: World) {
+    let task = world.ready(TaskType::GenerateText).await;
+    for round in 1..=3 {
+        let held = world.claimed(task.id, "worker").await;
+        assert_eq!((held.attempts, held.failures), (round, round - 1));
+        let release = Release {
+            task_id: held.id,
+            version: held.state_version,
+            error: "no".to_owned(),
+            exhausted: false,
+            uncounted: false,
+            tool_calls: vec![],
+        };
+        world.store.task_release(vec![release], vec![], world.ambient.now()).await.unwrap();
+    }
+    // One that is cut off from outside is neither.
+    let held = world.claimed(task.id, "worker").await;
+    let release = Release {
+        task_id: held.id,
+        version: held.state_version,
+        error: "shut down".to_owned(),
+        exhausted: false,
+        uncounted: true,
+        tool_calls: vec![],
+    };
+    world.store.task_release(vec![release], vec![], world.ambient.now()).await.unwrap();
+    // Three claims failed; the second that vanishes is the last.
+    world.claim(task.id, "dead", MOMENT).await.unwrap();
+    assert_eq!(swept(&world).await.ready, [task.id]);
+    let back = world.stored(task.id).await;
+    assert_eq!((back.state, back.attempts, back.failures), (TaskState::Ready, 4, 3));
+    world.claim(task.id, "dead", MOMENT).await.unwrap();
+    assert_eq!(swept(&world).await.failed, [task.id]);
+    world.store.task_retry_failed(&[task.id], world.ambient.now()).await.unwrap();
+    let again = world.stored(task.id).await;
+    assert_eq!((again.state, again.attempts, again.failures), (TaskState::Ready, 0, 0));
 }
 
 pub(crate) async fn what_waits_too_long_is_delivered_again(world: World) {

@@ -125,7 +125,7 @@ impl<'a> Desk<'a> {
             loop {
                 let room = or_cancelled(cancel, self.room()).await?;
                 let batch = or_cancelled(cancel, self.publisher.bus.take(Queue::Publish, room, IDLE_WAIT)).await?;
-                let (begun, trouble) = match batch {
+                let begun = match batch {
                     Ok(batch) if batch.is_empty() => {
                         rest.went_well();
                         continue;
@@ -133,23 +133,25 @@ impl<'a> Desk<'a> {
                     Ok(batch) => {
                         let (ids, receipts): (Vec<_>, Vec<_>) =
                             batch.into_iter().map(|d| (d.task_id, d.receipt)).unzip();
-                        let (begun, trouble) = self.begin(&ids).await;
+                        let begun = self.begin(&ids).await.map_err(|error| error_chain(&error));
                         if let Err(error) = self.publisher.bus.acknowledge(Queue::Publish, &receipts).await {
                             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused");
                         }
-                        (begun, trouble.map(|error| error_chain(&error)))
+                        begun
                     }
-                    Err(error) => (vec![], Some(error_chain(&error))),
+                    Err(error) => Err(error_chain(&error)),
                 };
-                match &trouble {
-                    Some(error) => tracing::warn!(error, "not everything can be published; trying again"),
-                    None => rest.went_well(),
-                }
-                if !begun.is_empty() {
-                    return Some((begun, rest));
-                }
-                if trouble.is_some() {
-                    or_cancelled(cancel, tokio::time::sleep(rest.failed(self.publisher.ambient.dice()))).await?;
+                match begun {
+                    Ok(begun) => {
+                        rest.went_well();
+                        if !begun.is_empty() {
+                            return Some((begun, rest));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(error, "nothing can be published; trying again");
+                        or_cancelled(cancel, tokio::time::sleep(rest.failed(self.publisher.ambient.dice()))).await?;
+                    }
                 }
             }
         })
@@ -163,9 +165,8 @@ impl<'a> Desk<'a> {
             }
             let room = self.room().await.min(left.len());
             let now: Vec<TaskId> = left.drain(..room).collect();
-            let (begun, trouble) = self.begin(&now).await;
-            trouble.into_iter().for_each(|error| self.report(error));
-            Some((begun, left))
+            let begun = self.begin(&now).await.map_err(|error| self.report(error));
+            Some((begun.unwrap_or_default(), left))
         })
     }
 
@@ -194,10 +195,10 @@ impl<'a> Desk<'a> {
     }
 
     /// Begins posts, at most as many as there are hands. Each is in one of them at once.
-    async fn begin(&self, ids: &[TaskId]) -> (Vec<InHand>, Option<StoreError>) {
+    async fn begin(&self, ids: &[TaskId]) -> Result<Vec<InHand>, StoreError> {
         let origin = Origin::Begun { at: Instant::now() };
-        let (begun, trouble) = self.publisher.begin(ids).await;
-        (begun.into_iter().map(|case| self.hand(case, origin, &self.callers)).collect(), trouble)
+        let begun = self.publisher.begin(ids).await?;
+        Ok(begun.into_iter().map(|case| self.hand(case, origin, &self.callers)).collect())
     }
 
     async fn take_over(&self) -> Vec<InHand> {

@@ -36,7 +36,7 @@ impl Publisher {
     async fn find_out(&self, case: &PublishCase, calls: &mut Vec<ToolCall>) -> PublishOutcome {
         let seen = self.platform.look_up(case, calls).await;
         let step = self.platform.abilities().after_look(LookAt::LeftBehind, seen.look());
-        outcome(step, seen, "the publisher before vanished during its call")
+        outcome(step, seen, "the publisher before vanished during its call", Duration::ZERO)
     }
 
     /// Publishes a post, unless it proves to be out. What follows from what is the platform's abilities' to say.
@@ -48,7 +48,7 @@ impl Publisher {
             let seen = self.platform.look_up(case, calls).await;
             let step = able.after_look(LookAt::BeforeCall, seen.look());
             if step != PublishStep::Call {
-                return outcome(step, seen, &earlier(case));
+                return outcome(step, seen, &earlier(case), Duration::ZERO);
             }
         }
         let attempts = case.publication.attempts;
@@ -76,14 +76,12 @@ impl Publisher {
         if !attempts_left && matches!(step, PublishStep::AskPerson | PublishStep::GiveUp) {
             error = format!("given up after {attempts} attempts: {error}");
         }
-        if matches!(step, PublishStep::TryAgain { .. }) {
-            let base = Duration::from_millis(self.config.rest_base_ms);
-            let max = Duration::from_millis(self.config.rest_max_ms);
-            self.rests.rest(case.task.id, self.ambient.now() + rest_after(attempts, base, max, asked));
-        }
+        let base = Duration::from_millis(self.config.rest_base_ms);
+        let max = Duration::from_millis(self.config.rest_max_ms);
+        let rest = rest_after(attempts, base, max, asked);
         match seen {
-            Some(seen) => outcome(step, seen, &error),
-            None => settled(step, error),
+            Some(seen) => outcome(step, seen, &error, rest),
+            None => settled(step, error, rest),
         }
     }
 
@@ -132,7 +130,7 @@ fn confirmed(Post { external_id, url }: Post) -> PublishOutcome {
 }
 
 /// What is written down after a look about a call that nobody heard the end of.
-fn outcome(step: PublishStep, seen: Sight, unclear: &str) -> PublishOutcome {
+fn outcome(step: PublishStep, seen: Sight, unclear: &str, rest: Duration) -> PublishOutcome {
     let error = match seen {
         Sight::Out(post) => return confirmed(post),
         Sight::NotThere if step == PublishStep::AskPerson => {
@@ -141,13 +139,13 @@ fn outcome(step: PublishStep, seen: Sight, unclear: &str) -> PublishOutcome {
         Sight::NotThere => unclear.to_owned(),
         Sight::CantTell(error) => format!("{unclear}; {error}"),
     };
-    settled(step, error)
+    settled(step, error, rest)
 }
 
 /// What is written down about a post that nobody has seen.
-fn settled(step: PublishStep, error: String) -> PublishOutcome {
+fn settled(step: PublishStep, error: String, rest: Duration) -> PublishOutcome {
     match step {
-        PublishStep::TryAgain { sure } => PublishOutcome::Absent { error, sure },
+        PublishStep::TryAgain { sure } => PublishOutcome::Absent { error, sure, rest },
         PublishStep::GiveUp => PublishOutcome::Refused { error },
         // The others do not come here; but if one did, a person should look.
         PublishStep::AskPerson | PublishStep::Look | PublishStep::Call | PublishStep::Confirm => {

@@ -88,5 +88,6 @@ chimera_testkit::on_both! {
         what_a_lossy_queue_dropped_is_delivered_again
         what_waits_in_the_queue_is_not_delivered_again
         a_worker_that_keeps_vanishing_leaves_a_dead_letter
+        killed_workers_use_up_no_attempt
         of_two_sweepers_one_sweeps_until_it_ends;
 }

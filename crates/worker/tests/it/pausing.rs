@@ -1,8 +1,9 @@
 //! Once a pause is committed nothing more goes out, whatever a post was waiting for meanwhile.
 
+use std::time::Duration;
+
 use chimera_domain::{CampaignStatus, PublicationState, TaskState};
 use chimera_worker::PublisherConfig;
-use chrono::Duration;
 use sea_orm::{ConnectionTrait as _, Database, TransactionTrait as _};
 
 use crate::{
@@ -55,7 +56,7 @@ pub(crate) async fn a_pause_while_an_earlier_call_is_looked_up_stops_the_next(wo
     let publisher = world.publisher("publisher", PublisherConfig::default());
     publisher.round(&[post.id]).await.unwrap();
     assert_eq!(world.publication(&post).await.state, PublicationState::Unknown);
-    world.ambient.advance(Duration::hours(1));
+    world.end_rests().await;
     world.fake.script("find_post", &[Fate::Wait]);
     let ids = [post.id];
     let (done, ()) = tokio::join!(publisher.round(&ids), async {
@@ -89,7 +90,7 @@ pub(crate) async fn a_pause_while_a_call_waits_for_its_server_stops_it(world: Wo
             world.set_status_of(campaign, CampaignStatus::Paused).await;
         }
         // The gate's word of the beginning holds no longer.
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         world.fake.let_go(2);
     });
     done.unwrap();
@@ -106,7 +107,7 @@ pub(crate) async fn an_outcome_that_cannot_be_written_yet_holds_up_no_call(world
     world.fake.script("publish_post", &[Fate::CutBefore]);
     let publisher = world.publisher("publisher", PublisherConfig::default());
     publisher.round(&[doubtful.id]).await.unwrap();
-    world.ambient.advance(Duration::hours(1));
+    world.end_rests().await;
     // Both have begun when the writing stops: one looks, the other calls.
     world.fake.script("find_post", &[Fate::Wait]);
     world.fake.script("publish_post", &[Fate::Wait]);

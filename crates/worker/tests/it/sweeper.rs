@@ -6,7 +6,10 @@ use chimera_bus::{Bus as _, InProcessBus, Queue};
 use chimera_domain::{AlertKind, Ambient as _, TaskState, TaskType};
 use chimera_store::Claim;
 
-use crate::world::{LEASE, MOMENT, World, eventually};
+use crate::{
+    fake::Fate,
+    world::{LEASE, MOMENT, World, eventually},
+};
 
 /// Work waits longer than a sweep's patience whenever there is more of it than hands. A queue that is filled again and
 /// again with what it holds already only grows, and new work waits behind all the copies.
@@ -84,6 +87,26 @@ pub(crate) async fn a_worker_that_keeps_vanishing_leaves_a_dead_letter(world: Wo
     let alerts = world.alerts().await;
     assert_eq!((alerts.len(), alerts[0].kind, alerts[0].trace_id), (1, AlertKind::DeadLetter, Some(tasks[0].trace_id)));
     assert!(alerts[0].message.contains("vanished 10 times") && alerts[0].message.contains("mayfly"), "{alerts:?}");
+}
+
+/// The tool fails twice and then works: that is within what a failing task is allowed, whatever befell its workers before.
+pub(crate) async fn killed_workers_use_up_no_attempt(world: World) {
+    let (_, task) = world.words().await;
+    let sweeper = world.sweeper(world.bus.clone());
+    for _ in 0..5 {
+        world.claim(task.id, "mayfly", MOMENT).await;
+        eventually("its lease lapses", || async {
+            sweeper.sweep().await.unwrap();
+            (world.stored(task.id).await.state == TaskState::Ready).then_some(())
+        })
+        .await;
+    }
+    world.fake.script("generate_text", &[Fate::Busy, Fate::Busy]);
+    let pool = world.pool("pool", 1, LEASE);
+    let done = world.until(task.id, TaskState::JudgeReview).await;
+    pool.stop().await;
+    assert_eq!((done.attempts, done.failures, world.fake.count("generate_text")), (8, 2, 3));
+    assert!(world.alerts().await.is_empty());
 }
 
 /// Each sweeper delivers to queues of its own here, so that one can tell them apart.

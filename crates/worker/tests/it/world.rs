@@ -173,7 +173,7 @@ impl World {
 
     fn sweeper_named(&self, name: &str, bus: Arc<dyn Bus>) -> Sweeper {
         let config = SweeperConfig { waiting_ms: 0, interval_ms: 50, ..SweeperConfig::default() };
-        Sweeper::new(name.to_owned(), self.store.clone(), bus, self.ambient.clone(), config, 3)
+        Sweeper::new(name.to_owned(), self.store.clone(), bus, self.ambient.clone(), config)
     }
 
     /// Stores a DAG of these types and the post that needs them, with its parts READY. The post comes last.
@@ -346,6 +346,15 @@ impl World {
     pub(crate) async fn damage_result(&self, task: &AgentTask) {
         self.damage_one(&format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE trace_id = '{}'", task.trace_id))
             .await;
+    }
+
+    /// Ends every post's rest.
+    pub(crate) async fn end_rests(&self) {
+        let db = Database::connect(self.backends.database_url()).await.unwrap();
+        db.execute_unprepared("UPDATE publications SET not_before_ms = 1 WHERE not_before_ms IS NOT NULL")
+            .await
+            .unwrap();
+        db.close().await.unwrap();
     }
 
     pub(crate) async fn damage_one(&self, sql: &str) {

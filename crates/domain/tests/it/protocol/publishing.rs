@@ -55,6 +55,10 @@ pub(super) enum Outcome {
     Absent {
         sure: bool,
     },
+    /// It was not called after all.
+    Withheld {
+        sure: bool,
+    },
     Unknown,
     Refused,
 }
@@ -74,6 +78,8 @@ pub(super) enum Ending {
     Refused,
     /// The id that was chosen is taken.
     Taken,
+    /// Nothing was sent: the campaign was paused while the call waited its turn.
+    Withheld,
 }
 
 impl Ending {
@@ -84,6 +90,7 @@ impl Ending {
             Self::NoEffect => CallEnd::NoEffect,
             Self::Refused => CallEnd::Refused,
             Self::Taken => CallEnd::Taken,
+            Self::Withheld => CallEnd::Withheld,
         }
     }
 }
@@ -203,6 +210,9 @@ fn busy(hold: &Hold, protocol: &Protocol, world: &World, push: &mut impl FnMut(P
             let endings = [Ending::Answered, Ending::AnswerLost, Ending::CutOff, Ending::NoEffect];
             endings.map(Publishing::Call).into_iter().for_each(&mut *push);
             push(Publishing::CrashInCall);
+            if !world.is_active() {
+                push(Publishing::Call(Ending::Withheld));
+            }
             push(Publishing::Call(Ending::Refused));
             if out && protocol.platform.client_chosen_id && protocol.keys_hold() {
                 push(Publishing::Call(Ending::Taken));
@@ -277,6 +287,12 @@ fn gives_up(at: LookAt, protocol: &Protocol) -> bool {
 }
 
 fn call(hold: Hold, ending: Ending, protocol: &Protocol, world: &mut World) -> Hold {
+    if ending == Ending::Withheld {
+        return match protocol.platform.after_call(ending.end(), hold.doubt, attempts_left(hold, world)) {
+            PublishStep::TryAgain { sure } => hold.settles(Outcome::Withheld { sure }),
+            step => hold.settles(outcome(step)),
+        };
+    }
     world.seen.unlicensed |= !hold.licensed;
     world.seen.unapproved |= !world.approved[hold.made as usize];
     let keys = protocol.keys_hold();
@@ -284,7 +300,7 @@ fn call(hold: Hold, ending: Ending, protocol: &Protocol, world: &mut World) -> H
     match ending {
         Ending::Answered | Ending::AnswerLost => outside.take(keys),
         Ending::CutOff => outside.set_adrift(),
-        Ending::NoEffect | Ending::Refused | Ending::Taken => {}
+        Ending::NoEffect | Ending::Refused | Ending::Taken | Ending::Withheld => {}
     }
     if ending.end() == CallEnd::Unclear && protocol.flaws.has(Flaw::RetryBlindly) {
         return hold.settles(Outcome::Absent { sure: true });
@@ -323,12 +339,20 @@ fn settle(hold: Hold, protocol: &Protocol, world: &mut World) {
     let (event, state) = match outcome {
         Outcome::Confirmed => (TaskEvent::ConfirmPublish, PublicationState::Confirmed),
         Outcome::Absent { sure } if sure || known_absent => (TaskEvent::PublishAbsent, PublicationState::Absent),
-        Outcome::Absent { .. } => (TaskEvent::PublishAbsent, PublicationState::Unknown),
+        Outcome::Withheld { sure: true } => (TaskEvent::PublishAbsent, PublicationState::Absent),
+        Outcome::Absent { .. } | Outcome::Withheld { sure: false } => {
+            (TaskEvent::PublishAbsent, PublicationState::Unknown)
+        }
         Outcome::Unknown => (TaskEvent::PublishUnknown, PublicationState::Unknown),
         Outcome::Refused => (TaskEvent::PublishRefused, PublicationState::Refused),
     };
     world.moves(Node::Post, event);
     world.record(hold.made, state);
+    if matches!(outcome, Outcome::Withheld { .. })
+        && let Some(entry) = &mut world.ledger[hold.made as usize]
+    {
+        entry.attempts = entry.attempts.saturating_sub(1);
+    }
     if outcome == Outcome::Unknown {
         world.question = Some(Question::IsItOut);
     }

@@ -292,11 +292,13 @@ impl Story<'_> {
             self.put_out(&case);
         }
         let outcome = match (out, how % 4) {
-            (true, 3) if self.has(Flaw::FalseAbsence) => PublishOutcome::Absent { error, sure: true },
+            (true, 3) if self.has(Flaw::FalseAbsence) => {
+                PublishOutcome::Absent { error, sure: true, rest: std::time::Duration::ZERO }
+            }
             (true, 0..=2) => PublishOutcome::Confirmed { external_id: "post-1".to_owned(), url: None },
             (_, 3) => PublishOutcome::Unknown { error },
             (false, 2) if !doubt => PublishOutcome::Refused { error },
-            _ => PublishOutcome::Absent { error, sure: !doubt },
+            _ => PublishOutcome::Absent { error, sure: !doubt, rest: std::time::Duration::ZERO },
         };
         let unknown = matches!(outcome, PublishOutcome::Unknown { .. });
         let ticket = unknown.then(|| HitlTicket {

@@ -89,7 +89,7 @@ async fn round(world: &World) -> Times {
     store.publish_settle(settlements.collect(), ambient.now()).await.unwrap();
     done("settle", &mut times);
     let (wait, queued) = (Duration::from_secs(60), Queued { ready: 1, review: 1, approved: 1 });
-    let limits = SweepLimits { attempts_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500, queued };
+    let limits = SweepLimits { vanished_max: 3, ready_older_than: wait, review_older_than: wait, batch: 500, queued };
     store.sweep(limits, ambient.now()).await.unwrap();
     done("sweep", &mut times);
     store.tickets_open(&TicketFilter { limit: 50, ..TicketFilter::default() }).await.unwrap();

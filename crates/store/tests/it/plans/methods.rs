@@ -200,7 +200,8 @@ impl Caller<'_> {
         let held: Vec<_> = begun.iter().map(|case| (case.task.id, case.task.state_version)).collect();
         self.calls("task_heartbeat").task_heartbeat(&held, "publisher", LEASE).await.unwrap();
         assert!(self.calls("publish_stands").publish_stands(held[0].0, held[0].1).await.unwrap());
-        let absent = |_| PublishOutcome::Absent { error: "busy".to_owned(), sure: true };
+        let absent =
+            |_| PublishOutcome::Absent { error: "busy".to_owned(), sure: true, rest: std::time::Duration::ZERO };
         self.settle(&begun, absent).await;
         let begun = self.publish_begin(&ids, MOMENT).await;
         assert_eq!(begun.len(), BATCH);
@@ -246,7 +247,7 @@ impl Caller<'_> {
         world.store.task_claim(&ids[..BATCH], claim).await.unwrap();
         let wait = std::time::Duration::from_secs(0);
         let limits = SweepLimits {
-            attempts_max: 2,
+            vanished_max: 2,
             ready_older_than: wait,
             review_older_than: wait,
             batch: 500,
@@ -338,7 +339,7 @@ impl Caller<'_> {
         store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap();
         let wait = std::time::Duration::from_secs(0);
         let limits =
-            SweepLimits { attempts_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
+            SweepLimits { vanished_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
         let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
         assert_eq!(swept.cancelled.len(), 20);
     }
