@@ -1,4 +1,4 @@
-.PHONY: demo demo-real test chaos verify lint infra-up infra-down
+.PHONY: demo demo-real test chaos bench verify lint infra-up infra-down
 
 demo: ## watch one agent go from headlines to posts
 	cargo run --locked -p chimera -- demo
@@ -11,6 +11,9 @@ test: ## every test, from bare
 
 chaos: ## the whole fleet while everything breaks; CHAOS_SECONDS, CHAOS_SIGNALS, CHAOS_SEED
 	scripts/chaos
+
+bench: ## how fast the fleet works here, beside a bare client; BENCH_PIPELINES
+	scripts/bench
 
 verify: ## what CI runs
 	.ci/run

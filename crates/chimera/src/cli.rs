@@ -111,6 +111,8 @@ enum Command {
     Config(commands::config::Options),
     /// Serve one of Chimera's own MCP servers over standard input and output
     Mcp(commands::mcp::Options),
+    /// Measure how fast the fleet works on this machine
+    Bench(commands::bench::Options),
     /// Completions for a shell
     Completions(commands::completions::Options),
 }
@@ -134,6 +136,7 @@ impl Cli {
             Command::Db(options) => options.run(&global).await,
             Command::Config(options) => options.run(&global),
             Command::Mcp(options) => options.run(&global).await,
+            Command::Bench(options) => options.run(&global).await,
             Command::Completions(options) => options.run(),
         }
     }

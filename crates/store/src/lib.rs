@@ -47,6 +47,7 @@ mod tasks;
 mod tickets;
 mod trace;
 mod versioned;
+mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
@@ -70,3 +71,4 @@ pub use tasks::{
 };
 pub use tickets::TicketAnswer;
 pub use trace::{PostRow, TraceView};
+pub use yardstick::{PostTimes, PublishedRows, RawFigures, Scratch};

@@ -53,6 +53,12 @@ impl Chimera {
         !self.backends.is_production()
     }
 
+    /// Where the database and the queues are, when they are servers.
+    pub(crate) fn servers(&self) -> Option<(String, String)> {
+        let redis = self.backends.redis()?;
+        Some((self.backends.database_url().to_owned(), redis.url.clone()))
+    }
+
     /// Another one on backends of the same kind.
     pub(crate) fn another(&self) -> Self {
         Self::over(self.backends.another())

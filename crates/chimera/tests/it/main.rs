@@ -11,6 +11,7 @@
 mod audit;
 mod backup;
 mod bad_input;
+mod bench;
 mod cfo;
 mod chaos;
 mod chimera;
@@ -40,6 +41,8 @@ chimera_testkit::on_both! {
         an_unwritable_data_folder_is_named
         a_taken_port_is_named
         commands_that_read_say_where_nothing_is;
+    bench:
+        posts_pass_every_stage_and_stand_beside_a_bare_client;
     cfo:
         the_days_money_is_the_same_wherever_one_looks;
     commands:

@@ -35,12 +35,13 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// How often the server's own status file is looked at while it comes up.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Arguments: the server's program, its data folder, its port, the folder to remove, `synchronous_commit`. Nothing of
-/// this is to outlive a power cut, so `fsync` is off; what a commit hands to the system outlives the server all the same.
+/// Arguments: the server's program, its data folder, its port, the folder to remove, `synchronous_commit`, `fsync`,
+/// `shared_buffers`, `max_wal_size`. Where nothing is to outlive a power cut, `fsync` is off; what a commit hands to the
+/// system outlives the server all the same.
 const MINDER: &str = r#"
 serve() {
-    "$1" -D "$2" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit="$5" \
-        -c full_page_writes="$5" -c shared_buffers=32MB -c max_connections=300 -c max_wal_size=256MB \
+    "$1" -D "$2" -p "$3" -h 127.0.0.1 -c unix_socket_directories= -c fsync="$6" -c synchronous_commit="$5" \
+        -c full_page_writes="$5" -c shared_buffers="$7" -c max_connections=300 -c max_wal_size="$8" \
         >>"$4/log" 2>&1 </dev/null &
     server=$!
 }
@@ -259,9 +260,10 @@ fn mind(
         .arg(folder.join("data"))
         .arg(port.to_string())
         .arg(folder)
-        .arg(match durability {
-            Durability::None => "off",
-            Durability::Restarts => "on",
+        .args(match durability {
+            Durability::None => ["off", "off", "32MB", "256MB"],
+            Durability::Restarts => ["on", "off", "32MB", "256MB"],
+            Durability::PowerCuts => ["on", "on", "256MB", "4GB"],
         })
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -1,0 +1,182 @@
+//! Tools and a mind that have nothing to do: what is left is Chimera's own time.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use chimera_domain::{
+    Ambient, Score, Usd,
+    contracts::{FeedDocument, FeedItem},
+};
+use chimera_llm::{
+    Answer, Draft, Finding, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, TokenUsage,
+    WriteAsk,
+};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities,
+        ServerConfig,
+    },
+    service::RequestContext,
+};
+use serde_json::{Value, json};
+
+/// The name of the server, and of its one resource.
+pub(super) const SERVER: &str = "bench";
+pub(super) const HEADLINES: &str = "bench://headlines";
+
+/// What every tool returns of words or of a medium, in bytes.
+const PAYLOAD_BYTES: usize = 1_024;
+/// What every tool says it costs, so that money is set aside and settled.
+const COST_USD: &str = "0.0001";
+
+/// A mind that answers at once.
+#[derive(Debug)]
+pub(super) struct IdleMind;
+
+impl IdleMind {
+    fn answer<T>(value: T) -> Answer<T> {
+        Answer { value, usage: TokenUsage::default(), cost: Usd::ZERO, model: "idle".to_owned() }
+    }
+}
+
+#[async_trait]
+impl Mind for IdleMind {
+    fn about(&self) -> MindInfo {
+        MindInfo {
+            name: "idle".to_owned(),
+            fast_model: "idle".to_owned(),
+            strong_model: "idle".to_owned(),
+            offline: true,
+            note: "answers at once, for benchmarks".to_owned(),
+        }
+    }
+
+    async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
+        let one = Relevance { score: Score::percent(95), why: "made for the goal".to_owned() };
+        Ok(Self::answer(vec![one; ask.items.len()]))
+    }
+
+    async fn write(&self, ask: &WriteAsk) -> Result<Answer<Draft>, MindError> {
+        Ok(Self::answer(Draft {
+            text: words(),
+            hashtags: vec![],
+            alt_text: ask.headline.clone(),
+            kicker: String::new(),
+            cover_line: String::new(),
+            self_score: None,
+        }))
+    }
+
+    async fn opine(&self, _ask: &OpinionAsk) -> Result<Answer<Opinion>, MindError> {
+        let fine = || Finding { score: Score::ONE, reason: "nothing speaks against it".to_owned() };
+        Ok(Self::answer(Opinion { task_fit: fine(), persona: fine(), support: fine(), notes: vec![] }))
+    }
+}
+
+/// A kilobyte of harmless words.
+fn words() -> String {
+    "Linen, wool and a quiet afternoon. ".chars().cycle().take(PAYLOAD_BYTES).collect()
+}
+
+/// The headlines that the feed shows just now.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Headlines(Arc<Mutex<VecDeque<FeedItem>>>);
+
+impl Headlines {
+    /// Shows these and no others.
+    pub(super) fn show(&self, items: impl IntoIterator<Item = FeedItem>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = items.into_iter().collect();
+    }
+
+    fn shown(&self) -> Vec<FeedItem> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+/// An MCP server with every tool of a fleet, each of which does nothing.
+#[derive(Debug, Clone)]
+pub(super) struct IdleServer {
+    headlines: Headlines,
+    ambient: Arc<dyn Ambient>,
+    words: Arc<str>,
+    /// Whether each picture and video has bytes of its own, and so becomes a file of its own.
+    distinct_media: bool,
+}
+
+impl IdleServer {
+    pub(super) fn new(headlines: Headlines, ambient: Arc<dyn Ambient>, distinct_media: bool) -> Self {
+        Self { headlines, ambient, words: words().into(), distinct_media }
+    }
+
+    /// A kilobyte in base64. Hex digits are base64, too.
+    fn medium(&self) -> String {
+        let unit = if self.distinct_media { self.fresh() } else { "0".repeat(32) };
+        unit.chars().cycle().take(PAYLOAD_BYTES * 4 / 3 / 4 * 4).collect()
+    }
+
+    fn fresh(&self) -> String {
+        format!("{:032x}", u128::from_be_bytes(self.ambient.random()))
+    }
+
+    fn made(&self, width: u32, height: u32) -> Value {
+        json!({
+            "width": width, "height": height, "duration_seconds": 6, "alt_text": "Linen on a line.", "model": "idle",
+            "cost_usd": COST_USD,
+        })
+    }
+}
+
+impl ServerHandler for IdleServer {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new("chimera-bench", env!("CARGO_PKG_VERSION")))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let document = FeedDocument {
+            source: HEADLINES.to_owned(),
+            title: "Benchmark".to_owned(),
+            fetched_at: self.ambient.now(),
+            items: self.headlines.shown(),
+            warnings: vec![],
+        };
+        let json = serde_json::to_string(&document).map_err(|e| ErrorData::internal_error(e.to_string(), None))?;
+        let contents = ResourceContents::text(json, request.uri).with_mime_type("application/json");
+        Ok(ReadResourceResult::new(vec![contents]).into())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let (medium, said) = match &*request.name {
+            "generate_text" => {
+                (None, json!({"text": &*self.words, "hashtags": [], "model": "idle", "cost_usd": COST_USD}))
+            }
+            "generate_image" => (Some(ContentBlock::image(self.medium(), "image/png")), self.made(1_080, 1_350)),
+            "generate_video" => {
+                let video = ResourceContents::blob(self.medium(), "bench://video").with_mime_type("video/mp4");
+                (Some(ContentBlock::resource(video)), self.made(720, 1_280))
+            }
+            "publish_post" => (None, json!({"post_id": self.fresh(), "url": "https://bench.invalid/post"})),
+            "find_post" => (None, json!({"post": null})),
+            other => return Err(ErrorData::invalid_params(format!("there is no tool {other}"), None)),
+        };
+        let mut result = CallToolResult::structured(said);
+        if let Some(medium) = medium {
+            result.content.insert(0, medium);
+        }
+        Ok(result.into())
+    }
+}

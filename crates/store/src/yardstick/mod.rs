@@ -1,0 +1,15 @@
+//! What a benchmark measures the fleet against: a bare client that writes the same rows and the same changes of state, in
+//! batches, and does nothing else. Its statements are ready before the clock starts: no reading, no deciding, no locks
+//! taken ahead, no building of SQL.
+//!
+//! What a client is given is what a run of the real roles left behind, so rows are the same to the byte.
+
+mod left;
+mod replay;
+mod scratch;
+mod times;
+
+pub use left::PublishedRows;
+pub use replay::RawFigures;
+pub use scratch::Scratch;
+pub use times::PostTimes;
