@@ -20,5 +20,5 @@ pub use config::JudgeConfig;
 pub use desk::{Answer, Desk, DeskError};
 pub use hitl::HitlQueue;
 pub use persona::banned_topic;
-pub use rule::rule;
+pub use rule::{is_replanned, rule};
 pub use service::Judge;

@@ -8,18 +8,25 @@ use chimera_store::{ReviewCase, Ruling};
 
 use crate::Assessment;
 
-/// Turns an assessment into what the store is to commit.
+/// Whether a post so assessed is planned anew.
 #[must_use]
-pub fn rule(case: &ReviewCase, assessment: Assessment, replans_max: u32, ambient: &dyn Ambient) -> Ruling {
+pub fn is_replanned(case: &ReviewCase, assessment: &Assessment, replans_max: u32) -> bool {
     let task = &case.task;
-    let again = assessment.route.verdict == Verdict::Reject
+    assessment.route.verdict == Verdict::Reject
         && assessment.route.reason == RouteReason::LowConfidence
         && task.task_type.is_publishable()
-        && task.payload.replans < replans_max;
+        && task.payload.replans < replans_max
+}
+
+/// Turns an assessment into what the store is to commit. `parts` are the tasks that the post depends on, when it is to be
+/// planned anew ([`is_replanned`]).
+#[must_use]
+pub fn rule(case: &ReviewCase, parts: Option<&[AgentTask]>, assessment: Assessment, ambient: &dyn Ambient) -> Ruling {
+    let task = &case.task;
     let (event, next_action) = match assessment.route.verdict {
         Verdict::Approve => (TaskEvent::Approve, NextAction::Publish),
         Verdict::HitlQueue => (TaskEvent::AskHuman, NextAction::WaitHitl),
-        Verdict::Reject if again => (TaskEvent::Reject, NextAction::Replan),
+        Verdict::Reject if parts.is_some() => (TaskEvent::Reject, NextAction::Replan),
         Verdict::Reject => (TaskEvent::Reject, NextAction::Stop),
     };
     let ticket = (event == TaskEvent::AskHuman).then(|| {
@@ -27,7 +34,7 @@ pub fn rule(case: &ReviewCase, assessment: Assessment, replans_max: u32, ambient
         let (question, confidence) = (Question::MayPublish, assessment.confidence);
         HitlTicket::ask(question, task, &case.artifact, confidence, topics, reasoning, ambient)
     });
-    let replan = if again { next_attempt(case, &assessment.reasoning, ambient) } else { vec![] };
+    let replan = parts.map(|parts| next_attempt(task, parts, &assessment.reasoning, ambient)).unwrap_or_default();
     let decision = JudgeDecision {
         id: DecisionId::generate(ambient),
         tenant_id: task.tenant_id,
@@ -50,9 +57,9 @@ pub fn rule(case: &ReviewCase, assessment: Assessment, replans_max: u32, ambient
 }
 
 /// New words and a new post, told why the last ones were rejected; pictures and video are kept.
-fn next_attempt(case: &ReviewCase, reasoning: &str, ambient: &dyn Ambient) -> Vec<AgentTask> {
+fn next_attempt(post: &AgentTask, parts: &[AgentTask], reasoning: &str, ambient: &dyn Ambient) -> Vec<AgentTask> {
     let anew = |part: &AgentTask| part.task_type == TaskType::GenerateText;
-    plan_again(&case.task, &case.parts, anew, reasoning, ambient)
+    plan_again(post, parts, anew, reasoning, ambient)
 }
 
 /// A new post in place of this one, and new tasks in place of those of its parts that are to be made anew.

@@ -9,7 +9,8 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain, policy::TroubleRest,
+    AgentTask, Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain,
+    policy::TroubleRest,
 };
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
@@ -21,7 +22,7 @@ use crate::{
     Findings, HitlQueue, JudgeConfig, assess,
     outdated::{renewed, withdrawn},
     patience::Patience,
-    rule,
+    rule::{is_replanned, rule},
 };
 
 /// Results judged and committed together at the most.
@@ -265,7 +266,25 @@ impl Judge {
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,
             confidence = assessment.confidence.get(), verdict = %assessment.route.verdict, "judged"
         );
-        (Some(rule(case, assessment, self.config.replans_max, &*self.ambient)), call)
+        let parts = if is_replanned(case, &assessment, self.config.replans_max) {
+            match self.parts(case).await {
+                Ok(parts) => Some(parts),
+                Err(error) => {
+                    tracing::warn!(task_id = %case.task.id, error = %error_chain(&error), "judged later");
+                    return (None, call);
+                }
+            }
+        } else {
+            None
+        };
+        (Some(rule(case, parts.as_deref(), assessment, &*self.ambient)), call)
+    }
+
+    /// The tasks that a post depends on, in the order of `depends_on`.
+    async fn parts(&self, case: &ReviewCase) -> Result<Vec<AgentTask>, StoreError> {
+        let mut parts = self.store.tasks_by_ids(&case.task.depends_on).await?;
+        parts.sort_by_key(|part| case.task.depends_on.iter().position(|id| *id == part.id));
+        Ok(parts)
     }
 
     async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, Option<ToolCall>) {

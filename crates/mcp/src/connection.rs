@@ -14,7 +14,6 @@ use rmcp::{
     service::{Peer, RunningService},
 };
 use tokio::{
-    io::DuplexStream,
     sync::{Mutex as AsyncMutex, OnceCell},
     time::Instant,
 };
@@ -29,13 +28,14 @@ use crate::{
     open::{Opened, Opener},
     record::error_line,
     secret::{Redaction, SecretSource},
+    within::ServerEnd,
 };
 
 /// Longest wait for a server to end its connection in an orderly way.
 const CLOSE_WAIT: Duration = Duration::from_secs(7);
 
 /// Serves one in-process connection until it ends or the token is cancelled.
-pub(crate) type Serve = Arc<dyn Fn(DuplexStream, CancellationToken) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type Serve = Arc<dyn Fn(ServerEnd, CancellationToken) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What all connections of a host share.
 #[derive(Debug, Clone)]

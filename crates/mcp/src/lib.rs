@@ -59,6 +59,7 @@ mod role;
 mod secret;
 mod stdio;
 mod template;
+mod within;
 
 pub use check::CheckProblem;
 pub use config::{ConfigError, HostConfig, Revision, ServerConfig, TransportConfig};

@@ -9,7 +9,7 @@ use rmcp::{
         ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, RunningService, RxJsonRpcMessage,
         TxJsonRpcMessage,
     },
-    transport::{Transport, async_rw::AsyncRwTransport},
+    transport::Transport,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +18,11 @@ use crate::{
     connection::{Serve, Shared, whole_ms},
     error::ConnectError,
     http_transport::http_transport,
-    line_guard::LineGuard,
     listener::Listener,
     secret::{Redaction, Secret, Setting},
     stdio::{LastWords, Program},
+    within,
 };
-
-/// Bytes in flight between the two ends of an in-process connection.
-const DUPLEX_BYTES: usize = 64 * 1024;
 
 /// What is needed to connect to a server.
 pub(crate) struct Opener<'a> {
@@ -112,15 +109,12 @@ impl Opener<'_> {
                 greet(http, mode, CancellationToken::new()).await
             }
             TransportConfig::InProcess => {
-                let (ours, theirs) = tokio::io::duplex(DUPLEX_BYTES);
+                let (ours, theirs) = within::pair(bytes_max);
                 let line = self.shared.stop.child_token();
                 if let Some(serve) = self.serve {
                     self.shared.tracker.spawn(serve(theirs, line.clone()));
                 }
-                let (read, write) = tokio::io::split(ours);
-                let lines = AsyncRwTransport::new_client(LineGuard::new(read, bytes_max), write)
-                    .with_max_line_length(usize::MAX);
-                greet(lines, mode, line).await
+                greet(ours, mode, line).await
             }
         };
         match done {

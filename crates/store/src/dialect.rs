@@ -18,6 +18,9 @@ use crate::{Backend, Result, StoreConfig, StoreError};
 /// The most values bound in one statement: SQLite allows 32,766 (`SQLITE_MAX_VARIABLE_NUMBER`), PostgreSQL 65,535.
 pub(crate) const BINDS_MAX: usize = 32_000;
 
+/// The most values listed in one statement. Lists are padded to a power of two, and other values are bound beside them.
+pub(crate) const LISTED_MAX: usize = 16_384;
+
 /// Prepared statements that a connection keeps. A batch of another size is another statement; when they are dropped too
 /// soon, each is prepared again, which on PostgreSQL takes a round trip of its own.
 const STATEMENTS_KEPT: usize = 400;

@@ -36,7 +36,7 @@ pub(crate) async fn update<E: EntityTrait>(
     for chunk in rows.chunks(ROWS_PER_STATEMENT) {
         let mut update = E::update_many()
             .filter(of_tenant::<E>(tenant))
-            .filter(Expr::col((E::default(), "id")).is_in(chunk.iter().map(|(id, _)| *id)))
+            .filter(Expr::col((E::default(), "id")).is_in(batch::padded(chunk.iter().map(|(id, _)| *id))))
             .filter(is_still::<E>(chunk));
         for (column, value) in set(chunk) {
             update = update.col_expr(column, value);
@@ -141,8 +141,16 @@ fn changed<E: EntityTrait>(before: &E::Model, after: &E::Model) -> String {
 }
 
 /// Whether a row still has the version that was read. A list of row values: SQLite takes one from a subquery only.
+///
+/// To be used beside a condition on the ids: where all versions are the same, they alone are compared.
 pub(crate) fn is_still<E: EntityTrait>(rows: &[Seen]) -> Expr {
-    let pairs = rows.iter().map(|(id, version)| (*id, version.get()));
+    let version_is = Expr::col((E::default(), "state_version"));
+    if let Some((_, first)) = rows.first()
+        && rows.iter().all(|(_, version)| version == first)
+    {
+        return version_is.eq(first.get());
+    }
+    let pairs = batch::padded(rows.iter().map(|(id, version)| (*id, version.get())));
     let list: SelectStatement = Query::select().expr(Expr::cust("*")).from_values(pairs, "seen").take();
-    Expr::tuple([Expr::col((E::default(), "id")), Expr::col((E::default(), "state_version"))]).in_subquery(list)
+    Expr::tuple([Expr::col((E::default(), "id")), version_is]).in_subquery(list)
 }

@@ -32,6 +32,11 @@ impl Held {
         self.with(|held| held.iter().map(|(id, version)| (*id, *version)).collect())
     }
 
+    /// How much is held.
+    pub(crate) fn count(&self) -> usize {
+        self.with(|held| held.len())
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<TaskId, StateVersion>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

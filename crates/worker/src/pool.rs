@@ -58,6 +58,7 @@ impl Pool {
             bus: self.bus.clone(),
             ambient: self.ambient.clone(),
             retry: self.config.retry,
+            held: self.held.clone(),
         };
         let beats = CancellationToken::new();
         let intake = async {

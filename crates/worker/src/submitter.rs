@@ -10,11 +10,14 @@ use chimera_store::{Release, Store, StoreError, Submission};
 use chimera_telemetry::{RESULTS, TASKS_RELEASED};
 use tokio::sync::mpsc;
 
-use crate::{ExecuteError, Finished, held::Hold};
+use crate::{
+    ExecuteError, Finished,
+    held::{Held, Hold},
+};
 
 /// Results committed together at the most.
 const BATCH_MAX: usize = 64;
-/// How long the first result of a batch waits for others.
+/// How long the first result of a batch waits for others that are being worked on.
 const LINGER: Duration = Duration::from_millis(5);
 /// How often a commit is tried while the database is away: what was made is paid for.
 const COMMIT_ATTEMPTS_MAX: u32 = 5;
@@ -28,6 +31,8 @@ pub(crate) struct Submitter {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) retry: RetryPolicy,
+    /// What this pool has claimed and not yet handed in.
+    pub(crate) held: Held,
 }
 
 impl Submitter {
@@ -35,8 +40,15 @@ impl Submitter {
     pub(crate) async fn run(self, mut finished: mpsc::Receiver<(Finished, Hold)>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while finished.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            let more =
-                async { while batch.len() < BATCH_MAX && finished.recv_many(&mut batch, BATCH_MAX).await > 0 {} };
+            let more = async {
+                // When all that is held has come in, nothing else can.
+                while batch.len() < BATCH_MAX.min(self.held.count()) {
+                    let room = BATCH_MAX - batch.len();
+                    if finished.recv_many(&mut batch, room).await == 0 {
+                        break;
+                    }
+                }
+            };
             let _ = tokio::time::timeout(LINGER, more).await;
             let (results, holds): (Vec<Finished>, Vec<Hold>) = std::mem::take(&mut batch).into_iter().unzip();
             self.commit(&results).await;

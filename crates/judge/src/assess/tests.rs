@@ -16,7 +16,7 @@ fn case() -> ReviewCase {
     let mut task = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![]);
     task.payload.taint.clear();
     let artifact = fixtures::artifact(&ambient, &task);
-    let mut case = ReviewCase { task, artifact, parts: vec![], inputs: vec![], signal, agent, campaign };
+    let mut case = ReviewCase { task, artifact, inputs: vec![], agent, campaign };
     case.artifact.tool_log.iter_mut().for_each(|call| (call.status, call.attempts) = (ToolStatus::Success, 1));
     change(&mut case, |artifact| {
         artifact.text = "Silk, again.\n\nMade by an AI.".to_owned();

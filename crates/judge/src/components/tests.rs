@@ -18,7 +18,7 @@ fn case() -> ReviewCase {
     let signal = fixtures::signal(&ambient, &campaign, &agent);
     let task = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![]);
     let artifact = fixtures::artifact(&ambient, &task);
-    ReviewCase { task, artifact, parts: vec![], inputs: vec![], signal, agent, campaign }
+    ReviewCase { task, artifact, inputs: vec![], agent, campaign }
 }
 
 #[test]

@@ -102,9 +102,9 @@ pub(crate) async fn a_verdict_on_what_has_moved_on_is_dropped(world: World) {
 
 pub(crate) async fn one_result_that_cannot_be_read_spoils_no_other(world: World) {
     let first = world.post("Silk").await;
-    let (signal, broken) = world.post_with("Linen", |_| {}, |_| {}).await;
+    let broken = world.post("Linen").await;
     let last = world.post("Wool").await;
-    world.damage(&signal).await;
+    world.damage_result(&broken).await;
     world.judge.round(&[first.id, broken.id, last.id]).await.unwrap();
     assert_eq!(world.stored(first.id).await.state, TaskState::Approved);
     assert_eq!(world.stored(broken.id).await.state, TaskState::Failed);

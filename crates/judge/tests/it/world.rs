@@ -223,10 +223,10 @@ impl World {
         row.try_get_by_index(0).unwrap()
     }
 
-    /// Damages the signal's row, so that nobody can read it.
-    pub(crate) async fn damage(&self, signal: &TrendSignal) {
+    /// Damages what the task made, so that nobody can read it.
+    pub(crate) async fn damage_result(&self, task: &AgentTask) {
         let db = Database::connect(self.backends.database_url()).await.unwrap();
-        let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
+        let sql = format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE trace_id = '{}'", task.trace_id);
         assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
         db.close().await.unwrap();
     }

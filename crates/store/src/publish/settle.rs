@@ -170,10 +170,10 @@ impl Store {
     ) -> Result<HashMap<Uuid, StateVersion>> {
         use publications::Column as C;
         let mut versions = HashMap::new();
-        for chunk in settlements.chunks(crate::dialect::BINDS_MAX - 1) {
+        for chunk in settlements.chunks(crate::dialect::LISTED_MAX) {
             let rows = publications::Entity::find()
                 .filter(batch::of_tenant::<publications::Entity>(self.tenant))
-                .filter(C::Id.is_in(chunk.iter().map(|s| s.publication_id.as_uuid())))
+                .filter(C::Id.is_in(batch::padded(chunk.iter().map(|s| s.publication_id.as_uuid()))))
                 .order_by_asc(C::Id)
                 .lock(LockType::NoKeyUpdate)
                 .all(db)
@@ -205,15 +205,15 @@ impl Store {
         versioned::update::<E>(db, self.tenant, &seen, |chunk| {
             let each = |column: C, value: fn(&Outcome) -> Option<sea_orm::Value>| {
                 let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(by_id.get(id)?)?)));
-                batch::per_row::<E>(column, values)
+                batch::per_row::<E>(column, chunk.len(), values)
             };
             vec![
                 each(C::State, |o| Some(o.state.as_str().into())),
                 each(C::ExternalId, |o| o.external_id.clone().map(Into::into)),
                 each(C::Url, |o| o.url.clone().map(Into::into)),
                 each(C::LastError, |o| o.error.clone().map(Into::into)),
-                (C::NotBeforeMs, batch::by_id::<E>(resting(chunk), Expr::val(None::<i64>))),
-                (C::Attempts, batch::by_id::<E>(uncalled(chunk), Expr::col(C::Attempts))),
+                (C::NotBeforeMs, batch::by_id::<E>(chunk.len(), resting(chunk), Expr::val(None::<i64>))),
+                (C::Attempts, batch::by_id::<E>(chunk.len(), uncalled(chunk), Expr::col(C::Attempts))),
                 (C::UpdatedAt, Expr::val(time(now))),
             ]
         })

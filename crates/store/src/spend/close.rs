@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 
@@ -115,7 +115,10 @@ async fn add(
         .value(Column::ChangedAt, new(Column::ChangedAt))
         .value(Column::StateVersion, own(Column::StateVersion).add(1_i64));
     let mut written = Vec::with_capacity(closings.len());
-    for chunk in closings.chunks(BINDS_MAX / Column::iter().count().max(1)) {
+    let mut left = closings;
+    while !left.is_empty() {
+        let (chunk, rest) = left.split_at(batch::rows_together::<Entity>(left.len()));
+        left = rest;
         let rows = chunk.iter().map(|c| Entity::write(&c.entry(now), tenant)).collect::<Result<Vec<_>>>()?;
         let insert = Entity::insert_many(rows.into_iter().map(IntoActiveModel::into_active_model));
         written.extend(insert.on_conflict(on_conflict.clone()).exec_with_returning(db).await?);
@@ -149,7 +152,7 @@ async fn end(
             .col_expr(Column::ChangedAt, Expr::val(time(now)))
             .col_expr(Column::StateVersion, Expr::col(Column::StateVersion).add(1_i64))
             .filter(batch::of_tenant::<Entity>(tenant))
-            .filter(Column::Reservation.is_in(chunk.iter().map(|c| c.reservation().as_str().to_owned())))
+            .filter(Column::Reservation.is_in(batch::padded(chunk.iter().map(|c| c.reservation().as_str().to_owned()))))
             .filter(Column::State.is_in([EntryState::Open, EntryState::Presumed].map(EntryState::as_str)));
         written.extend(update.exec_with_returning(db).await?);
     }

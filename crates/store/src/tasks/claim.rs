@@ -22,7 +22,7 @@ use crate::{
     alerts::{alert_id, raise},
     batch,
     codec::{text, time, wide},
-    dialect::{BINDS_MAX, unindexed},
+    dialect::{LISTED_MAX, unindexed},
     entity::tasks::{Column, Entity, Model},
     spend::{self, Purses, Refusal, Wish},
     versioned::{self, Seen},
@@ -84,7 +84,7 @@ impl Store {
     /// [`crate::StoreError`] when the database fails.
     pub async fn task_claim(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<Claimed> {
         let mut claimed = Claimed::default();
-        for chunk in ids.chunks(BINDS_MAX / 2) {
+        for chunk in ids.chunks(LISTED_MAX) {
             let (rows, failed, waiting) = self.retrying(|| self.claim_once(chunk, claim)).await?;
             claimed.failed.extend(failed);
             claimed.waiting.extend(waiting);
@@ -196,12 +196,12 @@ impl Store {
     ) -> Result<Vec<TaskId>> {
         let held: Vec<Seen> = held.iter().map(|(id, version)| (id.as_uuid(), *version)).collect();
         let mut still = Vec::new();
-        for chunk in held.chunks(BINDS_MAX / 4) {
+        for chunk in held.chunks(LISTED_MAX / 4) {
             let _turn = self.turn().await;
             let beat = Entity::update_many()
                 .col_expr(Column::LeaseExpiresMs, self.lease_end(lease))
                 .filter(batch::of_tenant::<Entity>(self.tenant))
-                .filter(Column::Id.is_in(chunk.iter().map(|(id, _)| *id)))
+                .filter(Column::Id.is_in(batch::padded(chunk.iter().map(|(id, _)| *id))))
                 .filter(versioned::is_still::<Entity>(chunk))
                 .filter(Column::LeaseOwner.eq(text(worker)))
                 .filter(Column::State.is_in(LEASED.map(TaskState::as_str)));
@@ -291,7 +291,7 @@ impl Store {
             .column((Entity, Column::AgentId))
             .from(Entity)
             .and_where(batch::of_tenant::<Entity>(self.tenant))
-            .and_where(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .and_where(Column::Id.is_in(batch::padded(ids.iter().map(|id| id.as_uuid()))))
             .and_where(Expr::col((Entity, Column::BudgetCapMicros)).gt(0_i64))
             .and_where(Expr::col((Entity, Column::TaskType)).is_not_in(free.iter().map(|kind| kind.as_str())))
             .take()
@@ -303,7 +303,7 @@ impl Store {
             .column(Column::Id)
             .from(Entity)
             .and_where(batch::of_tenant::<Entity>(self.tenant))
-            .and_where(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .and_where(Column::Id.is_in(batch::padded(ids.iter().map(|id| id.as_uuid()))))
             .and_where(unindexed(Expr::col((Entity, Column::State))).eq(CLAIMED_FROM.as_str()))
             .cond_where(ground::standing(self.tenant))
             .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)

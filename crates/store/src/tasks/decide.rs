@@ -133,9 +133,9 @@ impl Store {
         let tried = [TaskState::HitlQueue, TaskState::Approved].map(TaskState::as_str);
         let waiting: Vec<Uuid> = rows.filter(|row| tried.contains(&row.state.as_str())).map(|row| row.id).collect();
         let mut found = HashSet::new();
-        for chunk in waiting.chunks(crate::dialect::BINDS_MAX - 8) {
+        for chunk in waiting.chunks(crate::dialect::LISTED_MAX) {
             let select = publish::perhaps_out(self.tenant)
-                .and_where(Expr::col(publications::Column::TaskId).is_in(chunk.iter().copied()))
+                .and_where(Expr::col(publications::Column::TaskId).is_in(batch::padded(chunk.iter().copied())))
                 .take();
             for row in db.query_all(&select).await? {
                 found.insert(row.try_get_by_index(0)?);

@@ -15,12 +15,12 @@ use super::moves::{self, Move};
 use crate::{
     Result, RowKind, StoreError, batch,
     codec::Mapped,
-    dialect::BINDS_MAX,
+    dialect::LISTED_MAX,
     entity::{dependencies, tasks},
 };
 
 /// How many tasks one statement reads the children of.
-pub(crate) const CHILDREN_OF_MAX: usize = BINDS_MAX - 3;
+pub(crate) const CHILDREN_OF_MAX: usize = LISTED_MAX;
 
 /// What became of tasks just inserted.
 #[derive(Debug, Default)]
@@ -173,7 +173,10 @@ pub(crate) async fn lock_children(
         .column((dependencies::Entity, D::TaskId))
         .from(dependencies::Entity)
         .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
-        .and_where(Expr::col((dependencies::Entity, D::DependsOnId)).is_in(parents.iter().map(|id| id.as_uuid())))
+        .and_where(
+            Expr::col((dependencies::Entity, D::DependsOnId))
+                .is_in(batch::padded(parents.iter().map(|id| id.as_uuid()))),
+        )
         .take();
     let rows = tasks::Entity::find()
         .filter(batch::of_tenant::<tasks::Entity>(tenant))
@@ -189,7 +192,7 @@ async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) ->
     use dependencies::Column as D;
     let finished: Vec<&str> = TaskState::ALL.iter().filter(|s| s.is_finished()).map(|s| s.as_str()).collect();
     let mut blocked = HashSet::new();
-    for chunk in ids.chunks(BINDS_MAX - 8) {
+    for chunk in ids.chunks(LISTED_MAX) {
         let select = Query::select()
             .distinct()
             .column((dependencies::Entity, D::TaskId))
@@ -200,7 +203,7 @@ async fn blocked(db: &impl ConnectionTrait, tenant: TenantId, ids: Vec<Uuid>) ->
                 Expr::col((tasks::Entity, tasks::Column::Id)).equals((dependencies::Entity, D::DependsOnId)),
             )
             .and_where(batch::of_tenant::<dependencies::Entity>(tenant))
-            .and_where(Expr::col((dependencies::Entity, D::TaskId)).is_in(chunk.iter().copied()))
+            .and_where(Expr::col((dependencies::Entity, D::TaskId)).is_in(batch::padded(chunk.iter().copied())))
             .and_where(Expr::col((tasks::Entity, tasks::Column::State)).is_not_in(finished.iter().copied()))
             .take();
         for row in db.query_all(&select).await? {

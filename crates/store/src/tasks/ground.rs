@@ -13,7 +13,7 @@ use chimera_domain::{Agent, Campaign, CampaignStatus, Ground, Outdated, StateVer
 use crate::{
     BadValue, Result, RowKind, batch,
     codec::Reader,
-    dialect::BINDS_MAX,
+    dialect::LISTED_MAX,
     entity::{
         agents, campaigns, dependencies,
         tasks::{Column, Entity, Model},
@@ -32,14 +32,14 @@ impl Grounds {
     /// tasks after them, as everywhere.
     pub(crate) async fn hold(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[Uuid]) -> Result<Self> {
         let mut grounds = Self::default();
-        for chunk in tasks.chunks(BINDS_MAX - 8) {
+        for chunk in tasks.chunks(LISTED_MAX) {
             // A task never changes its campaign or its agent, so it needs no lock yet.
             let of = |column: Column| -> SelectStatement {
                 Query::select()
                     .column((Entity, column))
                     .from(Entity)
                     .and_where(batch::of_tenant::<Entity>(tenant))
-                    .and_where(Column::Id.is_in(chunk.iter().copied()))
+                    .and_where(Column::Id.is_in(batch::padded(chunk.iter().copied())))
                     .take()
             };
             let campaigns = campaigns::Entity::find()

@@ -14,7 +14,7 @@ use chimera_domain::{CancelReason, StateVersion, TaskEvent, TaskId, TaskState, T
 use crate::{
     Result, RowKind, StoreError, batch,
     codec::{text, time},
-    dialect::BINDS_MAX,
+    dialect::LISTED_MAX,
     entity::tasks::{Column, Entity, Model},
     versioned::{self, Seen},
 };
@@ -30,10 +30,10 @@ pub(crate) async fn lock(
     ids.sort_unstable();
     ids.dedup();
     let mut locked = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(BINDS_MAX - 1) {
+    for chunk in ids.chunks(LISTED_MAX) {
         let rows = Entity::find()
             .filter(batch::of_tenant::<Entity>(tenant))
-            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .filter(Column::Id.is_in(batch::padded(chunk.iter().copied())))
             .order_by_asc(Column::Id)
             .lock(LockType::NoKeyUpdate)
             .all(db)
@@ -159,11 +159,11 @@ pub(crate) async fn apply<'a>(
         let chunk: Vec<&Move> = chunk.iter().filter_map(|(id, _)| by_id.get(id).copied()).collect();
         let optional = |column, value: fn(&Move) -> Option<sea_orm::Value>| {
             let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m)?)));
-            batch::per_row::<Entity>(column, values)
+            batch::per_row::<Entity>(column, chunk.len(), values)
         };
         let leased = |column, value: &dyn Fn(&Lease) -> Expr, none: Expr| {
             let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m.lease.as_ref()?))));
-            (column, batch::by_id::<Entity>(values, none))
+            (column, batch::by_id::<Entity>(chunk.len(), values, none))
         };
         vec![
             optional(Column::State, |m| Some(m.to.as_str().into())),
@@ -172,6 +172,7 @@ pub(crate) async fn apply<'a>(
             (
                 Column::CancelReason,
                 batch::by_id::<Entity>(
+                    chunk.len(),
                     chunk.iter().filter_map(|m| Some((m.seen.0, Expr::val(m.cancelled_for?.as_str())))),
                     Expr::val(None::<String>),
                 ),

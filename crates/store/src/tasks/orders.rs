@@ -8,16 +8,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{
-    Agent, AgentTask, Artifact, ArtifactId, Campaign, SignalId, TaskId, TaskState, TenantId, TrendSignal,
-};
+use chimera_domain::{Agent, AgentTask, Artifact, ArtifactId, Campaign, TaskId, TaskState, TenantId};
 
 use super::{ground::Grounds, with_dependencies};
 use crate::{
     BadValue, Result, RowKind, Store, StoreError, batch,
     codec::Reader,
-    dialect::BINDS_MAX,
-    entity::{artifacts, signals, tasks},
+    dialect::LISTED_MAX,
+    entity::{artifacts, tasks},
 };
 
 /// Everything a worker needs for one claimed task.
@@ -27,8 +25,6 @@ pub struct WorkOrder {
     pub task: AgentTask,
     /// What the tasks made that it depends on, in the order of `depends_on`.
     pub inputs: Vec<Artifact>,
-    /// The signal behind it.
-    pub signal: TrendSignal,
     /// Who acts.
     pub agent: Agent,
     /// For what.
@@ -42,12 +38,8 @@ pub struct ReviewCase {
     pub task: AgentTask,
     /// What it made.
     pub artifact: Artifact,
-    /// The tasks that it depends on, in the order of `depends_on`.
-    pub parts: Vec<AgentTask>,
     /// What these made.
     pub inputs: Vec<Artifact>,
-    /// The signal behind it.
-    pub signal: TrendSignal,
     /// Who acts.
     pub agent: Agent,
     /// For what.
@@ -82,7 +74,6 @@ impl Store {
             .map(|task| {
                 Ok(WorkOrder {
                     inputs: around.inputs(task),
-                    signal: around.signal(task)?,
                     agent: around.agent(task)?,
                     campaign: around.campaign(task)?,
                     task: task.clone(),
@@ -169,16 +160,13 @@ impl Store {
         let mut rows = batch::find::<tasks::Entity>(&self.db, self.tenant, tasks::Column::Id, ids).await?;
         rows.retain(|row| row.state == TaskState::JudgeReview.as_str());
         let tasks = with_dependencies(&self.db, self.tenant, rows).await?;
-        let mut around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
-        around.load_parts(&self.db, self.tenant, &tasks).await?;
+        let around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
         tasks
             .into_iter()
             .map(|task| {
                 Ok(ReviewCase {
                     artifact: around.artifact(&task)?.clone(),
-                    parts: around.parts(&task),
                     inputs: around.inputs(&task),
-                    signal: around.signal(&task)?,
                     agent: around.agent(&task)?,
                     campaign: around.campaign(&task)?,
                     task,
@@ -191,7 +179,6 @@ impl Store {
 /// Rows that tasks point to.
 #[derive(Default)]
 pub(crate) struct Surroundings {
-    signals: HashMap<SignalId, TrendSignal>,
     agents: HashMap<Uuid, Agent>,
     campaigns: HashMap<Uuid, Campaign>,
     results: HashMap<TaskId, Artifact>,
@@ -199,20 +186,16 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Loads the signals, agents and campaigns of `tasks`, what they made, and what was made by those they depend on.
+    /// Loads the agents and campaigns of `tasks`, what they made, and what was made by those they depend on.
     async fn load(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[AgentTask]) -> Result<Self> {
-        let signals = distinct(tasks.iter().map(|t| t.signal_id.as_uuid()));
-        let signals = batch::find::<signals::Entity>(db, tenant, signals::Column::Id, signals).await?;
         let rests_on = tasks.iter().map(|t| (t.campaign_id.as_uuid(), t.agent_id.as_uuid()));
         let grounds = Grounds::glimpse(db, tenant, rests_on).await?;
         let parents = tasks.iter().flat_map(|t| &t.depends_on).copied();
         let done = tasks.iter().filter(|t| t.result_artifact.is_some()).map(|t| t.id);
-        let mut around = Self::on(db, tenant, grounds, parents.chain(done)).await?;
-        around.signals = batch::read_all::<signals::Entity>(signals)?.into_iter().map(|s| (s.id, s)).collect();
-        Ok(around)
+        Self::on(db, tenant, grounds, parents.chain(done)).await
     }
 
-    /// The same without signals, on grounds that are read already, and with the results of the tasks named.
+    /// The same on grounds that are read already, and with the results of the tasks named.
     pub(crate) async fn on(
         db: &impl ConnectionTrait,
         tenant: TenantId,
@@ -221,7 +204,6 @@ impl Surroundings {
     ) -> Result<Self> {
         let (campaigns, agents) = grounds.into_entities()?;
         Ok(Self {
-            signals: HashMap::new(),
             agents: agents.into_iter().map(|a| (a.id.as_uuid(), a)).collect(),
             campaigns: campaigns.into_iter().map(|c| (c.id.as_uuid(), c)).collect(),
             results: results_of(db, tenant, makers).await?,
@@ -249,10 +231,6 @@ impl Surroundings {
         self.results.get(&task.id).ok_or_else(|| dangling(task, "result_artifact"))
     }
 
-    fn signal(&self, task: &AgentTask) -> Result<TrendSignal> {
-        self.signals.get(&task.signal_id).cloned().ok_or_else(|| dangling(task, "signal_id"))
-    }
-
     pub(crate) fn agent(&self, task: &AgentTask) -> Result<Agent> {
         self.agents.get(&task.agent_id.as_uuid()).cloned().ok_or_else(|| dangling(task, "agent_id"))
     }
@@ -269,11 +247,11 @@ async fn results_of(
     makers: impl Iterator<Item = TaskId>,
 ) -> Result<HashMap<TaskId, Artifact>> {
     let mut results = HashMap::new();
-    for chunk in distinct(makers.map(TaskId::as_uuid)).chunks(BINDS_MAX - 2) {
+    for chunk in distinct(makers.map(TaskId::as_uuid)).chunks(LISTED_MAX) {
         let mut select = artifacts::Entity::find()
             .filter(batch::of_tenant::<artifacts::Entity>(tenant))
             .filter(batch::of_tenant::<tasks::Entity>(tenant))
-            .filter(tasks::Column::Id.is_in(chunk.iter().copied()));
+            .filter(tasks::Column::Id.is_in(batch::padded(chunk.iter().copied())));
         let made = Expr::col((tasks::Entity, tasks::Column::ResultArtifact));
         let made = made.equals((artifacts::Entity, artifacts::Column::Id));
         QueryTrait::query(&mut select).join(JoinType::InnerJoin, tasks::Entity, made);

@@ -202,7 +202,7 @@ pub(crate) async fn leases_end_with_whoever_held_them(world: World) {
 }
 
 pub(crate) async fn work_orders_hold_everything_a_worker_needs(world: World) {
-    let (signal, tasks) = world.planned().await;
+    let (_, tasks) = world.planned().await;
     let mut inputs = Vec::new();
     for part in &tasks[..2] {
         let (task, artifact) = world.in_review(part.id).await;
@@ -213,14 +213,14 @@ pub(crate) async fn work_orders_hold_everything_a_worker_needs(world: World) {
     let post = world.claimed(tasks[2].id, "worker").await;
     let lone = world.ready(TaskType::GenerateText).await;
     let orders = world.store.work_orders(&[post.clone(), lone.clone()]).await.unwrap();
-    let wanted = WorkOrder { task: post, inputs, signal, agent: world.agent.clone(), campaign: world.campaign.clone() };
+    let wanted = WorkOrder { task: post, inputs, agent: world.agent.clone(), campaign: world.campaign.clone() };
     assert_eq!(orders[0], wanted);
     assert_eq!((orders[1].task.clone(), orders[1].inputs.len()), (lone, 0));
     assert_eq!(world.store.work_orders(&[]).await.unwrap(), []);
 }
 
 pub(crate) async fn review_cases_hold_everything_a_judge_needs(world: World) {
-    let (signal, tasks) = world.planned().await;
+    let (_, tasks) = world.planned().await;
     let mut inputs = Vec::new();
     for part in &tasks[..2] {
         let (task, artifact) = world.in_review(part.id).await;
@@ -231,15 +231,8 @@ pub(crate) async fn review_cases_hold_everything_a_judge_needs(world: World) {
     let (post, artifact) = world.in_review(tasks[2].id).await;
     let ids = sorted(&tasks.iter().map(|t| t.id).collect::<Vec<_>>());
     let cases = world.store.review_cases(&ids).await.unwrap();
-    let wanted = ReviewCase {
-        task: post,
-        artifact,
-        parts: world.store.tasks_by_ids(&[tasks[0].id, tasks[1].id]).await.unwrap(),
-        inputs,
-        signal,
-        agent: world.agent.clone(),
-        campaign: world.campaign.clone(),
-    };
+    let wanted =
+        ReviewCase { task: post, artifact, inputs, agent: world.agent.clone(), campaign: world.campaign.clone() };
     assert_eq!(cases, [wanted], "those that are done already are left out");
 }
 

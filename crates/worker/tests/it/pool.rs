@@ -220,9 +220,13 @@ pub(crate) async fn a_lapsed_lease_is_taken_over_and_the_late_result_is_fenced(w
 }
 
 pub(crate) async fn one_task_that_cannot_be_read_spoils_no_other(world: World) {
-    let (signal, broken) = world.words().await;
+    let tasks = world.planned(&[TaskType::GenerateText]).await;
+    let [part, broken] = tasks.as_slice() else { panic!("{tasks:?}") };
+    let claimed = world.claim(part.id, "worker", LEASE).await;
+    world.submit(&claimed).await;
+    world.accept(part.id).await;
+    world.damage_result(part).await;
     let (_, sound) = world.words().await;
-    world.damage(&signal).await;
     world.push(Queue::Task, &[broken.clone(), sound.clone()]).await;
     let pool = world.pool("pool", 4, LEASE);
     world.until(sound.id, TaskState::JudgeReview).await;

@@ -336,12 +336,6 @@ impl World {
         self.store.spend_total(None).await.unwrap()
     }
 
-    /// Damages the signal's row, so that nobody can read it.
-    pub(crate) async fn damage(&self, signal: &TrendSignal) {
-        let sql = format!("UPDATE trend_signals SET outcome = 'GARBLED' WHERE event_key = '{}'", signal.event_key);
-        self.damage_one(&sql).await;
-    }
-
     /// Damages what the task made, so that nobody can read it.
     pub(crate) async fn damage_result(&self, task: &AgentTask) {
         self.damage_one(&format!("UPDATE artifacts SET channel = 'NOWHERE' WHERE trace_id = '{}'", task.trace_id))

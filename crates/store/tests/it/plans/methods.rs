@@ -175,8 +175,8 @@ impl Caller<'_> {
             if n % 8 != 0 {
                 return world.ruling(&case.task, &case.artifact, TaskEvent::Approve);
             }
-            let mut again = world.task(&case.signal, case.task.task_type, vec![]);
-            again.depends_on = vec![cases[1].task.id];
+            let needs = vec![cases[1].task.id];
+            let again = case.task.renewed(case.task.task_type, needs, "too plain", &world.ambient);
             Ruling { replan: vec![again], ..world.ruling(&case.task, &case.artifact, TaskEvent::Reject) }
         });
         let decided = self.calls("task_decide").task_decide(rulings.collect(), now).await.unwrap();
