@@ -103,7 +103,7 @@ async fn mark_tasks(db: &impl ConnectionTrait, tenant: TenantId, rows: &[tasks::
     let seen: Vec<Seen> = rows.iter().filter(|row| payloads.contains_key(&row.id)).map(of).collect();
     versioned::update::<tasks::Entity>(db, tenant, &seen, |chunk| {
         let values = chunk.iter().filter_map(|(id, _)| Some((*id, payloads.get(id)?.clone().into())));
-        vec![batch::per_row::<tasks::Entity>(tasks::Column::Payload, values)]
+        vec![batch::per_row::<tasks::Entity>(tasks::Column::Payload, chunk.len(), values)]
     })
     .await?;
     Ok(())

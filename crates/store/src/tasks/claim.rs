@@ -223,7 +223,7 @@ impl Store {
             .add(Expr::col(Column::LeaseExpiresMs).lte(self.backend.clock_ms()))
             .add(Column::LeaseOwner.eq(text(judge)));
         let mut mine = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(BINDS_MAX / 4) {
+        for chunk in ids.chunks(LISTED_MAX) {
             let _turn = self.turn().await;
             let rows = self
                 .in_review(chunk)
@@ -242,7 +242,7 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn review_release(&self, ids: &[TaskId], judge: &str) -> Result<()> {
-        for chunk in ids.chunks(BINDS_MAX / 4) {
+        for chunk in ids.chunks(LISTED_MAX) {
             let _turn = self.turn().await;
             self.in_review(chunk)
                 .col_expr(Column::LeaseOwner, Expr::val(None::<String>))
@@ -257,7 +257,7 @@ impl Store {
     fn in_review(&self, ids: &[TaskId]) -> UpdateMany<Entity> {
         Entity::update_many()
             .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+            .filter(Column::Id.is_in(batch::padded(ids.iter().map(|id| id.as_uuid()))))
             .filter(Column::State.eq(TaskState::JudgeReview.as_str()))
     }
 
