@@ -21,13 +21,13 @@ const fn at_most(step: &'static str, statements: u64, commits: u64) -> Cost {
 /// A batch of posts without parts, from the plan to the platform. Three statements of `decide`, `begin` and `settle` are
 /// the audit log's; two of `decide` hold campaigns and agents against edits.
 const POSTS: [Cost; 10] = [
-    at_most("plan", 8, 1),
+    at_most("plan", 7, 1),
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
-    at_most("orders", 3, 0),
+    at_most("orders", 2, 0),
     at_most("submit", 5, 1),
     at_most("reserve", 1, 0),
-    at_most("cases", 6, 0),
+    at_most("cases", 5, 0),
     at_most("decide", 8, 1),
     at_most("begin", 11, 1),
     // Two of them enter what the platform charged.
@@ -39,10 +39,10 @@ const POSTS: [Cost; 10] = [
 const PARTS: [Cost; 6] = [
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
-    at_most("orders", 3, 0),
+    at_most("orders", 2, 0),
     at_most("submit", 5, 1),
     at_most("reserve", 1, 0),
-    at_most("cases", 6, 0),
+    at_most("cases", 5, 0),
     at_most("decide", 11, 1),
 ];
 
