@@ -113,6 +113,8 @@ enum Command {
     Mcp(commands::mcp::Options),
     /// Measure how fast the fleet works on this machine
     Bench(commands::bench::Options),
+    /// Every metric that /metrics tells
+    Metrics(commands::metrics::Options),
     /// Completions for a shell
     Completions(commands::completions::Options),
 }
@@ -137,6 +139,7 @@ impl Cli {
             Command::Config(options) => options.run(&global),
             Command::Mcp(options) => options.run(&global).await,
             Command::Bench(options) => options.run(&global).await,
+            Command::Metrics(options) => options.run(),
             Command::Completions(options) => options.run(),
         }
     }

@@ -14,7 +14,7 @@ use chimera_domain::{
 };
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
-use chimera_telemetry::VERDICTS;
+use chimera_telemetry::{CONFLICTS, STAGE_DURATION, VERDICTS};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -239,6 +239,7 @@ impl Judge {
         self.patience.forget(&decided.applied);
         VERDICTS.add_for("applied", decided.applied.len());
         VERDICTS.add_for("conflict", decided.conflicts.len());
+        CONFLICTS.add_for("verdict", decided.conflicts.len());
         if !decided.conflicts.is_empty() {
             tracing::info!(conflicts = decided.conflicts.len(), "verdicts were dropped: the tasks had moved on");
             self.patience.forget(&decided.conflicts);
@@ -277,6 +278,10 @@ impl Judge {
         } else {
             None
         };
+        if case.task.task_type.is_publishable() {
+            let took = self.ambient.now() - case.artifact.created_at;
+            STAGE_DURATION.observe_for("judged", took.to_std().unwrap_or_default());
+        }
         (Some(rule(case, parts.as_deref(), assessment, &*self.ambient)), call)
     }
 

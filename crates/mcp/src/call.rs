@@ -11,6 +11,7 @@ use crate::{
     connection::Connection,
     context::{CallContext, CallOutcome, ToolOutput},
     error::{CallClass, CallError},
+    figures,
     host::{Host, Role},
     likeness::nearest_of,
     output::{Answered, Reader},
@@ -106,7 +107,7 @@ impl Host {
 
     /// Attempts the job as often as is safe and sensible, and writes the record.
     pub(crate) async fn run<T>(&self, job: &Job<'_>, read: Read<'_, T>) -> (ToolCall, Result<T, CallError>) {
-        let started = Started::now(self.ambient());
+        let (started, since) = (Started::now(self.ambient()), Instant::now());
         let mut unclear: Option<CallError> = None;
         let mut attempts = 0_u32;
         let mut cost = Usd::ZERO;
@@ -134,6 +135,7 @@ impl Host {
         if let Err(error) = &result {
             job.connection.failed(crate::record::error_line(error));
         }
+        figures::count(&job.connection.name, since.elapsed(), result.as_ref().err());
         let end = End { error: result.as_ref().err(), attempts, cost, arguments_hash: &job.arguments_hash };
         let call = started.finish(job.ask.context, &job.connection.name, job.ask.label, &end);
         (call, result)

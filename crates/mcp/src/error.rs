@@ -209,6 +209,26 @@ impl CallError {
         }
     }
 
+    /// A name for what went wrong, of which there are few: for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownRole { .. } | Self::UnknownServer { .. } | Self::Arguments { .. } => "configuration",
+            Self::Tool { .. } => "tool",
+            Self::Protocol { .. } => "protocol",
+            Self::Connect { .. } => "connect",
+            Self::Busy { .. } => "busy",
+            Self::Throttled { .. } => "throttled",
+            Self::NotSent { .. } => "not_sent",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Timeout { .. } => "timeout",
+            Self::Cut { .. } => "cut",
+            Self::TooLarge { .. } => "too_large",
+            Self::Malformed { .. } => "malformed",
+            Self::Withheld { .. } => "withheld",
+        }
+    }
+
     /// Whether the tool refused because what was to be made is there already.
     #[must_use]
     pub const fn says_it_exists(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::{
     config::{ConfigError, HostConfig, ServerConfig, TransportConfig},
     connection::{Connection, Serve, Shared},
     error::CallError,
+    figures,
     likeness::nearest_of,
     role::{Cost, RoleConfig},
     secret::{LocalSecrets, SecretSource},
@@ -137,6 +138,7 @@ impl HostBuilder {
                 let nearest = nearest_of(&name, self.serves.keys().map(String::as_str));
                 return Err(ConfigError::NotRegistered { server: name, nearest });
             }
+            figures::begin(&name);
             connections.insert(name.clone(), Arc::new(Connection::new(name, config, serve, shared.clone())));
         }
         let mut roles = BTreeMap::new();

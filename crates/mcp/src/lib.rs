@@ -44,6 +44,7 @@ mod config;
 mod connection;
 mod context;
 mod error;
+mod figures;
 mod host;
 mod http_transport;
 mod likeness;

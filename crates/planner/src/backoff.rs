@@ -21,6 +21,11 @@ impl Backoff {
         self.with(|paused| paused.get(uri).is_some_and(|until| *until > now))
     }
 
+    /// Whether the resource's last reading failed.
+    pub(crate) fn is_failing(&self, uri: &str) -> bool {
+        self.with(|paused| paused.contains_key(uri))
+    }
+
     /// The resource failed for the `failures`-th time in a row.
     pub(crate) fn failed(&self, uri: &str, failures: u32, poll: Duration, now: DateTime<Utc>) {
         let pause = pause(failures, poll);
@@ -65,8 +70,8 @@ mod tests {
         let (backoff, poll) = (Backoff::default(), Duration::from_secs(60));
         backoff.failed("a", 3, poll, now);
         assert!(backoff.holds("a", now + Duration::from_secs(119)) && !backoff.holds("b", now));
-        assert!(!backoff.holds("a", now + Duration::from_secs(120)));
+        assert!(!backoff.holds("a", now + Duration::from_secs(120)) && backoff.is_failing("a"));
         backoff.recovered("a");
-        assert!(!backoff.holds("a", now));
+        assert!(!backoff.holds("a", now) && !backoff.is_failing("a"));
     }
 }

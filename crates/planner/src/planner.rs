@@ -12,7 +12,8 @@ use chimera_domain::{
 use chimera_llm::{Mind, injection_markers};
 use chimera_mcp::Host;
 use chimera_store::{Plan, PlanError, Store, StoreError};
-use chimera_telemetry::{SIGNALS, TASKS_PLANNED};
+use chimera_telemetry::{CONFLICTS, RESOURCES, RESOURCES_FAILING, SIGNALS, STAGE_DURATION, TASKS_PLANNED};
+use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -117,9 +118,12 @@ impl Planner {
         }
         let watched: Vec<_> = watchers.iter().collect();
         let reads = self.read_all(&watched, cancel).await?;
+        RESOURCES.set(number(watched.len()));
+        RESOURCES_FAILING.set(number(watched.iter().filter(|(uri, _)| self.backoff.is_failing(uri)).count()));
 
         let mut seen_to_the_end = Vec::with_capacity(reads.len());
         for Read { cursor, document, failed, .. } in reads {
+            let read_at = cursor.read_at.unwrap_or_else(|| self.ambient.now());
             report.resources_failed += usize::from(failed);
             let mut complete = true;
             if let Some(document) = document {
@@ -129,7 +133,8 @@ impl Planner {
                         complete = false;
                         break;
                     }
-                    match self.plan_for(campaign, &agents, &cursor.resource_uri, &document, &mut report).await {
+                    let read = (&*cursor.resource_uri, read_at);
+                    match self.plan_for(campaign, &agents, read, &document, &mut report).await {
                         Ok(seen) => complete &= seen,
                         Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
                         // What the database refuses of one campaign's holds back no other campaign.
@@ -155,7 +160,7 @@ impl Planner {
         &self,
         campaign: &Campaign,
         agents: &HashMap<AgentId, Agent>,
-        uri: &str,
+        (uri, read_at): (&str, DateTime<Utc>),
         document: &FeedDocument,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
@@ -198,13 +203,14 @@ impl Planner {
         if planned.signals.is_empty() {
             return Ok(complete);
         }
-        Ok(self.commit(campaign, planned, report).await? && complete)
+        Ok(self.commit(campaign, planned, read_at, report).await? && complete)
     }
 
     async fn commit(
         &self,
         campaign: &Campaign,
         planned: Planned,
+        read_at: DateTime<Utc>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
         let Planned { signals, tasks, alerts } = planned;
@@ -213,7 +219,8 @@ impl Planner {
             campaign = %campaign.slug, read = signals.len(), planned = count(SignalOutcome::Planned),
             deferred = count(SignalOutcome::Deferred), duplicate = count(SignalOutcome::Duplicate), "planned"
         );
-        let (signal_count, task_count) = (signals.len(), tasks.len());
+        let (signal_count, task_count, planned_count) =
+            (signals.len(), tasks.len(), count(SignalOutcome::Planned));
         let plan = Plan { campaign_id: campaign.id, campaign_version: campaign.state_version, signals, tasks, alerts };
         match self.store.plan_commit(&plan).await {
             Ok(ready) => {
@@ -221,6 +228,8 @@ impl Planner {
                 report.tasks += task_count;
                 SIGNALS.add(signal_count);
                 TASKS_PLANNED.add(task_count);
+                let took = (self.ambient.now() - read_at).to_std().unwrap_or_default();
+                (0..planned_count).for_each(|_| STAGE_DURATION.observe_for("planned", took));
                 // The tasks are safe; should the queue lose them, the sweeper brings them.
                 if let Err(error) = self.bus.push(Queue::Task, &ready).await {
                     tracing::warn!(error = %error_chain(&error), "planned tasks wait for the sweeper");
@@ -229,11 +238,18 @@ impl Planner {
             }
             Err(PlanError::Store(error)) => Err(error.into()),
             Err(moved) => {
+                CONFLICTS.add_for("plan", 1);
                 tracing::info!(campaign = %campaign.slug, reason = %moved, "the plan is dropped; next round");
                 Ok(false)
             }
         }
     }
+}
+
+/// A count as metrics have it.
+#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
+const fn number(n: usize) -> f64 {
+    n as f64
 }
 
 /// Names of the injection markers in an item.

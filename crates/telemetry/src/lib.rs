@@ -8,9 +8,11 @@ mod identity;
 mod logs;
 mod metric;
 mod prometheus;
+mod table;
 
 pub use catalogue::*;
 pub use identity::Identity;
 pub use logs::{AlreadySetUp, LogFormat, TelemetryError, init};
-pub use metric::{Kind, Label, Metric};
+pub use metric::{Bound, Kind, LABELS_MAX, Label, Metric};
 pub use prometheus::{Prometheus, PrometheusError, Readings};
+pub use table::markdown;

@@ -8,7 +8,10 @@ use chimera_domain::{
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_store::{BlobError, Blobs, StoreError, WorkOrder};
+use chimera_telemetry::TASK_DURATION;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -83,6 +86,10 @@ pub struct Finished {
     pub tenant_id: TenantId,
     /// The post's life.
     pub trace_id: TraceId,
+    /// What it does.
+    pub task_type: TaskType,
+    /// When it was planned.
+    pub planned_at: DateTime<Utc>,
     /// The version it was claimed at.
     pub version: StateVersion,
     /// How often an attempt at it failed before.
@@ -100,6 +107,8 @@ impl Finished {
             task_id: task.id,
             tenant_id: task.tenant_id,
             trace_id: task.trace_id,
+            task_type: task.task_type,
+            planned_at: task.created_at,
             version: task.state_version,
             failures: task.failures,
             calls,
@@ -155,8 +164,9 @@ impl Executor {
 
     /// Does the task. Every tool call is reported, whatever the outcome.
     pub async fn execute(&self, order: &WorkOrder) -> Finished {
-        let mut calls = Vec::new();
+        let (since, mut calls) = (Instant::now(), Vec::new());
         let made = self.make(order, &mut calls).await;
+        TASK_DURATION.observe_for(label(order.task.task_type), since.elapsed());
         // A failure after the cut may be the cut's doing, and is not the task's.
         let made =
             made.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
@@ -319,6 +329,16 @@ impl Executor {
             costs,
             created_at: self.ambient.now(),
         }
+    }
+}
+
+/// A type of task as metrics name it.
+const fn label(task_type: TaskType) -> &'static str {
+    match task_type {
+        TaskType::GenerateText | TaskType::GenerateImage | TaskType::GenerateVideo | TaskType::AssemblePost => {
+            task_type.as_str()
+        }
+        _ => "other",
     }
 }
 

@@ -14,7 +14,7 @@ use chimera_bus::Bus;
 use chimera_domain::{Ambient, PublicationId, TaskId, error_chain};
 use chimera_mcp::Host;
 use chimera_store::{Blobs, PublishCase, Settlement, Store, StoreError};
-use chimera_telemetry::PUBLICATIONS;
+use chimera_telemetry::{CONFLICTS, PUBLICATIONS};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -124,6 +124,7 @@ impl Publisher {
         PUBLICATIONS.add_for("failed", settled.failed.len());
         PUBLICATIONS.add_for("unknown", settled.waiting.len());
         PUBLICATIONS.add_for("fenced", settled.fenced.len());
+        CONFLICTS.add_for("publication", settled.fenced.len());
         tracing::debug!(
             published = settled.published.len(),
             again = settled.approved_again.len(),

@@ -2,6 +2,7 @@
 
 use chimera_domain::{Alert, AlertKind, Ambient, HitlTicket, Question, Score, Severity, ToolCall};
 use chimera_store::{PublishCase, PublishOutcome, Settlement};
+use chimera_telemetry::STAGE_DURATION;
 
 /// The settlement of a case.
 pub(crate) fn settlement(
@@ -22,6 +23,9 @@ pub(crate) fn settlement(
             (None, None)
         }
     };
+    if matches!(outcome, PublishOutcome::Confirmed { .. }) {
+        took(case, ambient);
+    }
     Settlement {
         task_id: case.task.id,
         task_version: case.task.state_version,
@@ -31,6 +35,17 @@ pub(crate) fn settlement(
         tool_calls,
         ticket,
         alert,
+    }
+}
+
+/// Notes how long a post took that is out now.
+fn took(case: &PublishCase, ambient: &dyn Ambient) {
+    let now = ambient.now();
+    let since = [("published", case.approved_at), ("whole", Some(case.task.created_at))];
+    for (stage, since) in since {
+        if let Some(since) = since {
+            STAGE_DURATION.observe_for(stage, (now - since).to_std().unwrap_or_default());
+        }
     }
 }
 

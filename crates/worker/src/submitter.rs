@@ -7,7 +7,7 @@ use chimera_domain::{
     Alert, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
 };
 use chimera_store::{Release, Store, StoreError, Submission};
-use chimera_telemetry::{RESULTS, TASKS_RELEASED};
+use chimera_telemetry::{CONFLICTS, RESULTS, STAGE_DURATION, TASKS_RELEASED};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -109,6 +109,8 @@ impl Submitter {
             let submitted = self.store.task_submit(submissions, now).await?;
             RESULTS.add_for("accepted", submitted.accepted.len());
             RESULTS.add_for("fenced", submitted.fenced.len());
+            CONFLICTS.add_for("result", submitted.fenced.len());
+            posts_made(batch, &submitted.accepted);
             if !submitted.fenced.is_empty() {
                 tracing::info!(fenced = submitted.fenced.len(), "late results were refused: their leases had run out");
             }
@@ -174,6 +176,16 @@ impl Submitter {
 /// How often its task has failed, if this was a failure.
 const fn failures(finished: &Finished) -> u32 {
     finished.failures.saturating_add(1)
+}
+
+/// Notes how long the posts among these took from the plan.
+fn posts_made(batch: &[Finished], accepted: &[TaskId]) {
+    for finished in batch.iter().filter(|f| f.task_type.is_publishable() && accepted.contains(&f.task_id)) {
+        if let Ok(artifact) = &finished.outcome {
+            let took = artifact.created_at - finished.planned_at;
+            STAGE_DURATION.observe_for("made", took.to_std().unwrap_or_default());
+        }
+    }
 }
 
 /// Every attempt failed.

@@ -11,6 +11,7 @@ mod hitl;
 pub(crate) mod judge;
 pub(crate) mod lines;
 pub(crate) mod mcp;
+pub(crate) mod metrics;
 pub(crate) mod planner;
 pub(crate) mod publisher;
 pub(crate) mod seed;

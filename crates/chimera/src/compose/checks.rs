@@ -1,27 +1,21 @@
-//! What a process depends on, and what it can read for its metrics.
+//! What a process depends on.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use chimera_bus::{Queue, RedisLink, RedisLinkError};
-use chimera_console::{CHECK_MAX, Check, Figures, Missing};
-use chimera_domain::{TaskState, TraceId, error_chain};
+use chimera_bus::{RedisLink, RedisLinkError};
+use chimera_console::{CHECK_MAX, Check, Missing};
+use chimera_domain::{TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
 use chimera_store::{Store, StoreError};
-use chimera_telemetry::{
-    DEPENDENCY_UP, Prometheus, QUEUE_DEAD, QUEUE_DELAYED, QUEUE_TAKEN, QUEUE_WAITING, Readings, TASKS, TICKETS_OPEN,
-    TICKETS_OVERDUE,
-};
 
-use super::{Ground, Queues};
+use super::Ground;
 use crate::lifecycle::Lifecycle;
 
-/// How long a reading for metrics may take.
-const READING_MAX: Duration = Duration::from_secs(2);
 /// How long the database may take to say what schema it has; the rest of [`CHECK_MAX`] is for asking why it did not.
 const SCHEMA_MAX: Duration = Duration::from_millis(900);
 /// How often the servers are asked while all is well, and while something is missing.
@@ -205,75 +199,4 @@ pub(crate) fn checks(
         checks.push(Arc::new(edge));
     }
     checks
-}
-
-/// The metrics of a process: what it counted, and what it reads when somebody asks.
-#[derive(Debug)]
-pub(crate) struct Scrape {
-    prometheus: Prometheus,
-    sources: OnceLock<(Store, Queues)>,
-}
-
-impl Scrape {
-    pub(crate) const fn new(prometheus: Prometheus) -> Self {
-        Self { prometheus, sources: OnceLock::new() }
-    }
-
-    /// From now on there is something to read.
-    pub(crate) fn reads(&self, ground: &Ground) {
-        // Only the first one counts, and there is only one.
-        let _ = self.sources.set((ground.store.clone(), ground.queues.clone()));
-    }
-}
-
-#[async_trait]
-impl Figures for Scrape {
-    async fn prometheus(&self) -> String {
-        let mut text = self.prometheus.render();
-        if let Some((store, queues)) = self.sources.get() {
-            let (database, queue) = tokio::join!(read_database(store), read_queues(queues));
-            let mut readings = Readings::default();
-            readings.put_for(DEPENDENCY_UP, "database", f64::from(u8::from(database.is_some())));
-            readings.put_for(DEPENDENCY_UP, "queue", f64::from(u8::from(queue.is_some())));
-            readings.extend(database.unwrap_or_default());
-            readings.extend(queue.unwrap_or_default());
-            text.push_str(&readings.render());
-        }
-        text
-    }
-}
-
-/// Two statements; nothing when the database does not answer in time.
-async fn read_database(store: &Store) -> Option<Readings> {
-    let asked = async { tokio::try_join!(store.task_counts(), store.hitl_depth()) };
-    let (tasks, tickets) = tokio::time::timeout(READING_MAX, asked).await.ok()?.ok()?;
-    let mut readings = Readings::default();
-    for state in TaskState::ALL {
-        readings.put_for(TASKS, state.as_str(), count(tasks.get(state).copied().unwrap_or_default()));
-    }
-    readings.put(TICKETS_OPEN, count(tickets.open));
-    readings.put(TICKETS_OVERDUE, count(tickets.overdue));
-    Some(readings)
-}
-
-async fn read_queues(queues: &Queues) -> Option<Readings> {
-    let mut readings = Readings::default();
-    for queue in Queue::ALL {
-        let state = tokio::time::timeout(READING_MAX, queues.bus.state(queue)).await.ok()?.ok()?;
-        for (metric, number) in [
-            (QUEUE_WAITING, state.waiting),
-            (QUEUE_TAKEN, state.taken),
-            (QUEUE_DELAYED, state.delayed),
-            (QUEUE_DEAD, state.dead),
-        ] {
-            readings.put_for(metric, queue.as_str(), count(number as u64));
-        }
-    }
-    Some(readings)
-}
-
-/// A count as Prometheus has it; above 2^53 it would lose digits, and no count comes near.
-#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
-const fn count(n: u64) -> f64 {
-    n as f64
 }

@@ -3,6 +3,8 @@
 mod checks;
 mod edge;
 mod ground;
+mod mind;
+mod scrape;
 mod serve;
 
 use std::{path::Path, sync::Arc};
@@ -23,6 +25,7 @@ use crate::{
 
 use checks::checks;
 use edge::Reach;
+use mind::WatchedMind;
 pub(crate) use edge::{built_in, feed_source, feeds_config, is_our_sandbox, sandbox_config};
 pub(crate) use ground::{Ground, Queues, patience};
 pub(crate) use serve::serve;
@@ -41,7 +44,8 @@ pub(crate) struct House {
 /// The mind that the configuration and the environment choose.
 pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
     let environment = |name: &str| std::env::var(name).ok();
-    Ok(chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?)
+    let (mind, why) = chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?;
+    Ok((Arc::new(WatchedMind::new(mind)), why))
 }
 
 /// The store, for a command that needs one that is there already, with the schema of this binary.
@@ -92,14 +96,16 @@ impl House {
     /// Builds everything that the roles share. `role` says what the process is.
     pub(crate) async fn build(config: Config, role: &'static str, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
         let ambient = SystemAmbient;
+        // First of all: what begins to count below is to stand at 0 from the start.
+        let figures = Arc::new(serve::scrape()?);
         let store = make_store_of(&config, role).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
         let queues = Queues::reach(&config, &ambient).await?;
         let ground = Ground::new(config, system::instance(), store, queues);
         let (config, ambient) = (&ground.config, ground.ambient.clone());
         let host = Arc::new(edge::host(config, Reach::All, Some(mind.clone()), ambient, lifecycle).await?);
-        let figures = Arc::new(serve::scrape()?);
         figures.reads(&ground);
+        lifecycle.tracker.spawn(figures.clone().tidy(lifecycle.cancel.child_token()));
         let probes = Probes::new(role, ground.instance.clone(), figures);
         Ok(Self { ground, host, mind, mind_choice, probes })
     }

@@ -16,10 +16,11 @@ use chimera_telemetry::{Identity, Prometheus};
 
 use super::{
     Ground, Queues,
-    checks::{Scrape, checks, database_missing, missing_of_database, queue_missing},
+    checks::{checks, database_missing, missing_of_database, queue_missing},
     choose_mind,
     edge::{self, Reach},
     make_folder, patience,
+    scrape::Scrape,
 };
 use crate::{
     cli::By,
@@ -42,6 +43,7 @@ pub(crate) async fn serve(role: Role, config: Config, who: Identity) -> anyhow::
     refuse_without_queue(role, &config)?;
     let lifecycle = Lifecycle::listen(patience(&config))?;
     let figures = Arc::new(scrape()?);
+    lifecycle.tracker.spawn(figures.clone().tidy(lifecycle.cancel.child_token()));
     let probes = Probes::new(who.role, who.instance.clone(), figures.clone());
     open_door(&probes, role.address(&config.serve), &lifecycle).await?;
     let starting = start(role, config, who, &probes, &figures, &lifecycle);

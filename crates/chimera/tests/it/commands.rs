@@ -32,6 +32,17 @@ fn completions_are_made_for_each_shell() {
 }
 
 #[test]
+fn the_table_of_metrics_is_the_one_in_the_documentation() {
+    let chimera = Chimera::new();
+    let shown = chimera.run(&["metrics", "--markdown"]);
+    let kept = include_str!("../../../../docs/metrics.md");
+    assert!(shown.ok, "{}", shown.stderr);
+    assert_eq!(shown.stdout, kept, "run `chimera metrics --markdown > docs/metrics.md`");
+    let table = chimera.run(&["metrics"]);
+    assert!(table.ok && table.stdout.contains("chimera_queue_lag_seconds"), "{}", table.stdout);
+}
+
+#[test]
 fn the_configuration_in_force_hides_passwords() {
     let chimera = Chimera::new();
     let config = chimera.file("chimera.yaml", "database: {url: 'postgres://chimera:hunter2@127.0.0.1/chimera'}\n");

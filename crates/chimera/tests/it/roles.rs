@@ -85,7 +85,7 @@ fn four_processes_bring_headlines_to_posts() {
     assert!(planner.metric("chimera_build_info{version=\"0.1.0\"}").is_some());
     assert_eq!(judge.metric("chimera_role_up{role=\"judge\"}"), Some(1.0));
     assert_eq!(judge.metric("chimera_role_up{role=\"worker\"}"), None);
-    assert!(worker.metric("chimera_tasks{state=\"PUBLISHED\"}").unwrap() >= 3.0);
+    each_role_counts_what_it_does(&fleet);
     assert_eq!(worker.metric("chimera_dependency_up{dependency=\"queue\"}"), Some(1.0));
     assert!(worker.metric("chimera_queue_waiting{queue=\"task_queue\"}").is_some());
 
@@ -100,6 +100,47 @@ fn four_processes_bring_headlines_to_posts() {
     instances.sort();
     instances.dedup();
     assert_eq!(instances.len(), 4, "{instances:?}");
+}
+
+/// Once posts were published: what each role counted on the way, and what all of them read.
+fn each_role_counts_what_it_does([planner, worker, judge, publisher]: &[Process; 4]) {
+    for (process, counted) in [
+        (planner, "chimera_stage_duration_seconds_count{stage=\"planned\"}"),
+        (planner, "chimera_mcp_calls_total{server=\"feeds\",outcome=\"success\"}"),
+        (planner, "chimera_mcp_call_duration_seconds_count{server=\"feeds\"}"),
+        (planner, "chimera_llm_questions_total{question=\"relevance\",outcome=\"answered\"}"),
+        (planner, "chimera_resources_watched"),
+        (worker, "chimera_task_duration_seconds_count{task_type=\"generate_video\"}"),
+        (worker, "chimera_stage_duration_seconds_count{stage=\"made\"}"),
+        (worker, "chimera_mcp_calls_total{server=\"studio\",outcome=\"success\"}"),
+        (worker, "chimera_llm_questions_total{question=\"write\",outcome=\"answered\"}"),
+        (judge, "chimera_stage_duration_seconds_count{stage=\"judged\"}"),
+        (judge, "chimera_llm_question_duration_seconds_count{question=\"opine\"}"),
+        (publisher, "chimera_publications_total{outcome=\"published\"}"),
+        (publisher, "chimera_stage_duration_seconds_count{stage=\"published\"}"),
+        (publisher, "chimera_stage_duration_seconds_count{stage=\"whole\"}"),
+        (publisher, "chimera_mcp_calls_total{server=\"sandbox\",outcome=\"success\"}"),
+        (publisher, "chimera_database_statements_total"),
+        (publisher, "chimera_database_commits_total"),
+        (publisher, "process_resident_memory_bytes"),
+        (publisher, "chimera_budget_today_usd"),
+    ] {
+        assert!(process.metric(counted).is_some_and(|value| value >= 1.0), "{counted}\n{}", process.get("/metrics").1);
+    }
+    for read in [
+        "chimera_tasks{state=\"FAILED\"}",
+        "chimera_queue_lag_seconds{queue=\"task_queue\"}",
+        "chimera_tickets_open",
+        "chimera_ticket_oldest_seconds",
+        "chimera_alerts_open{kind=\"publish_unknown\"}",
+        "chimera_spend_today_usd",
+        "chimera_spend_reserved_usd",
+        "chimera_budget_used_ratio_max",
+    ] {
+        assert!(judge.metric(read).is_some_and(|value| value >= 0.0), "{read}\n{}", judge.get("/metrics").1);
+    }
+    assert_eq!(judge.metric("chimera_mcp_calls_total{server=\"sandbox\",outcome=\"success\"}"), None);
+    assert_eq!(judge.metric("chimera_tasks{state=\"PUBLISHED\"}"), None, "what has ended is not counted over and over");
 }
 
 #[test]

@@ -49,6 +49,9 @@ pub struct PublishCase {
     /// Whether an earlier attempt may have reached the platform: look the post up before calling. Not when it is known,
     /// from the platform or a person, that the post is not there.
     pub previously_attempted: bool,
+    /// When it was approved, by the judge or a person; or put back among the approved after a call that certainly had no
+    /// effect. Not known of one that was taken over.
+    pub approved_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -112,13 +115,17 @@ impl Store {
         for row in rows.iter().filter(|row| !resting.contains(&row.id)) {
             steps.push(Move::of(row, TaskEvent::StartPublish)?.leased(&lease));
         }
+        let since: HashMap<TaskId, DateTime<Utc>> = approved.iter().map(|task| (task.id, task.updated_at)).collect();
         let moved = moves::apply(&*tx, self.tenant, &steps, now).await?;
         let tasks = moved_on(approved, moved)?;
         let known = known.into_iter().filter(|(_, entry)| !resting.contains(&entry.task_id.as_uuid())).collect();
         let previously = perhaps_out(&known);
         let fresh: HashMap<TaskId, PublicationId> = ids.iter().copied().zip(new_ids.iter().copied()).collect();
         let entries = self.write_ledger(&*tx, &tasks, &around, known, &fresh, now).await?;
-        let cases = cases(tasks, &around, &entries, &previously)?;
+        let mut cases = cases(tasks, &around, &entries, &previously)?;
+        for case in &mut cases {
+            case.approved_at = since.get(&case.task.id).copied();
+        }
         let logged: Vec<_> = cases.iter().map(|case| records::publish_begun(case, publisher, now)).collect();
         audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
@@ -331,6 +338,7 @@ fn cases(
             previously_attempted: previously.contains(&publication.idempotency_key),
             agent: around.agent(&task)?,
             campaign: around.campaign(&task)?,
+            approved_at: None,
             publication,
             artifact,
             task,

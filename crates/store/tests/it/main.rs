@@ -23,6 +23,8 @@ mod entities;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod held;
 #[cfg(test)]
 mod histories;
@@ -136,6 +138,10 @@ chimera_testkit::on_both! {
     histories:
         no_history_breaks_a_promise
         no_seeded_flaw_goes_unseen;
+    figures:
+        live_tasks_and_dead_letters_are_told_with_how_long_they_stand_there
+        open_alerts_are_told_by_kind
+        the_money_of_all_agents_is_told_together;
     held:
         what_was_held_back_is_decided_once
         what_is_held_back_is_planned_under_the_checks_of_every_plan;

@@ -73,6 +73,7 @@ pub(crate) async fn a_confirmed_post_is_published_once(world: World) {
         agent: world.agent.clone(),
         campaign: world.campaign.clone(),
         previously_attempted: false,
+        approved_at: Some(task.updated_at),
     };
     assert_eq!(case, wanted);
     assert_eq!(world.stored(task.id).await, case.task);
@@ -331,6 +332,7 @@ pub(crate) async fn a_dead_publishers_posts_are_looked_up_by_the_next(world: Wor
             ..dead.task.clone()
         },
         previously_attempted: true,
+        approved_at: None,
         ..dead.clone()
     };
     assert_eq!(*case, wanted);

@@ -13,7 +13,7 @@ const REPORTS: [&str; 5] = ["prunable", "signal_counts", "spend_check", "spend_t
 
 /// Indices that hold live rows only. Reading one from end to end is as cheap as what is going on.
 const LIVE: [&str; 5] =
-    ["agent_tasks_lease", "alerts_open_time", "hitl_queue_items_open", "publications_open", "spend_ledger_open"];
+    ["agent_tasks_lease", "alerts_open", "hitl_queue_items_open", "publications_open", "spend_ledger_open"];
 
 /// The most rows that PostgreSQL may expect to sort; an incremental sort stops when it has enough.
 const SORTED_MAX: f64 = 2_000.0;

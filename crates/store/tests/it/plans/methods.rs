@@ -275,6 +275,9 @@ impl Caller<'_> {
         self.calls("tasks_by_trace").tasks_by_trace(template.task.trace_id).await.unwrap();
         self.calls("trace").trace(template.task.trace_id).await.unwrap().unwrap();
         self.calls("task_counts").task_counts().await.unwrap();
+        self.calls("tasks_standing").tasks_standing().await.unwrap();
+        self.calls("alerts_standing").alerts_standing().await.unwrap();
+        self.calls("fleet_spend").fleet_spend(self.world.ambient.now()).await.unwrap();
         self.calls("fleet_busy").fleet_busy().await.unwrap();
         for states in [&[TaskState::Failed][..], &[TaskState::Ready, TaskState::Executing, TaskState::Published]] {
             self.calls("tasks_in").tasks_in(states, 50).await.unwrap();
