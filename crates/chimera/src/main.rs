@@ -10,11 +10,14 @@ mod role;
 mod seed;
 mod system;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 
 use crate::lifecycle::{Disorder, EXIT_FAILED};
+
+/// How long the last traces may take to their collector.
+const TRACES_MAX: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
@@ -33,7 +36,9 @@ fn run(cli: cli::Cli) -> anyhow::Result<ExitCode> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(cli.run());
+    // The runtime still runs: it carries the last traces.
+    chimera_telemetry::end_traces(TRACES_MAX);
     // Whatever a role left on the blocking pool must not keep a finished command alive.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    runtime.shutdown_timeout(Duration::from_millis(500));
     code
 }

@@ -33,6 +33,12 @@ impl TraceId {
         Self(bytes)
     }
 
+    /// The sixteen bytes, never all zero.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// The `traceparent` header for a call made by the span with these eight bytes; always sampled.
     #[must_use]
     pub fn traceparent(self, ambient: &dyn Ambient) -> String {

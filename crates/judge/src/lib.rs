@@ -14,6 +14,7 @@ mod patience;
 mod persona;
 mod rule;
 mod service;
+mod spans;
 
 pub use assess::{Assessment, Findings, assess};
 pub use config::JudgeConfig;

@@ -14,7 +14,7 @@ use chimera_domain::{
 };
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
-use chimera_telemetry::{CONFLICTS, STAGE_DURATION, VERDICTS};
+use chimera_telemetry::{CONFLICTS, STAGE_DURATION, Span, VERDICTS};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,7 @@ use crate::{
     outdated::{renewed, withdrawn},
     patience::Patience,
     rule::{is_replanned, rule},
+    spans,
 };
 
 /// Results judged and committed together at the most.
@@ -220,7 +221,7 @@ impl Judge {
         if !error.is_retryable() && rulings.len() > 1 {
             for ruling in &rulings {
                 if let Err(error) = self.write_once(std::slice::from_ref(ruling), &[]).await {
-                    tracing::error!(task_id = %ruling.decision.task_id, error = %error_chain(&error), "a verdict can't be written");
+                    tracing::error!(trace_id = %ruling.decision.trace_id, task_id = %ruling.decision.task_id, error = %error_chain(&error), "a verdict can't be written");
                 }
             }
         }
@@ -256,6 +257,11 @@ impl Judge {
     /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
     /// sweeper should bring the case again.
     async fn judge(&self, case: &ReviewCase) -> Judged {
+        let span = spans::of_case(case);
+        span.around(self.judge_within(case, &span)).await
+    }
+
+    async fn judge_within(&self, case: &ReviewCase, span: &Span) -> Judged {
         let (findings, call) = if case.task.task_type.is_publishable() {
             self.look_at_post(case).await
         } else {
@@ -267,11 +273,12 @@ impl Judge {
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,
             confidence = assessment.confidence.get(), verdict = %assessment.route.verdict, "judged"
         );
+        spans::judged(span, &assessment);
         let parts = if is_replanned(case, &assessment, self.config.replans_max) {
             match self.parts(case).await {
                 Ok(parts) => Some(parts),
                 Err(error) => {
-                    tracing::warn!(task_id = %case.task.id, error = %error_chain(&error), "judged later");
+                    tracing::warn!(trace_id = %case.task.trace_id, task_id = %case.task.id, error = %error_chain(&error), "judged later");
                     return (None, call);
                 }
             }
@@ -295,7 +302,7 @@ impl Judge {
     async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, Option<ToolCall>) {
         let (task, artifact) = (&case.task, &case.artifact);
         if self.patience.is_resting(self.ambient.now()) {
-            tracing::debug!(task_id = %task.id, "the mind asked for a rest; judged later");
+            tracing::debug!(trace_id = %task.trace_id, task_id = %task.id, agent_id = %task.agent_id, "the mind asked for a rest; judged later");
             return (None, None);
         }
         let ask = OpinionAsk {
@@ -315,11 +322,12 @@ impl Judge {
             Ok(answer) => Some(answer.value),
             Err(error) => {
                 let error_text = error_chain(&error);
+                let (trace_id, task_id, agent_id) = (task.trace_id, task.id, task.agent_id);
                 if self.patience.ends(task.id, error.retry(), self.ambient.now()) {
-                    tracing::warn!(task_id = %task.id, error = %error_text, "judged without the mind: a person decides");
+                    tracing::warn!(%trace_id, %task_id, %agent_id, error = %error_text, "judged without the mind: a person decides");
                     None
                 } else {
-                    tracing::warn!(task_id = %task.id, error = %error_text, "the mind is not to be had; judged later");
+                    tracing::warn!(%trace_id, %task_id, %agent_id, error = %error_text, "the mind is not to be had; judged later");
                     return (None, Some(call));
                 }
             }

@@ -18,6 +18,7 @@ use crate::{
     record::{End, Started, arguments_hash},
     request::Ask,
     role::Cost,
+    spans,
 };
 
 /// One request with all that its attempts have in common.
@@ -60,7 +61,7 @@ impl Host {
             }
             // The configuration was checked: every fallback is a role.
             let Some(next) = self.role(name) else { break };
-            tracing::warn!(role, fallback = %name, error = %error, "falling back to another server");
+            tracing::warn!(trace_id = %context.trace_id, role, fallback = %name, error = %error, "falling back to another server");
             let failed =
                 std::mem::replace(&mut result, self.call_one(context, name, next, variables, &mut calls).await);
             unclear = unclear.or(failed.err().filter(|e| e.class() == CallClass::Unknown));
@@ -107,6 +108,13 @@ impl Host {
 
     /// Attempts the job as often as is safe and sensible, and writes the record.
     pub(crate) async fn run<T>(&self, job: &Job<'_>, read: Read<'_, T>) -> (ToolCall, Result<T, CallError>) {
+        let span = spans::of_call(job);
+        let (call, result) = span.around(self.attempts(job, read)).await;
+        spans::ended(&span, job.connection, &call, result.as_ref().err());
+        (call, result)
+    }
+
+    async fn attempts<T>(&self, job: &Job<'_>, read: Read<'_, T>) -> (ToolCall, Result<T, CallError>) {
         let (started, since) = (Started::now(self.ambient()), Instant::now());
         let mut unclear: Option<CallError> = None;
         let mut attempts = 0_u32;
@@ -153,7 +161,7 @@ impl Host {
             return false;
         }
         tracing::debug!(
-            trace_id = %context.trace_id, server = %job.connection.name, tool = job.ask.label, attempts, error = %error,
+            trace_id = %context.trace_id, mcp_server = %job.connection.name, tool = job.ask.label, attempts, error = %error,
             "trying again"
         );
         tokio::select! {
@@ -166,7 +174,7 @@ impl Host {
 
 fn price(cost: &Cost, output: &ToolOutput, role: &str) -> Usd {
     cost.of_success(&output.structured).unwrap_or_else(|| {
-        tracing::warn!(role, server = %output.server, tool = %output.tool, "the answer names no cost; recorded as nothing");
+        tracing::warn!(role, mcp_server = %output.server, tool = %output.tool, "the answer names no cost; recorded as nothing");
         Usd::ZERO
     })
 }

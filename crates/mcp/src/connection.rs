@@ -141,7 +141,7 @@ impl Connection {
         match Box::pin(opener.open()).await {
             Ok(opened) => {
                 let link = Arc::new(Link::new(opened));
-                tracing::info!(server = %self.name, revision = link.revision(), "connected to an MCP server");
+                tracing::info!(mcp_server = %self.name, revision = link.revision(), "connected to an MCP server");
                 *pause = Pause::default();
                 *self.slot() = Some(link.clone());
                 Ok(link)
@@ -150,7 +150,7 @@ impl Connection {
                 pause.failures = pause.failures.saturating_add(1);
                 pause.until = Some(Instant::now() + self.pause_after(pause.failures));
                 self.failed(error_line(&error));
-                tracing::warn!(server = %self.name, error = %error_chain(&error), "an MCP server can't be reached");
+                tracing::warn!(mcp_server = %self.name, error = %error_chain(&error), "an MCP server can't be reached");
                 Err(error)
             }
         }
@@ -204,7 +204,7 @@ impl Connection {
         if let Some(link) = link
             && !matches!(link.service.lock().await.close_with_timeout(CLOSE_WAIT).await, Ok(Some(_)))
         {
-            tracing::warn!(server = %self.name, "an MCP server did not end its connection in time");
+            tracing::warn!(mcp_server = %self.name, "an MCP server did not end its connection in time");
         }
     }
 }

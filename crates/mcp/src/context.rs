@@ -13,7 +13,7 @@ use crate::error::CallError;
 /// What a call is made for.
 #[derive(Debug, Clone)]
 pub struct CallContext {
-    /// The post's life; goes out as `traceparent`.
+    /// The post's life; goes out in `traceparent`, with the call's span where traces are exported.
     pub trace_id: TraceId,
     /// The task, for the record.
     pub task_id: Option<TaskId>,

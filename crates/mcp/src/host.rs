@@ -19,6 +19,7 @@ use crate::{
     likeness::nearest_of,
     role::{Cost, RoleConfig},
     secret::{LocalSecrets, SecretSource},
+    spans::Traced,
     template::Template,
 };
 
@@ -94,7 +95,7 @@ impl HostBuilder {
         let serve: Serve = Arc::new(move |stream, line| {
             let handler = make(line.clone());
             async move {
-                match handler.serve_with_ct(stream, line).await {
+                match Traced(handler).serve_with_ct(stream, line).await {
                     Ok(service) => {
                         // How it ended is the client's news.
                         let _ = service.waiting().await;

@@ -53,7 +53,7 @@ impl Opener<'_> {
                 Err(ConnectError::Handshake { source, .. })
                     if self.config.revision == Revision::Auto && !never_connected(&source) =>
                 {
-                    tracing::debug!(server = self.name, error = %source, "no 2026-07-28 handshake; trying 2025-11-25");
+                    tracing::debug!(mcp_server = self.name, error = %source, "no 2026-07-28 handshake; trying 2025-11-25");
                     self.handshake(ClientLifecycleMode::Initialize, &settings, &redaction, &words).await
                 }
                 other => other,

@@ -83,7 +83,9 @@ impl Reader<'_> {
                     media.push(Media { mime, bytes: content.bytes, uri: Some(content.uri) });
                 }
                 ContentBlock::ResourceLink(link) => links.push(ResourceInfo::from(link)),
-                other => tracing::debug!(server = self.server, tool = self.tool, ?other, "unknown content left out"),
+                other => {
+                    tracing::debug!(mcp_server = self.server, tool = self.tool, ?other, "unknown content left out")
+                }
             }
         }
         let text = texts.join("\n");

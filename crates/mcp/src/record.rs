@@ -53,7 +53,7 @@ impl Started {
         let latency_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let error = end.error.map(|error| error_line(error));
         tracing::debug!(
-            trace_id = %context.trace_id, server, tool, status = %status.as_str(), latency_ms, attempts = end.attempts,
+            trace_id = %context.trace_id, task_id = context.task_id.map(tracing::field::display), mcp_server = server, tool, status = %status.as_str(), latency_ms, attempts = end.attempts,
             cost_usd = %end.cost, error, "MCP call"
         );
         ToolCall {

@@ -128,7 +128,7 @@ async fn drain(stderr: impl AsyncRead + Unpin, server: String, redaction: Redact
         }
         let text = redaction.apply(String::from_utf8_lossy(&line).trim_end());
         if !text.is_empty() {
-            tracing::debug!(target: "chimera_mcp::stderr", server, "{text}");
+            tracing::debug!(target: "chimera_mcp::stderr", mcp_server = server, "{text}");
             words.push(text);
         }
     }

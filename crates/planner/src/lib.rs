@@ -13,6 +13,7 @@ mod reading;
 mod release;
 mod scoring;
 mod service;
+mod spans;
 mod triage;
 
 pub use config::PlannerConfig;

@@ -13,13 +13,13 @@ use chimera_llm::{Mind, injection_markers};
 use chimera_mcp::Host;
 use chimera_store::{Plan, PlanError, Store, StoreError};
 use chimera_telemetry::{CONFLICTS, RESOURCES, RESOURCES_FAILING, SIGNALS, STAGE_DURATION, TASKS_PLANNED};
-use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     PlannerConfig,
     backoff::Backoff,
     reading::Read,
+    spans::{self, Origin, ReadAt},
     triage::{Planned, Seen, Sighting, triage},
 };
 
@@ -122,8 +122,7 @@ impl Planner {
         RESOURCES_FAILING.set(number(watched.iter().filter(|(uri, _)| self.backoff.is_failing(uri)).count()));
 
         let mut seen_to_the_end = Vec::with_capacity(reads.len());
-        for Read { cursor, document, failed, .. } in reads {
-            let read_at = cursor.read_at.unwrap_or_else(|| self.ambient.now());
+        for Read { cursor, document, failed, at, .. } in reads {
             report.resources_failed += usize::from(failed);
             let mut complete = true;
             if let Some(document) = document {
@@ -133,7 +132,7 @@ impl Planner {
                         complete = false;
                         break;
                     }
-                    let read = (&*cursor.resource_uri, read_at);
+                    let read = (&*cursor.resource_uri, at);
                     match self.plan_for(campaign, &agents, read, &document, &mut report).await {
                         Ok(seen) => complete &= seen,
                         Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
@@ -160,7 +159,7 @@ impl Planner {
         &self,
         campaign: &Campaign,
         agents: &HashMap<AgentId, Agent>,
-        (uri, read_at): (&str, DateTime<Utc>),
+        (uri, read): (&str, ReadAt),
         document: &FeedDocument,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
@@ -179,6 +178,7 @@ impl Planner {
         }
         let fresh = sorted.fresh.len();
         let scores = self.score(campaign, agent, sorted.fresh).await;
+        let origin = Origin { read, scored: self.ambient.now(), questions: &scores.calls };
         // What was paid is written down, whatever came of it.
         if !scores.calls.is_empty() {
             self.store.tool_calls_record(&scores.calls).await?;
@@ -203,14 +203,14 @@ impl Planner {
         if planned.signals.is_empty() {
             return Ok(complete);
         }
-        Ok(self.commit(campaign, planned, read_at, report).await? && complete)
+        Ok(self.commit(campaign, planned, &origin, report).await? && complete)
     }
 
     async fn commit(
         &self,
         campaign: &Campaign,
         planned: Planned,
-        read_at: DateTime<Utc>,
+        origin: &Origin<'_>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
         let Planned { signals, tasks, alerts } = planned;
@@ -219,8 +219,7 @@ impl Planner {
             campaign = %campaign.slug, read = signals.len(), planned = count(SignalOutcome::Planned),
             deferred = count(SignalOutcome::Deferred), duplicate = count(SignalOutcome::Duplicate), "planned"
         );
-        let (signal_count, task_count, planned_count) =
-            (signals.len(), tasks.len(), count(SignalOutcome::Planned));
+        let (signal_count, task_count, planned_count) = (signals.len(), tasks.len(), count(SignalOutcome::Planned));
         let plan = Plan { campaign_id: campaign.id, campaign_version: campaign.state_version, signals, tasks, alerts };
         match self.store.plan_commit(&plan).await {
             Ok(ready) => {
@@ -228,8 +227,10 @@ impl Planner {
                 report.tasks += task_count;
                 SIGNALS.add(signal_count);
                 TASKS_PLANNED.add(task_count);
-                let took = (self.ambient.now() - read_at).to_std().unwrap_or_default();
+                let now = self.ambient.now();
+                let took = (now - origin.read.ended).to_std().unwrap_or_default();
                 (0..planned_count).for_each(|_| STAGE_DURATION.observe_for("planned", took));
+                spans::begin_posts(&plan, &campaign.slug, origin, now);
                 // The tasks are safe; should the queue lose them, the sweeper brings them.
                 if let Err(error) = self.bus.push(Queue::Task, &ready).await {
                     tracing::warn!(error = %error_chain(&error), "planned tasks wait for the sweeper");

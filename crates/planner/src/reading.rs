@@ -11,7 +11,10 @@ use chimera_store::ResourceCursor;
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Planner, PlannerError};
+use crate::{
+    Planner, PlannerError,
+    spans::{self, ReadAt},
+};
 
 /// One read of one resource.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Read {
     /// What it holds, if its watchers have not all seen that.
     pub(crate) document: Option<FeedDocument>,
     pub(crate) failed: bool,
+    /// When, and by which call.
+    pub(crate) at: ReadAt,
     /// The record of a read that failed or brought something new. Polls that bring nothing would fill the log.
     call: Option<ToolCall>,
 }
@@ -74,29 +79,34 @@ impl Planner {
     }
 
     async fn read(&self, mut cursor: ResourceCursor, audience: &str, cancel: &CancellationToken) -> Option<Read> {
-        let (call, fetched) = self.fetch(&cursor.resource_uri, audience, cancel).await;
+        let (began, trace_id) = (self.ambient.now(), TraceId::generate(&*self.ambient));
+        let span = spans::of_reading(trace_id, &cursor.resource_uri);
+        let context = CallContext::new(trace_id).with_cancel(cancel.clone());
+        let (call, fetched) = span.around(self.fetch(&context, &cursor.resource_uri, audience)).await;
         if cancel.is_cancelled() {
             return None;
         }
+        let at = ReadAt { began, ended: self.ambient.now(), trace_id };
         match fetched {
             Ok((hash, document)) => {
                 let changed = cursor.content_hash.as_deref() != Some(hash.as_str());
                 cursor.content_hash = Some(hash);
-                cursor.read_at = Some(self.ambient.now());
+                cursor.read_at = Some(at.ended);
                 cursor.failures = 0;
                 cursor.last_error = None;
                 self.backoff.recovered(&cursor.resource_uri);
                 let call = call.filter(|_| changed);
-                Some(Read { cursor, document: changed.then_some(document), failed: false, call })
+                Some(Read { cursor, document: changed.then_some(document), failed: false, at, call })
             }
             Err(error) => {
                 let message = error_chain(&error);
+                span.fail("unreadable", message.clone());
                 tracing::warn!(resource = %cursor.resource_uri, error = %message, "a resource can't be read");
                 cursor.failures = cursor.failures.saturating_add(1);
                 cursor.last_error = Some(message);
                 let poll = Duration::from_millis(self.config.poll_interval_ms);
                 self.backoff.failed(&cursor.resource_uri, cursor.failures, poll, self.ambient.now());
-                Some(Read { cursor, document: None, failed: true, call })
+                Some(Read { cursor, document: None, failed: true, at, call })
             }
         }
     }
@@ -104,15 +114,14 @@ impl Planner {
     /// The resource's items, with a hash that names them and those they are read for; and the record of the call.
     async fn fetch(
         &self,
+        context: &CallContext,
         uri: &str,
         audience: &str,
-        cancel: &CancellationToken,
     ) -> (Option<ToolCall>, Result<(String, FeedDocument), ReadError>) {
         let Some((server, inner)) = split_uri(uri) else {
             return (None, Err(ReadError::NotWatchable(uri.to_owned())));
         };
-        let context = CallContext::new(TraceId::generate(&*self.ambient)).with_cancel(cancel.clone());
-        let (call, read) = self.host.read_resource_recorded(&context, server, inner).await;
+        let (call, read) = self.host.read_resource_recorded(context, server, inner).await;
         (Some(call), read.map_err(ReadError::from).and_then(|read| parsed(&read, audience)))
     }
 

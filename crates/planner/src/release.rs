@@ -8,12 +8,13 @@ use chimera_domain::{
     policy::{Governor, GovernorVerdict},
 };
 use chimera_store::{HeldPlan, PlanError};
-use chimera_telemetry::{HELD_SIGNALS, TASKS_PLANNED};
+use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, TASKS_PLANNED};
 use chrono::Duration;
 
 use crate::{
     Planner, PlannerError, PlannerReport,
     dag::{PlanSeed, plan_posts},
+    spans,
     triage::posts_budget,
 };
 
@@ -97,6 +98,7 @@ impl Planner {
                 HELD_SIGNALS.add_for("planned", plan.planned.len());
                 HELD_SIGNALS.add_for("duplicate", plan.told.len());
                 TASKS_PLANNED.add(plan.tasks.len());
+                spans::planned_at_last(&plan, self.ambient.now());
                 // The tasks are safe; should the queue lose them, the sweeper brings them.
                 if let Err(error) = self.bus.push(Queue::Task, &ready).await {
                     tracing::warn!(error = %error_chain(&error), "planned tasks wait for the sweeper");
@@ -105,6 +107,7 @@ impl Planner {
             }
             Err(PlanError::Store(error)) => Err(error.into()),
             Err(error) => {
+                CONFLICTS.add_for("plan", 1);
                 tracing::info!(campaign = %campaign.slug, reason = %error_chain(&error), "what is held back waits");
                 Ok(())
             }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chimera_domain::{Agent, Campaign, Score, ToolCall, TraceId, error_chain};
 use chimera_llm::{Answer, Asked, ItemText, MindError, PersonaBrief, Relevance, RelevanceAsk};
 
-use crate::{Planner, triage::Sighting};
+use crate::{Planner, spans, triage::Sighting};
 
 /// Questions for one document beyond those that its batches need. Halving a batch of 64 down to one bad item takes 12.
 const EXTRA_QUESTIONS_MAX: usize = 24;
@@ -93,7 +93,9 @@ impl Planner {
         let trace_id = TraceId::generate(&*self.ambient);
         let asked =
             Asked { mind: &*self.mind, question: "relevance", trace_id, task_id: None, agent_id: Some(agent.id) };
-        let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.relevance(&ask)).await;
+        let span = spans::of_question(trace_id, &campaign.slug, batch.len());
+        let asking = asked.record(&*self.ambient, &ask, self.mind.relevance(&ask));
+        let (answer, call) = span.around(asking).await;
         calls.push(call);
         let Answer { value, model, .. } = answer?;
         if value.len() == batch.len() {

@@ -41,9 +41,11 @@ pub const COMMITS: Metric =
     Metric::counter("chimera_database_commits_total", "Writing transactions of several statements that were committed")
         .kept_elsewhere();
 /// Rollbacks.
-pub const ROLLBACKS: Metric =
-    Metric::counter("chimera_database_rollbacks_total", "Writing transactions of several statements that were given up")
-        .kept_elsewhere();
+pub const ROLLBACKS: Metric = Metric::counter(
+    "chimera_database_rollbacks_total",
+    "Writing transactions of several statements that were given up",
+)
+.kept_elsewhere();
 /// Conflicts of versions.
 pub const CONFLICTS: Metric = Metric::counter(
     "chimera_conflicts_total",
@@ -150,8 +152,19 @@ pub const MCP_ERRORS: Metric =
         .by(
             "class",
             &[
-                "tool", "protocol", "connect", "busy", "throttled", "not_sent", "cancelled", "timeout", "cut",
-                "too_large", "malformed", "withheld", "configuration",
+                "tool",
+                "protocol",
+                "connect",
+                "busy",
+                "throttled",
+                "not_sent",
+                "cancelled",
+                "timeout",
+                "cut",
+                "too_large",
+                "malformed",
+                "withheld",
+                "configuration",
             ],
         );
 /// Questions to the mind.

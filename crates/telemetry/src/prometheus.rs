@@ -123,9 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        MCP_CALL_DURATION, MCP_CALLS, QUEUE_DEAD, STAGE_DURATION, STATEMENTS, SWEPT, TASKS, TASKS_CLAIMED,
-    };
+    use crate::{MCP_CALL_DURATION, MCP_CALLS, QUEUE_DEAD, STAGE_DURATION, STATEMENTS, SWEPT, TASKS, TASKS_CLAIMED};
 
     #[test]
     fn what_was_counted_is_told_with_help_and_from_zero() {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AssembleError,
     assemble::{assemble, disclosure, room_for_words},
+    spans,
 };
 
 /// The roles that make words, pictures and videos.
@@ -65,6 +66,20 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// A name for what went wrong, of which there are few.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownType(_) => "unknown_type",
+            Self::Outdated(_) => "outdated",
+            Self::Call { source, .. } => source.kind(),
+            Self::Answer { .. } => "answer",
+            Self::Blob(_) => "blob",
+            Self::Assemble(_) => "assemble",
+            Self::CutOff => "cut_off",
+            Self::Order(_) => "order",
+        }
+    }
+
     /// Whether another attempt may go better. A tool that says no, says it again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -165,8 +180,12 @@ impl Executor {
     /// Does the task. Every tool call is reported, whatever the outcome.
     pub async fn execute(&self, order: &WorkOrder) -> Finished {
         let (since, mut calls) = (Instant::now(), Vec::new());
-        let made = self.make(order, &mut calls).await;
+        let span = spans::of_task(&order.task);
+        let made = span.around(self.make(order, &mut calls)).await;
         TASK_DURATION.observe_for(label(order.task.task_type), since.elapsed());
+        if let Err(error) = &made {
+            span.fail(error.kind(), error_chain(error));
+        }
         // A failure after the cut may be the cut's doing, and is not the task's.
         let made =
             made.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
@@ -289,7 +308,8 @@ impl Executor {
         let outcome = self.host.call(&context, role, variables).await;
         calls.extend(outcome.calls);
         outcome.result.map_err(|source| {
-            tracing::warn!(task_id = %order.task.id, trace_id = %order.task.trace_id, role, error = %error_chain(&source), "a tool call failed");
+            let (trace_id, task_id, agent_id) = (order.task.trace_id, order.task.id, order.task.agent_id);
+            tracing::warn!(%trace_id, %task_id, %agent_id, role, error = %error_chain(&source), "a tool call failed");
             ExecuteError::Call { role, source }
         })
     }

@@ -18,6 +18,7 @@ mod publisher;
 mod questions;
 mod rests;
 mod settlement;
+mod spans;
 mod submitter;
 mod sweeper;
 

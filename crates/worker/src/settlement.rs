@@ -41,6 +41,9 @@ pub(crate) fn settlement(
 /// Notes how long a post took that is out now.
 fn took(case: &PublishCase, ambient: &dyn Ambient) {
     let now = ambient.now();
+    let task = &case.task;
+    let (trace_id, task_id, agent_id, channel) = (task.trace_id, task.id, task.agent_id, task.channel);
+    tracing::info!(%trace_id, %task_id, %agent_id, %channel, attempts = case.publication.attempts, "published");
     let since = [("published", case.approved_at), ("whole", Some(case.task.created_at))];
     for (stage, since) in since {
         if let Some(since) = since {

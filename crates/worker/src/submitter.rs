@@ -76,7 +76,7 @@ impl Submitter {
         }
         for one in batch {
             if let Err(error) = self.commit_once(std::slice::from_ref(one)).await {
-                tracing::error!(task_id = %one.task_id, error = %error_chain(&error), "a result is given up; its task will be done again");
+                tracing::error!(trace_id = %one.trace_id, task_id = %one.task_id, error = %error_chain(&error), "a result is given up; its task will be done again");
             }
         }
     }

@@ -3,15 +3,23 @@
 use std::{process::ExitCode, sync::Arc};
 
 use chimera_domain::Ambient;
+use chimera_mcp::Traced;
 use chimera_servers::{
     feeds::{FeedSource, FeedsConfig, FeedsServer},
     sandbox::SandboxServer,
     studio::StudioServer,
 };
+use chimera_telemetry::Identity;
 use clap::{Args, Subcommand};
 use rmcp::{ServiceExt as _, transport::stdio};
 
-use crate::{cli::Global, compose, config::Config, lifecycle::Lifecycle, system::SystemAmbient};
+use crate::{
+    cli::Global,
+    compose,
+    config::Config,
+    lifecycle::Lifecycle,
+    system::{self, SystemAmbient},
+};
 
 /// Serve one of Chimera's own MCP servers over standard input and output.
 #[derive(Debug, Args)]
@@ -34,21 +42,34 @@ enum Server {
     Sandbox,
 }
 
+impl Server {
+    /// What the process does, for whoever watches many.
+    const fn role(&self) -> &'static str {
+        match self {
+            Self::Feeds { .. } => "mcp-feeds",
+            Self::Studio => "mcp-studio",
+            Self::Sandbox => "mcp-sandbox",
+        }
+    }
+}
+
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let config = global.load(true, None)?;
+        let who = Identity { role: self.server.role(), instance: system::instance() };
+        compose::export_traces(&config, &who)?;
         let ambient: Arc<dyn Ambient> = Arc::new(SystemAmbient);
         match self.server {
             Server::Feeds { feeds } => {
                 let lifecycle = Lifecycle::default();
                 let feeds = with_feeds(&config, &feeds)?;
                 let server = FeedsServer::start(&feeds, ambient, &lifecycle.tracker, lifecycle.cancel.child_token())?;
-                server.serve(stdio()).await?.waiting().await?;
+                Traced(server).serve(stdio()).await?.waiting().await?;
                 lifecycle.stop().await?;
             }
             Server::Studio => {
                 let (mind, _) = compose::choose_mind(&config).await?;
-                StudioServer::new(config.studio.clone(), mind)?.serve(stdio()).await?.waiting().await?;
+                Traced(StudioServer::new(config.studio.clone(), mind)?).serve(stdio()).await?.waiting().await?;
             }
             Server::Sandbox => {
                 compose::make_folder(&config.data_dir.0)?;

@@ -1,13 +1,20 @@
-//! The mind as every role has it: whatever is asked is counted, in one place for all who ask.
+//! The mind as every role has it: whatever is asked is counted and stands in the trace of whoever asks, in one place for all.
+//! Names and attributes by OpenTelemetry's semantic conventions for generative AI.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chimera_domain::Usd;
+use chimera_domain::{Usd, error_chain};
 use chimera_llm::{
     Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, Retry, WriteAsk,
 };
-use chimera_telemetry::{LLM_COST, LLM_DURATION, LLM_QUESTIONS, LLM_TOKENS};
+use chimera_telemetry::{
+    KeyValue, LLM_COST, LLM_DURATION, LLM_QUESTIONS, LLM_TOKENS, Span, SpanKind, Under,
+    conventions::{
+        COST_USD, GEN_AI_INPUT_TOKENS, GEN_AI_OPERATION, GEN_AI_OUTPUT_TOKENS, GEN_AI_PROVIDER, GEN_AI_REQUEST_MODEL,
+        GEN_AI_RESPONSE_MODEL, QUESTION,
+    },
+};
 use tokio::time::Instant;
 
 /// The model's name where no answer says which one it was, or it is none of those configured.
@@ -32,12 +39,13 @@ impl WatchedMind {
         question: &'static str,
         answer: impl Future<Output = Result<Answer<T>, MindError>> + Send,
     ) -> Result<Answer<T>, MindError> {
-        let since = Instant::now();
-        let answer = answer.await;
+        let (since, span) = (Instant::now(), self.span(question));
+        let answer = span.around(answer).await;
         LLM_DURATION.observe_for(question, since.elapsed());
         match &answer {
             Ok(answer) => {
                 LLM_QUESTIONS.add_of([question, "answered"], 1);
+                span.note(|| answered(answer));
                 let model = self.known(&answer.model);
                 LLM_TOKENS.add_of([model.to_owned(), "input".to_owned()], answer.usage.input);
                 LLM_TOKENS.add_of([model.to_owned(), "output".to_owned()], answer.usage.output);
@@ -46,10 +54,25 @@ impl WatchedMind {
             Err(error) => {
                 let outcome = if error.retry() == Retry::Never { "refused" } else { "failed" };
                 LLM_QUESTIONS.add_of([question, outcome], 1);
+                span.fail(outcome, error_chain(error));
                 paid(OTHER, error.spent());
             }
         }
         answer
+    }
+
+    /// A question in the trace of whoever asks.
+    fn span(&self, question: &'static str) -> Span {
+        // Every question is answered by the fast model but the judge's.
+        let model = if question == "opine" { &self.about.strong_model } else { &self.about.fast_model };
+        Span::begin(Under::Here, SpanKind::Client, format!("chat {model}"), || {
+            vec![
+                KeyValue::new(GEN_AI_OPERATION, "chat"),
+                KeyValue::new(GEN_AI_PROVIDER, provider(&self.about.name)),
+                KeyValue::new(GEN_AI_REQUEST_MODEL, model.clone()),
+                KeyValue::new(QUESTION, question),
+            ]
+        })
     }
 
     /// A model by its name, if it is a configured one: what a server calls itself is without bound.
@@ -57,6 +80,21 @@ impl WatchedMind {
         let configured = [&self.about.fast_model, &self.about.strong_model];
         if configured.iter().any(|known| *known == model) { model } else { OTHER }
     }
+}
+
+/// Who provides a mind's models, as the conventions name them.
+fn provider(mind: &str) -> String {
+    if mind == "gemini" { "gcp.gemini".to_owned() } else { format!("chimera.{mind}") }
+}
+
+fn answered<T>(answer: &Answer<T>) -> Vec<KeyValue> {
+    let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    vec![
+        KeyValue::new(GEN_AI_RESPONSE_MODEL, answer.model.clone()),
+        KeyValue::new(GEN_AI_INPUT_TOKENS, count(answer.usage.input)),
+        KeyValue::new(GEN_AI_OUTPUT_TOKENS, count(answer.usage.output)),
+        KeyValue::new(COST_USD, answer.cost.to_string()),
+    ]
 }
 
 fn paid(model: &str, cost: Usd) {

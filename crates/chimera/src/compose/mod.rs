@@ -16,6 +16,7 @@ use chimera_llm::{Mind, TopicScanner};
 use chimera_mcp::Host;
 use chimera_planner::Planner;
 use chimera_store::Store;
+use chimera_telemetry::Identity;
 
 use crate::{
     config::Config,
@@ -25,9 +26,9 @@ use crate::{
 
 use checks::checks;
 use edge::Reach;
-use mind::WatchedMind;
 pub(crate) use edge::{built_in, feed_source, feeds_config, is_our_sandbox, sandbox_config};
 pub(crate) use ground::{Ground, Queues, patience};
+use mind::WatchedMind;
 pub(crate) use serve::serve;
 
 /// What the roles share that run in one process.
@@ -46,6 +47,15 @@ pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind
     let environment = |name: &str| std::env::var(name).ok();
     let (mind, why) = chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?;
     Ok((Arc::new(WatchedMind::new(mind)), why))
+}
+
+/// Exports traces from now on, if the configuration or the environment says where to. `main` ends it.
+pub(crate) fn export_traces(config: &Config, who: &Identity) -> anyhow::Result<()> {
+    let endpoint = config.telemetry.otlp_endpoint.as_deref();
+    if chimera_telemetry::export_traces(endpoint, env!("CARGO_PKG_VERSION"), who)? {
+        tracing::info!("traces are exported");
+    }
+    Ok(())
 }
 
 /// The store, for a command that needs one that is there already, with the schema of this binary.
@@ -98,10 +108,12 @@ impl House {
         let ambient = SystemAmbient;
         // First of all: what begins to count below is to stand at 0 from the start.
         let figures = Arc::new(serve::scrape()?);
+        let instance = system::instance();
+        export_traces(&config, &Identity { role, instance: instance.clone() })?;
         let store = make_store_of(&config, role).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
         let queues = Queues::reach(&config, &ambient).await?;
-        let ground = Ground::new(config, system::instance(), store, queues);
+        let ground = Ground::new(config, instance, store, queues);
         let (config, ambient) = (&ground.config, ground.ambient.clone());
         let host = Arc::new(edge::host(config, Reach::All, Some(mind.clone()), ambient, lifecycle).await?);
         figures.reads(&ground);

@@ -19,7 +19,7 @@ use super::{
     checks::{checks, database_missing, missing_of_database, queue_missing},
     choose_mind,
     edge::{self, Reach},
-    make_folder, patience,
+    export_traces, make_folder, patience,
     scrape::Scrape,
 };
 use crate::{
@@ -43,6 +43,7 @@ pub(crate) async fn serve(role: Role, config: Config, who: Identity) -> anyhow::
     refuse_without_queue(role, &config)?;
     let lifecycle = Lifecycle::listen(patience(&config))?;
     let figures = Arc::new(scrape()?);
+    export_traces(&config, &who)?;
     lifecycle.tracker.spawn(figures.clone().tidy(lifecycle.cancel.child_token()));
     let probes = Probes::new(who.role, who.instance.clone(), figures.clone());
     open_door(&probes, role.address(&config.serve), &lifecycle).await?;

@@ -103,6 +103,10 @@ impl Config {
 
     fn check_own(&self) -> Result<(), ConfigError> {
         let refuse = |key, problem| Err(ConfigError::Contradiction { key, problem });
+        let reachable = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        if self.telemetry.otlp_endpoint.as_deref().is_some_and(|url| !url.parse().is_ok_and(|url| reachable(&url))) {
+            return refuse("telemetry.otlp_endpoint", "want an address such as http://127.0.0.1:4318");
+        }
         if !self.judge.thresholds.is_ordered() {
             return refuse("judge.thresholds", "`reject` must not be above `auto_publish`");
         }

@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) data_dir: DataDir,
     /// What is logged, and how.
     pub(crate) log: LogConfig,
+    /// Where traces go.
+    pub(crate) telemetry: TelemetryConfig,
     /// The database.
     pub(crate) database: DatabaseConfig,
     /// The queues between the roles.
@@ -95,6 +97,24 @@ pub(crate) struct LogConfig {
 impl Default for LogConfig {
     fn default() -> Self {
         Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn".to_owned(), format: None }
+    }
+}
+
+/// Where traces go. Metrics are told at `/metrics`, and need no setting.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TelemetryConfig {
+    /// The address of an OpenTelemetry collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. Where nothing is
+    /// said, what `OTEL_EXPORTER_OTLP_ENDPOINT` names, else none: then there are no traces. What a collector wants to know
+    /// of a caller goes into `OTEL_EXPORTER_OTLP_HEADERS`.
+    #[schemars(url)]
+    pub(crate) otlp_endpoint: Option<String>,
+}
+
+impl std::fmt::Debug for TelemetryConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let endpoint = self.otlp_endpoint.as_deref().map(redacted_url);
+        f.debug_struct("TelemetryConfig").field("otlp_endpoint", &endpoint).finish()
     }
 }
 
@@ -279,6 +299,7 @@ impl Config {
     pub(crate) fn redacted(mut self) -> Self {
         self.database.url = self.database.url.as_deref().map(redacted_url);
         self.queue.url = self.queue.url.as_deref().map(redacted_url);
+        self.telemetry.otlp_endpoint = self.telemetry.otlp_endpoint.as_deref().map(redacted_url);
         for feed in &mut self.feeds.feeds {
             if feed.source.contains("://") {
                 feed.source = redacted_url(&feed.source);

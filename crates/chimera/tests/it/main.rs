@@ -15,6 +15,7 @@ mod bench;
 mod cfo;
 mod chaos;
 mod chimera;
+mod collector;
 mod commands;
 mod contract;
 mod demo;
@@ -30,6 +31,7 @@ mod real_headlines;
 mod restoring;
 mod retry;
 mod roles;
+mod traces;
 mod wire;
 
 chimera_testkit::on_both! {

@@ -53,6 +53,11 @@ impl Process {
         }
     }
 
+    /// Where it answers.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Asks for a path; status and body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE).unwrap();

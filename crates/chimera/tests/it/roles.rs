@@ -35,7 +35,7 @@ fn fleet() -> Chimera {
     chimera
 }
 
-fn seeded() -> Chimera {
+pub(crate) fn seeded() -> Chimera {
     let chimera = fleet();
     let seeded = chimera.run(&["seed", "trends", "--scenario", "fashion_drop"]);
     assert!(seeded.ok, "{}", seeded.stderr);
@@ -140,6 +140,12 @@ fn each_role_counts_what_it_does([planner, worker, judge, publisher]: &[Process;
         assert!(judge.metric(read).is_some_and(|value| value >= 0.0), "{read}\n{}", judge.get("/metrics").1);
     }
     assert_eq!(judge.metric("chimera_mcp_calls_total{server=\"sandbox\",outcome=\"success\"}"), None);
+    let (_, text) = judge.get("/metrics");
+    let mut told: Vec<&str> = text.lines().filter(|line| line.starts_with("# TYPE ")).collect();
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), count, "a metric stands twice\n{text}");
     assert_eq!(judge.metric("chimera_tasks{state=\"PUBLISHED\"}"), None, "what has ended is not counted over and over");
 }
 

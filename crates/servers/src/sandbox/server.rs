@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chimera_domain::Ambient;
+use chimera_mcp::Traced;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt as _,
     model::{
@@ -75,7 +76,7 @@ impl SandboxServer {
         &self,
         read: R,
         write: W,
-    ) -> Result<RunningService<RoleServer, Self>, SandboxError>
+    ) -> Result<RunningService<RoleServer, Traced<Self>>, SandboxError>
     where
         R: AsyncRead + Unpin + Send + 'static,
         W: AsyncWrite + Unpin + Send + 'static,
@@ -83,7 +84,7 @@ impl SandboxServer {
         let line = CancellationToken::new();
         let transport = (CutReader::new(read, line.clone()), CutWriter::new(write, line.clone()));
         // The handshake's future is some 16 KiB; callers shouldn't carry it on their stacks.
-        let served = Box::pin(self.with_line(line).serve(transport)).await;
+        let served = Box::pin(Traced(self.with_line(line)).serve(transport)).await;
         served.map_err(|source| SandboxError::Handshake { source: Box::new(source) })
     }
 

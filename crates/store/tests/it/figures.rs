@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chimera_domain::{
-    Agent, AgentId, AlertKind, Ambient as _, GovernorLimits, TaskState, TaskType, Usd,
-};
+use chimera_domain::{Agent, AgentId, AlertKind, Ambient as _, GovernorLimits, TaskState, TaskType, Usd};
 use chimera_store::{FleetSpend, Standing};
 use chimera_testkit::fixtures;
 use chrono::Duration;
@@ -44,7 +42,7 @@ pub(crate) async fn open_alerts_are_told_by_kind(world: World) {
 
 pub(crate) async fn the_money_of_all_agents_is_told_together(world: World) {
     let capped = |agent: Agent, daily: Usd| Agent {
-        governor_limits: GovernorLimits { max_daily_spend: daily, ..agent.governor_limits.clone() },
+        governor_limits: GovernorLimits { max_daily_spend: daily, ..agent.governor_limits },
         ..agent
     };
     world.store.agent_save(&capped(world.agent.clone(), Usd::dollars(40))).await.unwrap();
@@ -64,12 +62,8 @@ pub(crate) async fn the_money_of_all_agents_is_told_together(world: World) {
     let spend = world.store.fleet_spend(now).await.unwrap();
     let used = world.store.spend_use(&[world.agent.id], now).await.unwrap()[&world.agent.id].today;
     assert!(used > under_way.budget_cap_usd, "the fixture's calls cost something");
-    let wanted = FleetSpend {
-        today: used,
-        reserved: under_way.budget_cap_usd,
-        caps: Usd::dollars(100),
-        fullest: spend.fullest,
-    };
+    let wanted =
+        FleetSpend { today: used, reserved: under_way.budget_cap_usd, caps: Usd::dollars(100), fullest: spend.fullest };
     assert_eq!(spend, wanted);
     let part = used.micros() as f64 / Usd::dollars(40).micros() as f64;
     assert!((spend.fullest - part).abs() < 1e-9, "{} {part}", spend.fullest);

@@ -15,6 +15,7 @@ use crate::{
     platform::{Call, Post, Sight},
     rests::rest_after,
     settlement::settlement,
+    spans,
 };
 
 /// So long after the gate opened for a post, nobody asks again whether it is still open. What waits longer, for its media,
@@ -25,10 +26,15 @@ impl Publisher {
     /// Brings one publication to an outcome.
     pub(super) async fn settle(&self, case: &PublishCase, origin: Origin) -> Settlement {
         let mut calls = Vec::new();
-        let outcome = match origin {
-            Origin::LeftBehind => self.find_out(case, &mut calls).await,
-            Origin::Begun { at } => self.publish(case, at, &mut calls).await,
+        let span = spans::of_publication(case);
+        let settling = async {
+            match origin {
+                Origin::LeftBehind => self.find_out(case, &mut calls).await,
+                Origin::Begun { at } => self.publish(case, at, &mut calls).await,
+            }
         };
+        let outcome = span.around(settling).await;
+        spans::settled(&span, &outcome);
         settlement(case, outcome, calls, &*self.ambient)
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use chimera_domain::Ambient;
+use chimera_mcp::Traced;
 use chimera_servers::sandbox::{FaultPlan, SandboxConfig, SandboxServer, ToolFaults};
 use chrono::{DateTime, TimeDelta, Utc};
 use rmcp::{
@@ -75,7 +76,7 @@ impl Bench {
 /// A connected client; the server's end lives as long.
 pub(super) struct Client {
     pub(super) running: RunningService<RoleClient, ()>,
-    pub(super) served: RunningService<rmcp::RoleServer, SandboxServer>,
+    pub(super) served: RunningService<rmcp::RoleServer, Traced<SandboxServer>>,
 }
 
 impl Client {
