@@ -93,6 +93,8 @@ enum Command {
     Trace(commands::trace::Options),
     /// Bring in a persona, a campaign and a feed to try things on
     Seed(commands::seed::Options),
+    /// Alerts: see and acknowledge them
+    Alerts(commands::alerts::Options),
     /// Campaigns: see, pause and resume them
     Campaign(commands::campaign::Options),
     /// The planner as a process of its own; signals and their scores
@@ -129,6 +131,7 @@ impl Cli {
             Command::Status(options) => options.run(&global).await,
             Command::Trace(options) => options.run(&global).await,
             Command::Seed(options) => options.run(&global).await,
+            Command::Alerts(options) => options.run(&global).await,
             Command::Campaign(options) => options.run(&global).await,
             Command::Planner(options) => options.run(&global).await,
             Command::Worker(options) => options.run(&global).await,

@@ -33,6 +33,11 @@ const EXIT_CUT: u8 = 4;
 pub(crate) const EXIT_CODES: &str = "Exit codes: 0 ended in order; 1 could not start or failed; 2 wrong usage; 3 a role broke; 4 work in hand \
 was cut off and handed back; 130 or 143 ended at once by a second SIGINT or SIGTERM.";
 
+/// The same for the publisher, whose work can't be done again just like that.
+pub(crate) const EXIT_CODES_OF_PUBLISHER: &str = "Exit codes: 0 ended in order; 1 could not start or failed; 2 wrong usage; 3 a role broke; 4 calls to \
+platforms were cut off: nobody repeats them blindly, the next publisher looks each post up before it does anything; 130 or 143 ended at once \
+by a second SIGINT or SIGTERM (the same holds for what was under way).";
+
 /// The most of patience that is kept for handing back and closing, however long patience is.
 const RESERVE_MAX: Duration = Duration::from_secs(5);
 /// Patience where nothing configures it.

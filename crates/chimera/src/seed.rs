@@ -46,7 +46,7 @@ pub(crate) async fn agent(
     limits: GovernorLimits,
     ambient: &dyn Ambient,
 ) -> anyhow::Result<Agent> {
-    let soul = Soul::parse(soul_text).with_context(|| format!("the persona in {origin} can't be used"))?;
+    let soul = persona(soul_text, origin)?;
     let now = ambient.now();
     let agent = Agent {
         id: AgentId::generate(ambient),
@@ -65,6 +65,22 @@ pub(crate) async fn agent(
     Ok(store.agent_save(&agent).await?)
 }
 
+fn persona(text: &str, origin: &str) -> anyhow::Result<Soul> {
+    Soul::parse(text).with_context(|| format!("the persona in {origin} can't be used"))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("the persona {} can't be read", path.display()))
+}
+
+/// Checks the personas that the configuration names. Brings in nothing.
+pub(crate) fn souls(config: &Config) -> anyhow::Result<()> {
+    for wanted in &config.agents {
+        persona(&read(&wanted.soul)?, &wanted.soul.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// Brings in an agent from a file.
 pub(crate) async fn agent_file(
     store: &Store,
@@ -72,9 +88,7 @@ pub(crate) async fn agent_file(
     limits: GovernorLimits,
     ambient: &dyn Ambient,
 ) -> anyhow::Result<Agent> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("the persona {} can't be read", path.display()))?;
-    agent(store, &text, &path.display().to_string(), limits, ambient).await
+    agent(store, &read(path)?, &path.display().to_string(), limits, ambient).await
 }
 
 /// Brings in a campaign.

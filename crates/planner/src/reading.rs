@@ -1,9 +1,12 @@
 //! Reading the watched resources, each once however many campaigns watch it.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chimera_domain::{
-    Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, contracts::FeedDocument, error_chain,
+    Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, contracts::FeedDocument, error_chain,
     sha256_parts,
 };
 use chimera_mcp::{CallContext, CallError, ResourceRead};
@@ -15,6 +18,9 @@ use crate::{
     Planner, PlannerError,
     spans::{self, ReadAt},
 };
+
+/// What MCP servers answer when there is no such resource: -32002 up to revision 2025-11-25, invalid parameters since.
+const RESOURCE_NOT_FOUND: [i32; 2] = [-32_002, -32_602];
 
 /// One read of one resource.
 #[derive(Debug)]
@@ -69,11 +75,18 @@ impl Planner {
         }
         let alerts: Vec<Alert> = reads
             .iter()
-            .filter(|r| r.failed && r.cursor.failures >= self.config.feed_down_after)
+            .filter(|r| r.failed && is_worth_telling(r.cursor.failures, self.config.feed_down_after))
             .map(|r| self.feed_alert(&r.cursor))
             .collect();
         if !alerts.is_empty() {
             self.store.alerts_raise(&alerts).await?;
+        }
+        // What is read again, or watched no more, is down no more. What is left alone for a while is as it was.
+        let read: HashSet<&str> = reads.iter().filter(|r| !r.failed).map(|r| r.cursor.resource_uri.as_str()).collect();
+        let is_down = |uri: &str| !read.contains(uri) && watchers.iter().any(|(watched, _)| *watched == uri);
+        let ended = self.store.alerts_end(AlertKind::FeedDown, is_down, &Actor::recorded("planner")).await?;
+        for uri in ended {
+            tracing::info!(resource = uri, "the alert is over: it can be read again, or nobody watches it");
         }
         Ok(reads)
     }
@@ -105,7 +118,9 @@ impl Planner {
                 cursor.failures = cursor.failures.saturating_add(1);
                 cursor.last_error = Some(message);
                 let poll = Duration::from_millis(self.config.poll_interval_ms);
-                self.backoff.failed(&cursor.resource_uri, cursor.failures, poll, self.ambient.now());
+                // Asking for what is not there (yet) costs nobody anything, and it may come at any moment: each poll asks.
+                let counted = if is_not_there(&error) { cursor.failures.min(2) } else { cursor.failures };
+                self.backoff.failed(&cursor.resource_uri, counted, poll, self.ambient.now());
                 Some(Read { cursor, document: None, failed: true, at, call })
             }
         }
@@ -132,6 +147,18 @@ impl Planner {
         let (kind, ambient) = (AlertKind::FeedDown, &*self.ambient);
         Alert::new(TenantId::DEFAULT, kind, Severity::Warning, uri.as_str(), "feed_down", message, ambient)
     }
+}
+
+/// Whether so many failures in a row are to be told: the first time that they are as many as `after`, and each time that
+/// they have doubled since. Who has acknowledged it is not told again at once.
+fn is_worth_telling(failures: u32, after: u32) -> bool {
+    let after = after.max(1);
+    failures.is_multiple_of(after) && (failures / after).is_power_of_two()
+}
+
+/// Whether the server knows no such resource.
+fn is_not_there(error: &ReadError) -> bool {
+    matches!(error, ReadError::Call(CallError::Protocol { code, .. }) if RESOURCE_NOT_FOUND.contains(code))
 }
 
 fn parsed(read: &ResourceRead, audience: &str) -> Result<(String, FeedDocument), ReadError> {

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+    sea_query::{Expr, ExprTrait, LockType},
 };
 use uuid::Uuid;
 
 use chimera_domain::{Actor, Alert, AlertId, AlertKind, LedgerEntry, TaskId, TenantId, ToolCall, Usd, sha256_parts};
 
 use crate::{
-    Result, Store, batch,
+    Result, Store,
+    audit::{self, records},
+    batch,
     codec::text,
     dialect::BINDS_MAX,
     entity::{alerts, tool_calls},
@@ -43,6 +46,63 @@ impl Store {
             .all(&self.db)
             .await?;
         batch::read_all::<alerts::Entity>(rows)
+    }
+
+    /// Ends alerts of a kind whose condition is over: those that nobody has acknowledged, and of whose subject `lasts` does
+    /// not say that it lasts. `by` counts as whoever acknowledged them. Returns their subjects.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn alerts_end(&self, kind: AlertKind, lasts: impl Fn(&str) -> bool, by: &Actor) -> Result<Vec<String>> {
+        use alerts::Column as C;
+        let open: Vec<(Uuid, String)> = alerts::Entity::find()
+            .select_only()
+            .columns([C::Id, C::Subject])
+            .filter(batch::of_tenant::<alerts::Entity>(self.tenant))
+            .filter(C::Kind.eq(kind.as_str()))
+            .filter(C::AcknowledgedBy.is_null())
+            .into_tuple()
+            .all(&self.db)
+            .await?;
+        let (ids, subjects): (Vec<Uuid>, Vec<String>) = open.into_iter().filter(|(_, subject)| !lasts(subject)).unzip();
+        for chunk in ids.chunks(BINDS_MAX - 3) {
+            let _turn = self.turn().await;
+            close(self.tenant, by).filter(C::Id.is_in(chunk.iter().copied())).exec(&self.db).await?;
+        }
+        Ok(subjects)
+    }
+
+    /// Acknowledges alerts at the word of whoever holds this store ([`Self::acting_as`]), and logs that. Those that are
+    /// unknown or acknowledged already are left alone. Returns those that were open.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails; then nothing was written.
+    pub async fn alerts_acknowledge(&self, ids: &[AlertId], now: DateTime<Utc>) -> Result<Vec<Alert>> {
+        use alerts::Column as C;
+        self.retrying(|| async {
+            let tx = self.begin().await?;
+            let mut open = Vec::new();
+            for chunk in ids.chunks(BINDS_MAX - 3) {
+                let wanted = chunk.iter().map(|id| id.as_uuid());
+                let rows = alerts::Entity::find()
+                    .filter(batch::of_tenant::<alerts::Entity>(self.tenant))
+                    .filter(C::Id.is_in(wanted))
+                    .filter(C::AcknowledgedBy.is_null())
+                    .order_by_asc(C::Id)
+                    .lock(LockType::NoKeyUpdate)
+                    .all(&*tx)
+                    .await?;
+                let found = rows.iter().map(|row| row.id);
+                close(self.tenant, &self.actor).filter(C::Id.is_in(found)).exec(&*tx).await?;
+                open.extend(rows);
+            }
+            let logged: Vec<_> =
+                open.iter().map(|row| records::alert_acknowledged(row, self.actor.clone(), now)).collect();
+            audit::append(&*tx, self.tenant, &logged).await?;
+            tx.commit().await?;
+            batch::read_all::<alerts::Entity>(open)
+        })
+        .await
     }
 
     /// Records tool calls, and enters what they cost in the spend ledger; one that is recorded already is left as it is.
@@ -83,17 +143,23 @@ pub(crate) async fn acknowledge(
     use alerts::Column as C;
     let subjects: Vec<String> = dead.iter().map(ToString::to_string).collect();
     for chunk in subjects.chunks(BINDS_MAX - 4) {
-        alerts::Entity::update_many()
-            .col_expr(C::AcknowledgedBy, Expr::val(text(&by.to_string())))
-            .col_expr(C::StateVersion, Expr::col(C::StateVersion).add(1_i64))
-            .filter(batch::of_tenant::<alerts::Entity>(tenant))
+        close(tenant, by)
             .filter(C::Kind.eq(AlertKind::DeadLetter.as_str()))
             .filter(C::Subject.is_in(chunk))
-            .filter(C::AcknowledgedBy.is_null())
             .exec(db)
             .await?;
     }
     Ok(())
+}
+
+/// Closes alerts that are open.
+fn close(tenant: TenantId, by: &Actor) -> UpdateMany<alerts::Entity> {
+    use alerts::Column as C;
+    alerts::Entity::update_many()
+        .col_expr(C::AcknowledgedBy, Expr::val(text(&by.to_string())))
+        .col_expr(C::StateVersion, Expr::col(C::StateVersion).add(1_i64))
+        .filter(batch::of_tenant::<alerts::Entity>(tenant))
+        .filter(C::AcknowledgedBy.is_null())
 }
 
 /// Records calls that no attempt at a task made, and enters what the new ones cost in the spend ledger. Returns the

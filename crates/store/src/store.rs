@@ -106,6 +106,14 @@ impl Store {
         Ok(self.db.ping().await?)
     }
 
+    /// Whether a configuration's address can be read. Asks nobody.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownUrl`].
+    pub fn check(config: &StoreConfig) -> Result<()> {
+        Way::new(config).map(drop)
+    }
+
     /// Asks the server that a configuration names for one connection and gives it back, at once and with little patience.
     /// Says nothing of an SQLite file.
     ///

@@ -81,14 +81,22 @@ fn list(campaigns: &[Campaign], json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The campaign of this name, or an error that names those there are.
+pub(super) fn named<'a>(all: &'a [Campaign], slug: &str) -> anyhow::Result<&'a Campaign> {
+    let found = all.iter().find(|campaign| campaign.slug == slug);
+    let known = || match all.iter().map(|campaign| campaign.slug.as_str()).collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "there is none at all; `chimera seed trends` brings one in".to_owned(),
+        some => format!("there are: {some}"),
+    };
+    found.ok_or_else(|| anyhow::anyhow!("there is no campaign {}; {}", one_line(slug, 100), known()))
+}
+
 /// Brings campaigns from one status to another. All are looked up before the first is changed.
 async fn set(store: &Store, which: &Which, from: CampaignStatus, to: CampaignStatus) -> anyhow::Result<()> {
     let all = store.campaigns().await?;
     let mut chosen: Vec<&Campaign> = vec![];
     for slug in &which.slugs {
-        let found = all.iter().find(|campaign| campaign.slug == *slug);
-        let known = || all.iter().map(|campaign| campaign.slug.as_str()).collect::<Vec<_>>().join(", ");
-        let campaign = found.ok_or_else(|| anyhow::anyhow!("there is no campaign {slug}; there are: {}", known()))?;
+        let campaign = named(&all, slug)?;
         anyhow::ensure!(
             campaign.status == from || campaign.status == to,
             "campaign {slug} is {}, so it can't become {to}",

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::{cli::Global, compose, config::Config, output};
+use crate::{cli::Global, compose, config::Config, output, seed};
 
 /// The configuration in force.
 #[derive(Debug, Args)]
@@ -15,7 +15,7 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check the configuration and print what is in force, without secrets
+    /// Check the configuration, and the personas that it names, as the roles would; print what is in force, without secrets
     Check {
         /// As JSON instead of YAML
         #[arg(long)]
@@ -29,7 +29,10 @@ impl Options {
     pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Check { json } => {
-                let mut config = global.load(true, None)?.redacted();
+                let config = global.load(true, None)?;
+                compose::scanner(&config)?;
+                seed::souls(&config)?;
+                let mut config = config.redacted();
                 config.mcp = compose::built_in(&config);
                 if json {
                     output::json(&config)?;

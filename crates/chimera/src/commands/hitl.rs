@@ -2,7 +2,6 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::Context as _;
 use chimera_domain::{HitlTicket, TicketId};
 use chimera_judge::HitlQueue;
 use chimera_store::{HitlDepth, Store, TicketFilter};
@@ -130,10 +129,7 @@ async fn queue(config: &Config) -> anyhow::Result<Queue> {
 }
 
 async fn campaign(store: &Store, slug: &str) -> anyhow::Result<chimera_domain::CampaignId> {
-    let found = store.campaign_by_slug(slug).await?;
-    Ok(found
-        .with_context(|| format!("there is no campaign {slug}; `chimera planner view-signals` names those there are"))?
-        .id)
+    super::campaign::named(&store.campaigns().await?, slug).map(|found| found.id)
 }
 
 /// One line on the whole queue.

@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod alerts;
 pub(crate) mod bench;
 pub(crate) mod campaign;
 pub(crate) mod cfo;

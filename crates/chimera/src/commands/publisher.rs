@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::{cli::Global, commands::serve, lifecycle::EXIT_CODES, role::Role};
+use crate::{cli::Global, commands::serve, lifecycle::EXIT_CODES_OF_PUBLISHER, role::Role};
 
 /// The publisher as a process of its own.
 #[derive(Debug, Args)]
@@ -17,7 +17,7 @@ pub(crate) struct Options {
 enum Command {
     /// Publish what was approved, until told to end. The only role that calls the platforms: give their credentials to
     /// no other. Needs PostgreSQL and Redis
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = EXIT_CODES_OF_PUBLISHER)]
     Serve(serve::Options),
 }
 

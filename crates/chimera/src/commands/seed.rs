@@ -61,7 +61,10 @@ pub(crate) async fn plant(
     let folder = config.feeds_dir();
     compose::make_folder(&folder)?;
     let file = folder.join(format!("{}.xml", scenario.feed_name()));
-    std::fs::write(&file, scenario.feed).with_context(|| format!("writing {}", file.display()))?;
+    // A planner that runs must not find half of it.
+    let unfinished = folder.join(format!(".{}.xml", scenario.feed_name()));
+    let written = std::fs::write(&unfinished, scenario.feed).and_then(|()| std::fs::rename(&unfinished, &file));
+    written.with_context(|| format!("writing {}", file.display()))?;
     let agent = seed::agent(store, FAE, "the built-in persona", GovernorLimits::default(), ambient).await?;
     let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, &[scenario.feed_name()]);
     seed::campaign(store, &campaign, ambient).await?;

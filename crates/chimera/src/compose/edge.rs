@@ -1,13 +1,13 @@
 //! The edge: our own MCP servers in process, the configured ones beside them, and the roles that name their tools.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::Context as _;
 use chimera_domain::Ambient;
 use chimera_llm::Mind;
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
 use chimera_servers::{
-    feeds::{FeedSource, FeedsConfig, FeedsServer},
+    feeds::{FeedsConfig, FeedsServer},
     sandbox::{SandboxConfig, SandboxServer},
     studio::StudioServer,
 };
@@ -110,16 +110,10 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
 /// The feeds that are configured, and those dropped into the data folder's `feeds`.
 pub(crate) fn feeds_config(config: &Config) -> anyhow::Result<FeedsConfig> {
     let mut feeds = config.feeds.clone();
-    let folder = config.feeds_dir();
-    if !folder.is_dir() {
-        return Ok(feeds);
-    }
-    let folder =
-        folder.canonicalize().with_context(|| format!("the feeds folder {} can't be read", folder.display()))?;
-    for (name, file) in dropped(&folder)? {
-        if !feeds.feeds.iter().any(|f| f.name == name) {
-            feeds.feeds.push(FeedSource::new(name, file));
-        }
+    if feeds.folder.is_none() {
+        let folder = config.feeds_dir();
+        let whole = std::path::absolute(&folder);
+        feeds.folder = Some(whole.with_context(|| format!("the feeds folder {} can't be found", folder.display()))?);
     }
     Ok(feeds)
 }
@@ -132,19 +126,6 @@ pub(crate) fn feed_source(given: &str) -> anyhow::Result<String> {
     let path = std::fs::canonicalize(given)
         .with_context(|| format!("there is no feed at {given}; name a file, or a URL that begins with https://"))?;
     Ok(path.display().to_string())
-}
-
-fn dropped(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
-        let path = entry?.path();
-        let is_feed = path.extension().is_some_and(|e| ["xml", "rss", "atom", "json"].iter().any(|known| e == *known));
-        if let (true, Some(stem)) = (is_feed, path.file_stem().and_then(|s| s.to_str())) {
-            found.push((stem.to_owned(), path.display().to_string()));
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 /// The sandbox, with its state in the data folder unless its path says otherwise.

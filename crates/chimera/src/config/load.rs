@@ -84,6 +84,7 @@ impl Config {
 
     fn check(mut self) -> Result<Self, ConfigError> {
         self.check_own()?;
+        self.check_addresses()?;
         for (index, campaign) in self.campaigns.iter().enumerate() {
             campaign.check().map_err(|problem| ConfigError::Campaign {
                 index,
@@ -116,9 +117,9 @@ impl Config {
         if self.worker.retry.attempts_max == 0 || self.publisher.attempts_max == 0 {
             return refuse("worker.retry.attempts_max, publisher.attempts_max", "at least 1 attempt is needed");
         }
-        if self.worker.lease_ms < 1_000 || self.publisher.lease_ms < 1_000 {
+        if self.worker.lease_ms < 1_000 || self.publisher.lease_ms < 1_000 || self.judge.lease_ms < 1_000 {
             return refuse(
-                "worker.lease_ms, publisher.lease_ms",
+                "worker.lease_ms, publisher.lease_ms, judge.lease_ms",
                 "a lease under a second expires while work is under way",
             );
         }
@@ -152,7 +153,7 @@ impl Config {
     }
 }
 
-fn section(section: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ConfigError {
+pub(super) fn section(section: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ConfigError {
     ConfigError::Section { section, source: Box::new(source) }
 }
 

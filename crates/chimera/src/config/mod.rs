@@ -3,6 +3,7 @@
 mod database;
 mod load;
 mod platform;
+mod sources;
 mod unknown;
 
 use std::{net::SocketAddr, path::PathBuf};

@@ -117,3 +117,39 @@ fn servers_that_do_not_answer_are_named() {
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     }
 }
+
+#[test]
+fn what_a_role_would_refuse_the_check_refuses() {
+    let chimera = Chimera::new();
+    let broken = chimera.file("souls/fae.md", "---\nname: Fae\n---\n");
+    let cases = [
+        ("database: {url: 'mysql://localhost/x'}", vec!["`database`", "postgres://user:password@host"]),
+        ("database: {url: 'postgres://me:s3cret@[half/x'}", vec!["`database`"]),
+        ("queue: {url: 'http://me:s3cret@localhost/'}", vec!["`queue`", "redis://"]),
+        ("queue: {url: 'redis://me:s3cret@host:99999/'}", vec!["`queue`"]),
+        ("queue: {url: 'redis://localhost/', prefix: 'a{b'}", vec!["`queue`", "prefix"]),
+        ("queue: {prefix: ''}", vec!["`queue`", "prefix"]),
+        ("judge: {lease_ms: 5}", vec!["judge.lease_ms"]),
+        ("serve: {judge: 'localhost'}", vec!["serve.judge"]),
+        (&*format!("agents: [{{soul: {}}}]", broken.display()), vec!["fae.md"]),
+        ("agents: [{soul: nowhere.md}]", vec!["nowhere.md"]),
+    ];
+    for (text, wanted) in cases {
+        chimera.file("configs/chimera.yaml", &format!("{text}\n"));
+        let ended = chimera.run(&["config", "check"]);
+        assert!(!ended.ok, "{text}: {}", ended.stdout);
+        refused(&ended, &wanted);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_campaign_that_is_not_there_is_answered_with_those_that_are() {
+    let chimera = Chimera::new();
+    assert!(chimera.run(&["db", "migrate"]).ok);
+    refused(&chimera.run(&["judge", "view-queue", "--campaign", "nope"]), &["no campaign nope", "none at all"]);
+    assert!(chimera.run(&["seed", "trends"]).ok);
+    for command in [&["judge", "view-queue", "--campaign", "nope"][..], &["campaign", "pause", "nope"]] {
+        refused(&chimera.run(command), &["no campaign nope", "fashion_drop"]);
+    }
+}

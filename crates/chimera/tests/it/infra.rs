@@ -132,3 +132,22 @@ fn with_docker_its_services_are_used_and_it_says_so() {
     let asked = std::fs::read_to_string(folder.path().join("docker.log")).unwrap();
     assert!(asked.contains("compose up --detach --wait\n") && asked.ends_with("compose down\n"), "{asked}");
 }
+
+#[test]
+fn a_number_that_is_another_process_by_now_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stranger = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+    let state = folder.path().join("infra");
+    std::fs::create_dir(&state).unwrap();
+    for name in ["server", "holder"] {
+        std::fs::write(state.join(name), stranger.id().to_string()).unwrap();
+        // Born at another time than the stranger.
+        std::fs::write(state.join(format!("{name}.born")), "1\n").unwrap();
+    }
+    let down = infra(folder.path(), &["down"], None);
+    let lives = stranger.try_wait().unwrap().is_none();
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(down.ok && lives, "{}", down.stderr);
+    assert!(!state.exists(), "what was stale is cleared away");
+}

@@ -8,6 +8,7 @@
     reason = "in what only tests call, a panic is the report"
 )]
 
+mod alerts;
 mod audit;
 mod backup;
 mod bad_input;
@@ -39,6 +40,8 @@ mod wire;
 
 chimera_testkit::on_both! {
     blocking chimera::Chimera;
+    alerts:
+        an_operator_closes_alerts_by_name;
     bad_input:
         a_broken_soul_names_file_line_and_key
         a_feed_that_is_no_feed_is_named

@@ -62,6 +62,8 @@ wire_enum! {
         PublishRefused = "publish_refused",
         /// Nobody can tell whether a post is out; a person is asked.
         PublishUnknown = "publish_unknown",
+        /// A person has seen an alert.
+        AlertAcknowledged = "alert_acknowledged",
         /// The schema was brought up to date.
         SchemaMigrated = "schema_migrated",
         /// Schema changes were undone.
@@ -88,6 +90,8 @@ wire_enum! {
         Ticket = "ticket",
         /// An entry of the publish ledger.
         Publication = "publication",
+        /// An alert.
+        Alert = "alert",
         /// The database as a whole; its id is the tenant's.
         Database = "database",
     }

@@ -1,6 +1,6 @@
 //! Resources that can't be read.
 
-use chimera_domain::{AlertKind, Campaign};
+use chimera_domain::{AlertKind, Ambient as _, Campaign, CampaignStatus};
 use chrono::Duration;
 
 use crate::world::{FEED, RESOURCE, World, item};
@@ -24,10 +24,40 @@ pub(crate) async fn failures_are_counted_alerted_and_forgotten(world: World) {
     assert_eq!((report.resources_failed, report.signals), (0, 1));
     let cursor = world.cursor().await.unwrap();
     assert_eq!((cursor.failures, cursor.last_error), (0, None));
+    assert_eq!(world.store.alerts_open(99).await.unwrap(), [], "it is down no more");
+}
+
+pub(crate) async fn what_nobody_watches_is_down_no_more(world: World) {
+    for _ in 0..3 {
+        world.tick().await;
+        world.ambient.advance(Duration::hours(1));
+    }
+    assert_eq!(world.store.alerts_open(99).await.unwrap().len(), 1);
+    // Acknowledged, it is not told again before it has failed twice as often.
+    let id = world.store.alerts_open(99).await.unwrap()[0].id;
+    world.store.alerts_acknowledge(&[id], world.ambient.now()).await.unwrap();
+    for failures in 4..=6 {
+        world.tick().await;
+        world.ambient.advance(Duration::hours(1));
+        assert_eq!(world.store.alerts_open(99).await.unwrap().len(), usize::from(failures == 6));
+    }
+    world.set_status(&world.campaign, CampaignStatus::Paused).await;
+    world.tick().await;
+    assert_eq!(world.store.alerts_open(99).await.unwrap(), []);
+}
+
+pub(crate) async fn what_is_not_there_is_asked_for_at_each_poll(world: World) {
+    for reads in 1..=6 {
+        assert_eq!(world.tick().await.resources_failed, 1);
+        assert_eq!(world.feeds.reads(FEED), reads);
+        world.ambient.advance(Duration::seconds(61));
+    }
+    world.feeds.set(FEED, &[item("1", "Silk again", "0.9")]);
+    assert_eq!(world.tick().await.signals, 1);
 }
 
 pub(crate) async fn a_resource_that_keeps_failing_is_left_alone_for_a_while(world: World) {
-    // The host itself tries a read that fails in passing more than once; a refusal it takes as it is.
+    world.feeds.set_text(FEED, "Once upon a time");
     for _ in 0..10 {
         world.tick().await;
     }

@@ -40,6 +40,8 @@ chimera_testkit::on_both! {
     feeds:
         failures_are_counted_alerted_and_forgotten
         a_resource_that_keeps_failing_is_left_alone_for_a_while
+        what_nobody_watches_is_down_no_more
+        what_is_not_there_is_asked_for_at_each_poll
         what_is_no_feed_or_no_resource_is_said_so;
     held:
         when_the_window_turns_the_hottest_are_planned_first

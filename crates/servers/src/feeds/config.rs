@@ -22,6 +22,9 @@ pub const FEEDS_MAX: usize = 1_000;
 pub struct FeedsConfig {
     /// The feeds, each a resource `feed://SLUG`.
     pub feeds: Vec<FeedSource>,
+    /// A folder whose `.xml`, `.rss`, `.atom` and `.json` files are feeds too, each by the name of its file. One that is put
+    /// there while the server runs is found when somebody asks for it.
+    pub folder: Option<PathBuf>,
     /// Whether clients may add feeds (`add_feed`) and read sources that are not configured.
     pub dynamic: bool,
     /// Whether feeds may live at private addresses: localhost, the local network, cloud metadata.

@@ -1,5 +1,6 @@
 //! The feeds a server has, what it last read of each, and how it reads them again.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::sync::{Semaphore, broadcast};
 use super::config::{FEEDS_MAX, FeedSource, FeedsConfig};
 use super::error::FeedsError;
 use super::fetch::{Fetched, Fetcher, Validators};
+use super::folder;
 use super::parse;
 use super::source::{NamedBy, Source, slug};
 use super::watch::Interest;
@@ -74,6 +76,7 @@ pub(super) struct Standing {
 #[derive(Debug)]
 pub(super) struct Library {
     feeds: RwLock<Vec<Arc<Feed>>>,
+    folder: Option<PathBuf>,
     fetcher: Fetcher,
     gate: Semaphore,
     changes: broadcast::Sender<Change>,
@@ -86,6 +89,7 @@ impl Library {
         config.validate()?;
         let library = Self {
             feeds: RwLock::default(),
+            folder: config.folder.clone(),
             fetcher: Fetcher::new(config, ambient.clone())?,
             gate: Semaphore::new(config.limits.fetches_max),
             changes: broadcast::Sender::new(CHANGES_KEPT),
@@ -95,7 +99,26 @@ impl Library {
         for feed in &config.feeds {
             library.insert(Self::prepare(feed, NamedBy::Operator)?)?;
         }
+        library.look();
         Ok(library)
+    }
+
+    /// Takes in what was put into the folder since the last look. What can't be taken in is logged and left.
+    pub(super) fn look(&self) {
+        let Some(folder) = &self.folder else { return };
+        let known = self.all();
+        for feed in folder::feeds_in(folder) {
+            // Under another name it would be another feed; under a name that is taken, the configured one stays.
+            if known.iter().any(|known| known.name == feed.name) {
+                continue;
+            }
+            match Self::prepare(&feed, NamedBy::Operator).and_then(|feed| self.insert(feed)) {
+                Ok(feed) => tracing::info!(feed = %feed.uri, "a feed was found in the folder"),
+                Err(error) => {
+                    tracing::debug!(feed = feed.name, error = %error.one_line(), "a file is no feed of this server")
+                }
+            }
+        }
     }
 
     /// Makes a feed, which nobody knows of until it is inserted.
@@ -130,8 +153,15 @@ impl Library {
         self.feeds.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The feed with this URI, slug, name or source.
+    /// The feed with this URI, slug, name or source; it may have been put into the folder a moment ago.
     pub(super) fn find(&self, asked: &str) -> Option<Arc<Feed>> {
+        self.known(asked).or_else(|| {
+            self.look();
+            self.known(asked)
+        })
+    }
+
+    fn known(&self, asked: &str) -> Option<Arc<Feed>> {
         let feeds = self.all();
         let asked = asked.trim();
         let by_name = feeds.iter().find(|f| *f.uri == *asked || f.slug == asked || f.name == asked).cloned();

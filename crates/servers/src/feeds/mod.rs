@@ -21,6 +21,7 @@ mod date;
 mod encoding;
 mod error;
 mod fetch;
+mod folder;
 mod json;
 mod library;
 mod markup;

@@ -141,6 +141,7 @@ impl FeedsServer {
         annotations(read_only_hint = true, idempotent_hint = true, open_world_hint = false)
     )]
     async fn list_feeds(&self, Parameters(ListFeeds {}): Parameters<ListFeeds>) -> Json<FeedList> {
+        self.library.look();
         Json(FeedList { feeds: self.library.all().iter().map(|feed| FeedEntry::new(feed)).collect() })
     }
 
@@ -176,6 +177,7 @@ impl ServerHandler for FeedsServer {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        self.library.look();
         Ok(ListResourcesResult::with_all_items(self.library.all().iter().map(|feed| resource(feed)).collect()))
     }
 

@@ -11,7 +11,7 @@ use crate::{
     Prunable, PublishCase, PublishOutcome, Settlement,
     backup::Manifest,
     codec::Mapped,
-    entity::{agents, campaigns, tasks, tickets},
+    entity::{agents, alerts, campaigns, tasks, tickets},
 };
 
 /// A decision that moves a task.
@@ -135,6 +135,17 @@ pub(crate) fn settled(task: &tasks::Model, to: TaskState, settlement: &Settlemen
             record.with("error", error).with_some("ticket", ticket)
         }
     }
+}
+
+/// An alert that someone has seen, as its row was before.
+pub(crate) fn alert_acknowledged(alert: &alerts::Model, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    let before = StateVersion::new(alert.state_version);
+    AuditRecord::new(now, actor, AuditAction::AlertAcknowledged, AuditSubject::Alert, alert.id)
+        .versions(before, before.next())
+        .trace(alert.trace_id.as_ref().and_then(|trace| trace.parse().ok()))
+        .with("kind", &alert.kind)
+        .with("subject", &alert.subject)
+        .with("reason", &alert.reason_code)
 }
 
 /// An agent that came in, or changed in these columns.

@@ -6,7 +6,7 @@ use sea_orm::DbErr;
 
 use chimera_domain::TenantId;
 
-use super::rows::BadRow;
+use super::{Damaged, rows::BadRow};
 use crate::{BlobError, StoreError};
 
 /// Why no backup was made. Nothing is left under its name then.
@@ -200,6 +200,14 @@ pub enum RestoreError {
         #[source]
         source: BadRow,
     },
+    /// Rows that mean nothing.
+    #[error(
+        "{} rows in the backup can't be read, and nothing was restored: take another backup, or restore them as they are with \
+         --keep-damaged; the first: {}",
+        .0.count,
+        .0.named.first().map_or("", String::as_str)
+    )]
+    Damaged(Damaged),
     /// A blob can't be written.
     #[error(transparent)]
     Blob(#[from] BlobError),

@@ -21,6 +21,7 @@ mod error;
 mod restore;
 mod rows;
 mod save;
+mod sound;
 mod tables;
 
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub use error::{ArchiveError, BackupError, Flaw, RestoreError};
 pub use restore::{Restored, Restoring};
 pub use rows::{ColumnShape, Kind};
 pub use save::{Backup, BackupOrder};
+pub use sound::Damaged;
 
 /// The format that this program writes; it reads this one and older ones.
 pub const FORMAT: u32 = 1;

@@ -10,14 +10,14 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait as _;
 use tokio::sync::mpsc;
 
-use chimera_domain::{CampaignStatus, StateVersion, TaskState};
+use chimera_domain::{CampaignStatus, StateVersion, TaskState, TenantId};
 
 use super::{
-    Archive, ArchiveError, Flaw, MEDIA_STEP, Manifest, MediaLine, Progress, RestoreError, Step,
+    Archive, ArchiveError, Damaged, Flaw, MEDIA_STEP, Manifest, MediaLine, Progress, RestoreError, Step,
     archive::{Halt, Sink, Stopped, walk},
     doubt,
     rows::Sheet,
-    tables,
+    sound, tables,
 };
 use crate::{
     Blobs, Store,
@@ -44,6 +44,8 @@ pub struct Restoring {
     /// Whether campaigns that were ACTIVE stay so, and nothing is in doubt. For moving a fleet that was stopped before its
     /// backup; after a loss, posts that went out since the backup would go out again.
     pub keep_running: bool,
+    /// Whether rows are restored that can't be read. Each harms itself alone, but what it says is lost.
+    pub keep_damaged: bool,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -64,6 +66,8 @@ pub struct Restored {
     pub posts_in_doubt: u64,
     /// Posts that were planned but not made by then, and may be out in other words: each goes out by a person's word only.
     pub posts_to_ask: u64,
+    /// Rows that can't be read; none unless they were to be kept.
+    pub damaged: Damaged,
 }
 
 impl Store {
@@ -96,7 +100,7 @@ impl Store {
         self.ensure_empty(&*tx).await?;
         self.to_schema(&tx, &archive.manifest).await?;
         let sheets = self.sheets(&tx, &archive.manifest).await?;
-        fill(&tx, archive, sheets, blobs, progress).await?;
+        fill(&tx, self.tenant, archive, sheets, blobs, progress).await?;
         let migrations_added = self.bring_up_to_date(&tx).await?;
         let leases_ended = self.end_leases(&tx).await?;
         let (mut paused, mut doubts, mut logged) = (vec![], doubt::Doubts::default(), vec![]);
@@ -113,6 +117,10 @@ impl Store {
             }
         }
         audit::append(&*tx, self.tenant, &logged).await?;
+        let damaged = sound::look(&tx, self.backend, self.tenant).await?;
+        if damaged.count > 0 && !how.keep_damaged {
+            return Err(RestoreError::Damaged(damaged));
+        }
         blobs.sync().await?;
         tx.commit().await?;
         Ok(Restored {
@@ -122,6 +130,7 @@ impl Store {
             leases_ended,
             posts_in_doubt: doubts.made,
             posts_to_ask: doubts.unmade,
+            damaged,
         })
     }
 
@@ -223,6 +232,7 @@ impl Store {
 /// Reads the archive once more, checking it again, and brings its rows and blobs where they belong.
 async fn fill(
     tx: &WriteTx,
+    tenant: TenantId,
     archive: &Archive,
     sheets: HashMap<String, Sheet>,
     blobs: &Blobs,
@@ -239,7 +249,7 @@ async fn fill(
                 Piece::Rows(table, lines) => {
                     let sheet = sheets.get(&table).ok_or_else(|| RestoreError::Table { table: table.clone() })?;
                     rows += lines.len() as u64;
-                    insert(tx, sheet, &lines).await?;
+                    insert(tx, tenant, sheet, &lines).await?;
                 }
                 Piece::TableEnd(name) => progress(Step::Table { name: &name, rows: std::mem::take(&mut rows) }),
                 Piece::Blob(file, bytes) => {
@@ -265,11 +275,11 @@ async fn fill(
     }
 }
 
-async fn insert(tx: &WriteTx, sheet: &Sheet, lines: &[Vec<u8>]) -> Result<(), RestoreError> {
+async fn insert(tx: &WriteTx, tenant: TenantId, sheet: &Sheet, lines: &[Vec<u8>]) -> Result<(), RestoreError> {
     for chunk in lines.chunks(sheet.insert_rows_max()) {
         let mut rows = Vec::with_capacity(chunk.len());
         for line in chunk {
-            let row = sheet.parse(line);
+            let row = sheet.parse(line).and_then(|row| sheet.of_tenant(row, tenant));
             rows.push(row.map_err(|source| RestoreError::Row { table: sheet.table.clone(), source })?);
         }
         tx.execute(&sheet.insert(rows)?).await?;

@@ -151,6 +151,9 @@ pub enum BadRow {
     /// It has columns that the table has not.
     #[error("it has {0}, which the table has not")]
     Stranger(String),
+    /// It is another tenant's.
+    #[error("it belongs to another tenant than the archive")]
+    Foreign,
 }
 
 /// How rows of one table are read, written down and inserted.
@@ -272,6 +275,13 @@ impl Sheet {
             Some((name, _)) => Err(BadRow::Stranger(name)),
             None => Ok(values),
         }
+    }
+
+    /// The row, if it is this tenant's.
+    pub(super) fn of_tenant(&self, row: Vec<Value>, tenant: TenantId) -> Result<Vec<Value>, BadRow> {
+        let whose = self.place(TENANT).and_then(|place| row.get(place));
+        let is_own = whose.is_none_or(|whose| *whose == Value::from(tenant.as_uuid()));
+        if is_own { Ok(row) } else { Err(BadRow::Foreign) }
     }
 
     /// How many rows one statement can insert.

@@ -87,7 +87,7 @@ pub(crate) fn order(output: &Path) -> BackupOrder {
 }
 
 pub(crate) const AS_IT_WAS: Restoring =
-    Restoring { keep_running: true, now: chrono::DateTime::<chrono::Utc>::UNIX_EPOCH };
+    Restoring { keep_running: true, keep_damaged: false, now: chrono::DateTime::<chrono::Utc>::UNIX_EPOCH };
 
 /// Keeps the blob that a fixture's artifact refers to; returns its file's name.
 pub(crate) async fn keep_media(blobs: &Blobs, artifact: &Artifact) -> String {

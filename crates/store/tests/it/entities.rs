@@ -1,11 +1,11 @@
 //! Every column comes back as it was written.
 
 use chimera_domain::{
-    AlertKind, Ambient as _, ArtifactId, CampaignStatus, GovernorLimits, Priority, Score, SignalOutcome, StateVersion,
-    TaskEvent, TaskState, TaskType, TenantId, TicketId, TraceId, Usd,
+    Actor, AlertId, AlertKind, Ambient as _, ArtifactId, CampaignStatus, GovernorLimits, Priority, Score,
+    SignalOutcome, StateVersion, TaskEvent, TaskState, TaskType, TenantId, TicketId, TraceId, Usd,
 };
 use chimera_store::{
-    KnownSignals, PublishOutcome, ResourceCursor, RowKind, SignalFilter, Store, StoreConfig, StoreError,
+    AuditFilter, KnownSignals, PublishOutcome, ResourceCursor, RowKind, SignalFilter, Store, StoreConfig, StoreError,
 };
 use chimera_testkit::fixtures;
 use chrono::Duration;
@@ -269,6 +269,35 @@ pub(crate) async fn the_same_alert_is_raised_once_until_acknowledged(world: Worl
     world.store.alerts_raise(&[repeated, other.clone()]).await.unwrap();
     assert_eq!(world.store.alerts_open(9).await.unwrap(), [other.clone(), first]);
     assert_eq!(world.store.alerts_open(1).await.unwrap(), [other]);
+}
+
+pub(crate) async fn an_alert_ends_with_its_condition_or_at_a_persons_word(world: World) {
+    let ambient = &world.ambient;
+    let alert = |kind, subject: &str| fixtures::alert(ambient, kind, subject);
+    let all = [
+        alert(AlertKind::FeedDown, "file:///a.xml"),
+        alert(AlertKind::FeedDown, "file:///b.xml"),
+        alert(AlertKind::DeadLetter, "file:///a.xml"),
+    ];
+    world.store.alerts_raise(&all).await.unwrap();
+    let planner = Actor::recorded("planner");
+    let lasts = |subject: &str| subject.ends_with("b.xml");
+    assert_eq!(world.store.alerts_end(AlertKind::FeedDown, lasts, &planner).await.unwrap(), ["file:///a.xml"]);
+    assert_eq!(world.store.alerts_open(9).await.unwrap().len(), 2);
+    // It is raised again when it happens again.
+    world.store.alerts_raise(&[alert(AlertKind::FeedDown, "file:///a.xml")]).await.unwrap();
+    assert_eq!(world.store.alerts_open(9).await.unwrap().len(), 3);
+
+    let mara = world.store.acting_as(Actor::operator("mara"));
+    let ids = [all[1].id, all[2].id, all[0].id];
+    let mut closed: Vec<AlertId> =
+        mara.alerts_acknowledge(&ids, ambient.now()).await.unwrap().iter().map(|a| a.id).collect();
+    closed.sort();
+    assert_eq!(closed, [all[1].id, all[2].id], "the third one was over already");
+    assert_eq!(mara.alerts_acknowledge(&ids, ambient.now()).await.unwrap(), []);
+    let log = world.store.audit_entries(&AuditFilter { limit: 9, ..AuditFilter::default() }).await.unwrap();
+    let acts: Vec<&str> = log.iter().filter(|e| e.actor == "operator:mara").map(|e| e.action.as_str()).collect();
+    assert_eq!(acts, ["alert_acknowledged"; 2]);
 }
 
 pub(crate) async fn hostile_text_is_kept_but_for_nul(world: World) {

@@ -133,6 +133,7 @@ chimera_testkit::on_both! {
         a_trace_holds_the_whole_life_of_a_post
         posts_are_listed_newest_first_with_their_latest
         the_same_alert_is_raised_once_until_acknowledged
+        an_alert_ends_with_its_condition_or_at_a_persons_word
         hostile_text_is_kept_but_for_nul
         another_tenant_sees_nothing;
     histories:

@@ -25,7 +25,7 @@ fn claim(world: &World) -> Claim<'static> {
 /// Restores as after a loss.
 async fn restore(bed: &Bed, world: &World, store: &Store) -> Restored {
     let archive = bed.check("past.tar.gz").await;
-    let how = Restoring { keep_running: false, now: world.ambient.now() };
+    let how = Restoring { keep_running: false, keep_damaged: false, now: world.ambient.now() };
     let store = store.acting_as(Actor::operator("mara"));
     store.restore(&archive, &bed.blobs("restored-media"), how, &|_| {}).await.unwrap()
 }

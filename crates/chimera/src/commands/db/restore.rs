@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chimera_domain::{Ambient as _, TaskState};
+use chimera_domain::{Ambient as _, TaskState, one_line};
 use chimera_store::{
     Blobs, Store, StoreError,
     backup::{Archive, Restored, Restoring, check_backup},
@@ -30,6 +30,9 @@ pub(super) struct Restore {
     /// Leave campaigns running and nothing in doubt: only for moving a fleet that was stopped before its backup
     #[arg(long)]
     keep_running: bool,
+    /// Restore rows that can't be read as they are, instead of nothing at all; what they say is lost
+    #[arg(long)]
+    keep_damaged: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -47,7 +50,8 @@ impl Restore {
         }
         compose::make_folder(&config.data_dir.0)?;
         let store = Store::connect(&config.store()).await?.acting_as(self.by.operator());
-        let how = Restoring { keep_running: self.keep_running, now: SystemAmbient.now() };
+        let (keep_running, keep_damaged) = (self.keep_running, self.keep_damaged);
+        let how = Restoring { keep_running, keep_damaged, now: SystemAmbient.now() };
         let blobs = Blobs::new(config.media_dir());
         let restored = lifecycle::unless_interrupted(
             store.restore(&archive, &blobs, how, &tell_step),
@@ -81,13 +85,17 @@ impl Restore {
     }
 
     async fn tell_restored(&self, store: &Store, archive: &Archive, restored: &Restored) -> anyhow::Result<()> {
-        let tasks = store.task_counts().await?;
+        // With damaged rows it may fail, and what was restored is restored.
+        let tasks = store.task_counts().await.unwrap_or_default();
         let publishing = tasks.get(&TaskState::Publishing).copied().unwrap_or_default();
         output::note(&format!("restored  {} migrations were added to its schema", restored.migrations_added));
         output::note(&format!(
             "leases    {} tasks were in someone's hands; they are taken up again",
             restored.leases_ended
         ));
+        for damaged in &restored.damaged.named {
+            output::note(&format!("damaged   {}", one_line(damaged, 300)));
+        }
         if restored.posts_in_doubt > 0 {
             output::note(&format!(
                 "posts     {} were made and may be out by now; each is looked up by its key before it is published again, \
@@ -114,6 +122,7 @@ impl Restore {
             if let Some(summary) = summary.as_object_mut() {
                 summary.insert("migrations_added".to_owned(), json!(restored.migrations_added));
                 summary.insert("leases_ended".to_owned(), json!(restored.leases_ended));
+                summary.insert("damaged_rows".to_owned(), json!(restored.damaged.count));
                 summary.insert("paused".to_owned(), json!(restored.paused));
                 summary.insert("posts_in_doubt".to_owned(), json!(restored.posts_in_doubt));
                 summary.insert("posts_to_ask".to_owned(), json!(restored.posts_to_ask));

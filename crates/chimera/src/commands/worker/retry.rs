@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient as _, TaskId, error_chain};
 use chimera_store::{Retried, Store};
@@ -10,6 +9,7 @@ use clap::{ArgGroup, Args};
 
 use crate::{
     cli::{By, Global},
+    commands::campaign,
     compose, output,
     system::SystemAmbient,
 };
@@ -69,10 +69,7 @@ impl Options {
 async fn all(store: &Store, campaign: Option<&str>) -> anyhow::Result<Vec<TaskId>> {
     let campaign = match campaign {
         None => None,
-        Some(slug) => {
-            let found = store.campaign_by_slug(slug).await?;
-            Some(found.with_context(|| format!("there is no campaign {slug}"))?.id)
-        }
+        Some(slug) => Some(campaign::named(&store.campaigns().await?, slug)?.id),
     };
     Ok(store.dead_letters(campaign).await?)
 }

@@ -40,6 +40,28 @@ fn refused(result: &CallToolResult) -> String {
 }
 
 #[tokio::test]
+async fn a_file_put_into_the_folder_is_a_feed_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let dropped = folder.path().join("feeds");
+    let setup = Setup::new(&FeedsConfig { folder: Some(dropped.clone()), ..config(vec![]) });
+    for revision in BOTH {
+        let client = setup.connect(revision).await;
+        assert!(read(&client, "feed://nothing").await.is_err());
+    }
+    let client = setup.connect(Revision::New).await;
+    assert!(read(&client, "feed://street-style").await.is_err(), "the folder is not even there");
+    std::fs::create_dir(&dropped).unwrap();
+    for (name, titles) in [("Street Style.xml", ["a", "b"]), ("notes.txt", ["c", "d"]), (".half.xml", ["e", "f"])] {
+        std::fs::write(dropped.join(name), rss(&titles)).unwrap();
+    }
+    assert_eq!(read(&client, "feed://street-style").await.unwrap().items.len(), 2);
+    std::fs::write(dropped.join("later.rss"), rss(&["g"])).unwrap();
+    let resources = client.service.list_all_resources().await.unwrap();
+    let uris: Vec<&str> = resources.iter().map(|r| r.uri.as_str()).collect();
+    assert_eq!(uris, ["feed://street-style", "feed://later"]);
+}
+
+#[tokio::test]
 async fn feeds_are_listed_and_read() {
     let publisher = Publisher::start().await;
     let setup = Setup::of(&publisher, "feed");

@@ -321,6 +321,13 @@ impl Caller<'_> {
             (0..BATCH).map(|n| fixtures::alert(&world.ambient, AlertKind::DeadLetter, &n.to_string())).collect();
         self.calls("alerts_raise").alerts_raise(&alerts).await.unwrap();
         self.calls("alerts_open").alerts_open(50).await.unwrap();
+        let over = |subject: &str| subject != "1";
+        self.calls("alerts_end")
+            .alerts_end(AlertKind::DeadLetter, over, &chimera_domain::Actor::system())
+            .await
+            .unwrap();
+        let ids: Vec<_> = alerts.iter().map(|alert| alert.id).collect();
+        self.calls("alerts_acknowledge").alerts_acknowledge(&ids, world.ambient.now()).await.unwrap();
         let calls: Vec<_> = (0..BATCH).map(|_| fixtures::tool_call(&world.ambient, &template.task)).collect();
         self.calls("tool_calls_record").tool_calls_record(&calls).await.unwrap();
     }
