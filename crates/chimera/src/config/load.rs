@@ -83,6 +83,8 @@ impl Config {
     }
 
     fn check(mut self) -> Result<Self, ConfigError> {
+        // An environment variable that is there but empty sets nothing.
+        self.queue.url = self.queue.url.filter(|url| !url.trim().is_empty());
         self.check_own()?;
         self.check_addresses()?;
         for (index, campaign) in self.campaigns.iter().enumerate() {

@@ -21,6 +21,11 @@ fn nothing_said_means_the_defaults() {
 }
 
 #[test]
+fn an_empty_address_of_the_queues_is_none() {
+    assert_eq!(from_yaml("queue: {url: ' '}").unwrap().queue.url, None);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_nearest() {
     assert_eq!(
         told("planner:\n  poll_intervall_ms: 5\n"),
