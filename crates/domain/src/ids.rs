@@ -88,6 +88,8 @@ typed_id! {
     AlertId("alert");
     /// One recorded MCP tool call.
     ToolCallId("tool call");
+    /// One thing that an agent remembers.
+    MemoryId("memory");
 }
 
 impl TenantId {

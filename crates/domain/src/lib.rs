@@ -18,6 +18,7 @@ pub mod contracts;
 mod disclosure;
 mod hash;
 mod ids;
+mod memory;
 mod money;
 pub mod policy;
 mod publication;
@@ -46,8 +47,11 @@ pub use channel::{Channel, ChannelRules, Modality};
 pub use disclosure::says_ai;
 pub use hash::{ContentHasher, is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
-    AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, PublicationId, SignalId, TaskId, TenantId,
-    TicketId, ToolCallId,
+    AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, MemoryId, PublicationId, SignalId, TaskId,
+    TenantId, TicketId, ToolCallId,
+};
+pub use memory::{
+    EmbeddingModel, FoundMemory, Memory, MemoryKind, MemorySource, MemoryVector, Provenance, VectorError,
 };
 pub use money::{Usd, UsdError};
 pub use publication::{Publication, PublicationState};

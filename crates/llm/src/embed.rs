@@ -8,5 +8,5 @@ mod embedder;
 mod table;
 
 pub(crate) use embedder::dot;
-pub use embedder::{Embedder, Embedding, TEXT_BYTES_MAX, WordVector};
+pub use embedder::{EMBEDDING_MODEL, Embedder, Embedding, TEXT_BYTES_MAX, WordVector};
 pub use table::{DIMS, TableError};

@@ -13,7 +13,7 @@ mod text;
 mod topics;
 
 pub use choose::{MindConfig, Provider, choose};
-pub use embed::{DIMS, Embedder, Embedding, TEXT_BYTES_MAX, TableError, WordVector};
+pub use embed::{DIMS, EMBEDDING_MODEL, Embedder, Embedding, TEXT_BYTES_MAX, TableError, WordVector};
 pub use error::{BlockedStage, ConfigProblem, MindError, Retry, Trouble};
 pub use gemini::GeminiMind;
 pub use mind::{

@@ -45,6 +45,8 @@ pub enum RowKind {
     AuditEntry,
     /// `spend_ledger`, named by its task or agent.
     LedgerEntry,
+    /// `agent_memories`.
+    Memory,
 }
 
 impl fmt::Display for RowKind {
@@ -63,6 +65,7 @@ impl fmt::Display for RowKind {
             Self::Alert => "alert",
             Self::AuditEntry => "audit entry",
             Self::LedgerEntry => "spend ledger entry of",
+            Self::Memory => "memory",
         })
     }
 }

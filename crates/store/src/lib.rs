@@ -32,6 +32,7 @@ mod figures;
 mod guards;
 mod held;
 mod hitl;
+pub mod memory;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
 mod money;
@@ -47,6 +48,7 @@ mod store;
 mod tasks;
 mod tickets;
 mod trace;
+mod vector;
 mod versioned;
 mod yardstick;
 
@@ -73,4 +75,4 @@ pub use tasks::{
 };
 pub use tickets::TicketAnswer;
 pub use trace::{PostRow, TraceView};
-pub use yardstick::{PostTimes, PublishedRows, RawFigures, Scratch};
+pub use yardstick::{MemoryDisk, PostTimes, PublishedRows, RawFigures, Scratch, bare_nearest};

@@ -3,10 +3,10 @@
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Campaign, CampaignId,
     CampaignStatus, Channel, Component, Costs, DecisionId, Disclosure, EntryState, GovernorLimits, HitlTicket,
-    JudgeDecision, LedgerEntry, MediaRef, Modality, NextAction, PersonaLock, Presence, Priority, Question,
-    ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload,
-    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict,
-    contracts::FeedItem, sha256_hex,
+    JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId, MemoryKind, MemorySource, MemoryVector, Modality,
+    NextAction, PersonaLock, Presence, Priority, Provenance, Question, ReservationId, Score, SensitiveTopic, Severity,
+    SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId,
+    ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict, contracts::FeedItem, sha256_hex,
 };
 
 /// Eight hex digits that no other call gives.
@@ -334,4 +334,30 @@ pub fn alert(ambient: &dyn Ambient, kind: AlertKind, subject: &str) -> Alert {
         acknowledged_by: None,
         created_at: ambient.now(),
     }
+}
+
+/// A memory of this agent, with a direction of its own.
+#[must_use]
+#[expect(clippy::panic, reason = "only tests call this, and numbers that are no direction are a bug here")]
+pub fn memory(ambient: &dyn Ambient, agent_id: AgentId) -> (Memory, MemoryVector) {
+    let mark = mark(ambient);
+    let values = ambient.random().map(|byte| f32::from(byte) - 127.25).to_vec();
+    let vector = MemoryVector::new("test-16", values).unwrap_or_else(|error| panic!("{error}"));
+    let memory = Memory {
+        id: MemoryId::generate(ambient),
+        tenant_id: TenantId::DEFAULT,
+        agent_id,
+        kind: MemoryKind::Semantic,
+        content: format!("mending is cheaper than it looks ({mark}), said \"someone\" at the märket"),
+        provenance: Provenance {
+            source: MemorySource::Outside,
+            origin: format!("https://example.org/{mark}"),
+            trace_id: Some(TraceId::generate(ambient)),
+            artifact_id: Some(ArtifactId::generate(ambient)),
+        },
+        importance: score(19),
+        model: vector.model().clone(),
+        created_at: ambient.now(),
+    };
+    (memory, vector)
 }

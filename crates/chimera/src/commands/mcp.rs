@@ -2,13 +2,16 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
 use chimera_domain::Ambient;
 use chimera_mcp::Traced;
 use chimera_servers::{
     feeds::{FeedSource, FeedsConfig, FeedsServer},
+    memory::{MemoryOwner, MemoryServer},
     sandbox::SandboxServer,
     studio::StudioServer,
 };
+use chimera_store::{Store, memory::in_database};
 use chimera_telemetry::Identity;
 use clap::{Args, Subcommand};
 use rmcp::{ServiceExt as _, transport::stdio};
@@ -40,6 +43,12 @@ enum Server {
     Studio,
     /// A social platform for tests and dry runs, with its state in the data folder
     Sandbox,
+    /// What one agent remembers, to search and to add to; no other agent's
+    Memory {
+        /// Whose memory, by the agent's slug
+        #[arg(long, value_name = "SLUG")]
+        agent: String,
+    },
 }
 
 impl Server {
@@ -49,6 +58,7 @@ impl Server {
             Self::Feeds { .. } => "mcp-feeds",
             Self::Studio => "mcp-studio",
             Self::Sandbox => "mcp-sandbox",
+            Self::Memory { .. } => "mcp-memory",
         }
     }
 }
@@ -75,9 +85,23 @@ impl Options {
                 compose::make_folder(&config.data_dir.0)?;
                 SandboxServer::open(compose::sandbox_config(&config), ambient).await?.serve_stdio().await?;
             }
+            Server::Memory { agent } => {
+                let server = memory(&config, &agent, ambient).await?;
+                Traced(server).serve(stdio()).await?.waiting().await?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The memory of the agent with this slug.
+async fn memory(config: &Config, agent: &str, ambient: Arc<dyn Ambient>) -> anyhow::Result<MemoryServer> {
+    let store = Store::connect(&config.store_of("mcp-memory")).await?;
+    let found = store.agent_by_slug(agent).await.context("looking for the agent; has the database been migrated?")?;
+    let found =
+        found.with_context(|| format!("there is no agent {agent}: `chimera status` names those that are there"))?;
+    let owner = MemoryOwner { tenant_id: store.tenant(), agent_id: found.id };
+    Ok(MemoryServer::new(in_database(store), owner, config.memory.clone(), ambient))
 }
 
 fn with_feeds(config: &Config, given: &[String]) -> anyhow::Result<FeedsConfig> {

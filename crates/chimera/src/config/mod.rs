@@ -15,7 +15,7 @@ use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
 use chimera_planner::PlannerConfig;
-use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
+use chimera_servers::{feeds::FeedsConfig, memory::MemoryConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
 use chimera_telemetry::LogFormat;
 use chimera_worker::{PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
@@ -67,6 +67,8 @@ pub(crate) struct Config {
     pub(crate) studio: StudioConfig,
     /// The `sandbox` server. A relative path is taken from the data folder.
     pub(crate) sandbox: SandboxConfig,
+    /// The `memory` server.
+    pub(crate) memory: MemoryConfig,
     /// Agents to keep in the fleet.
     pub(crate) agents: Vec<AgentConfig>,
     /// Campaigns to keep running.

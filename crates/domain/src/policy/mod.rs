@@ -3,6 +3,7 @@
 mod dead_letter;
 mod governor;
 mod publishing;
+mod recall;
 mod rest;
 mod retry;
 mod routing;
@@ -10,6 +11,7 @@ mod routing;
 pub use dead_letter::WayBack;
 pub use governor::{Governor, GovernorUse, GovernorVerdict};
 pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};
+pub use recall::{RecallWeights, Recalled};
 pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

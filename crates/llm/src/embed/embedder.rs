@@ -3,6 +3,7 @@
 use std::{ops::Range, sync::LazyLock};
 
 use ahash::AHashMap;
+use chimera_domain::{MemoryVector, VectorError};
 use tokenizers::{
     Tokenizer, models::wordpiece::WordPiece, normalizers::bert::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
 };
@@ -11,6 +12,10 @@ use super::table::{DIMS, Table, TableError};
 
 static TABLE_BYTES: &[u8] = include_bytes!("../../assets/minilm-128.bin");
 static SHARED: LazyLock<Result<Embedder, TableError>> = LazyLock::new(|| Embedder::from_table(TABLE_BYTES));
+
+/// The name of the table's rows as a model: vectors of another table are never compared with these. To be changed with the
+/// table.
+pub const EMBEDDING_MODEL: &str = "chimera-minilm-128";
 
 /// Bytes of a text that are read; what follows is ignored, so that a hostile body cannot stall a poll.
 pub const TEXT_BYTES_MAX: usize = 8 * 1024;
@@ -118,6 +123,14 @@ impl Embedder {
             }
         }
         Embedding::from_sum(sum)
+    }
+
+    /// Where a text points, for a memory: [`Self::embed`] with the model's name.
+    ///
+    /// # Errors
+    /// [`VectorError::Zero`] when the text holds no known word.
+    pub fn direction(&self, text: &str) -> Result<MemoryVector, VectorError> {
+        MemoryVector::new(EMBEDDING_MODEL, self.embed(text).values().to_vec())
     }
 
     /// The embeddings of many texts, in the same order.

@@ -1,5 +1,6 @@
 //! The servers, as clients see them.
 
 mod feeds;
+mod memory;
 mod sandbox;
 mod studio;

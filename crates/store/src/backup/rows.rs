@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, JsonValue, Order, QueryResult, Statement, TryGetable, Value,
@@ -16,6 +17,7 @@ use chimera_domain::TenantId;
 use crate::{
     Backend,
     dialect::{BINDS_MAX, catalogue},
+    vector,
 };
 
 /// What is in a column, whatever the database calls it.
@@ -36,6 +38,8 @@ pub enum Kind {
     Json,
     /// A moment in UTC, to the microsecond.
     Time,
+    /// Numbers of single precision: their bytes, little-endian, in base64.
+    Numbers,
 }
 
 /// A column in an archive.
@@ -59,12 +63,13 @@ impl Kind {
             (Backend::Sqlite, "timestamp_with_timezone_text") | (Backend::Postgres, "timestamp with time zone") => {
                 Self::Time
             }
+            (Backend::Sqlite, "blob") | (Backend::Postgres, "real[]") => Self::Numbers,
             _ => return None,
         })
     }
 
     /// The column's value as it stands in an archive.
-    fn read(self, row: &QueryResult, column: usize) -> Result<JsonValue, DbErr> {
+    fn read(self, row: &QueryResult, column: usize, backend: Backend) -> Result<JsonValue, DbErr> {
         fn get<T: TryGetable>(row: &QueryResult, column: usize) -> Result<Option<T>, DbErr> {
             row.try_get_by_index::<Option<T>>(column)
         }
@@ -81,6 +86,14 @@ impl Kind {
             }),
             Self::Time => get::<DateTime<Utc>>(row, column)?
                 .map(|time| JsonValue::String(time.to_rfc3339_opts(SecondsFormat::Micros, true))),
+            Self::Numbers => match backend {
+                Backend::Sqlite => get::<Vec<u8>>(row, column)?,
+                Backend::Postgres => match get::<String>(row, column)? {
+                    Some(text) => Some(vector::to_bytes(&vector::from_array(&text).ok_or_else(no_numbers)?)),
+                    None => None,
+                },
+            }
+            .map(|bytes| JsonValue::String(BASE64.encode(bytes))),
         };
         Ok(value.unwrap_or(JsonValue::Null))
     }
@@ -96,6 +109,7 @@ impl Kind {
                 Self::Boolean => None::<bool>.into(),
                 Self::Json => None::<JsonValue>.into(),
                 Self::Time => None::<DateTime<Utc>>.into(),
+                Self::Numbers => None::<Vec<u8>>.into(),
             });
         }
         Some(match self {
@@ -109,8 +123,17 @@ impl Kind {
             Self::Boolean => json.as_bool()?.into(),
             Self::Json => json.into(),
             Self::Time => DateTime::parse_from_rfc3339(json.as_str()?).ok()?.with_timezone(&Utc).into(),
+            Self::Numbers => {
+                let bytes = BASE64.decode(json.as_str()?).ok()?;
+                vector::from_bytes(&bytes)?;
+                bytes.into()
+            }
         })
     }
+}
+
+fn no_numbers() -> DbErr {
+    DbErr::Type("an array of numbers has something else in it".to_owned())
 }
 
 const NOT_A_NUMBER: &str = "NaN";
@@ -189,7 +212,14 @@ impl Sheet {
     /// All rows by primary key.
     fn all(&self, tenant: TenantId) -> SelectStatement {
         let mut select = Query::select();
-        select.columns(self.columns.iter().map(|column| Alias::new(&column.name))).from(Alias::new(&self.table));
+        for column in &self.columns {
+            let place = Expr::col(Alias::new(&column.name));
+            match (self.backend, column.kind) {
+                (Backend::Postgres, Kind::Numbers) => select.expr_as(place.cast_as("text"), Alias::new(&column.name)),
+                _ => select.expr(place),
+            };
+        }
+        select.from(Alias::new(&self.table));
         if self.place(TENANT).is_some() {
             select.and_where(Expr::col(TENANT).eq(tenant.as_uuid()));
         }
@@ -245,7 +275,7 @@ impl Sheet {
     /// A row that [`Self::page`] found; the column's name with the error when it can't be read.
     pub(super) fn read(&self, found: &QueryResult) -> Result<Row, (String, DbErr)> {
         let read = |(index, column): (usize, &ColumnShape)| {
-            column.kind.read(found, index).map_err(|source| (column.name.clone(), source))
+            column.kind.read(found, index, self.backend).map_err(|source| (column.name.clone(), source))
         };
         self.columns.iter().enumerate().map(read).collect()
     }
@@ -289,12 +319,25 @@ impl Sheet {
         (BINDS_MAX / self.columns.len().max(1)).max(1)
     }
 
+    /// The value as the column takes it.
+    fn literal(&self, value: Value, kind: Kind) -> Expr {
+        match (self.backend, kind, &value) {
+            (Backend::Postgres, Kind::Numbers, Value::Bytes(Some(bytes))) => {
+                // They were found to be numbers when they were read.
+                let text = vector::to_text(&vector::from_bytes(bytes).unwrap_or_default(), vector::ARRAY);
+                Expr::val(text).cast_as("real[]")
+            }
+            _ => Expr::val(value),
+        }
+    }
+
     /// Inserts these rows.
     pub(super) fn insert(&self, rows: Vec<Vec<Value>>) -> Result<InsertStatement, DbErr> {
         let mut insert = Query::insert();
         insert.into_table(Alias::new(&self.table)).columns(self.columns.iter().map(|column| Alias::new(&column.name)));
         for row in rows {
-            insert.values(row.into_iter().map(Expr::val)).map_err(|source| DbErr::Custom(source.to_string()))?;
+            let values = row.into_iter().zip(&self.columns).map(|(value, column)| self.literal(value, column.kind));
+            insert.values(values).map_err(|source| DbErr::Custom(source.to_string()))?;
         }
         Ok(insert)
     }

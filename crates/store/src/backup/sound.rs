@@ -10,8 +10,8 @@ use crate::{
     codec::Mapped,
     dialect::catalogue::{self, Table},
     entity::{
-        agents, alerts, artifacts, audit_log, campaigns, cursors, decisions, publications, signals, spend_ledger,
-        tasks, tickets, tool_calls,
+        agents, alerts, artifacts, audit_log, campaigns, cursors, decisions, memories, publications, signals,
+        spend_ledger, tasks, tickets, tool_calls,
     },
 };
 
@@ -45,6 +45,7 @@ pub(super) async fn look(tx: &DatabaseTransaction, backend: Backend, tenant: Ten
     look.over::<publications::Entity>("publications", there.get("publications")).await?;
     look.over::<alerts::Entity>("alerts", there.get("alerts")).await?;
     look.over::<spend_ledger::Entity>("spend_ledger", there.get("spend_ledger")).await?;
+    look.over::<memories::Entity>("agent_memories", there.get("agent_memories")).await?;
     look.over::<audit_log::Entity>("audit_log", there.get("audit_log")).await?;
     Ok(look.damaged)
 }

@@ -24,6 +24,9 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("publications", Fate::Kept),
     ("alerts", Fate::Kept),
     ("spend_ledger", Fate::Kept),
+    // Indices over vectors are no tables: the database makes them anew from the rows.
+    ("memory_heads", Fate::Kept),
+    ("agent_memories", Fate::Kept),
     ("audit_log", Fate::Kept),
     ("audit_head", Fate::Kept),
     // Who sweeps at the moment is nobody's to restore.

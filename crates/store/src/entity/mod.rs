@@ -10,6 +10,8 @@ pub(crate) mod cursors;
 pub(crate) mod decisions;
 pub(crate) mod dependencies;
 pub(crate) mod duties;
+pub(crate) mod memories;
+pub(crate) mod memory_heads;
 pub(crate) mod publications;
 pub(crate) mod signals;
 pub(crate) mod spend_ledger;

@@ -15,6 +15,7 @@ mod m0012_indices;
 mod m0013_retention;
 mod m0014_failures_and_rests;
 mod m0016_held_signals;
+mod m0017_memories;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_retention::Migration),
             Box::new(m0014_failures_and_rests::Migration),
             Box::new(m0016_held_signals::Migration),
+            Box::new(m0017_memories::Migration),
         ]
     }
 }

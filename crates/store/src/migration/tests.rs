@@ -16,8 +16,8 @@ use crate::{
     Backend, ResourceCursor, audit, batch,
     codec::Mapped,
     entity::{
-        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, duties, publications, signals,
-        spend_ledger, tasks, tickets, tool_calls,
+        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, duties, memories, memory_heads,
+        publications, signals, spend_ledger, tasks, tickets, tool_calls,
     },
 };
 
@@ -90,7 +90,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 15] = [
+const TABLES: [&[&str]; 16] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -106,6 +106,7 @@ const TABLES: [&[&str]; 15] = [
     &[],
     &[],
     &[],
+    &["memory_heads", "agent_memories"],
 ];
 
 impl Rows {
@@ -189,6 +190,25 @@ impl Rows {
                     state_version: 1,
                 };
                 batch::insert_rows::<duties::Entity>(db, vec![duty], None).await.unwrap();
+            }
+            15 => {
+                let head = memory_heads::Model {
+                    tenant_id: tenant.as_uuid(),
+                    agent_id: self.agent.id.as_uuid(),
+                    seq: 3,
+                    live: 1,
+                    forgotten: 2,
+                    state_version: 4,
+                };
+                batch::insert_rows::<memory_heads::Entity>(db, vec![head], None).await.unwrap();
+                let memory = fixtures::memory(&self.ambient, self.agent.id);
+                let row = memories::Entity::write(&memory.0, tenant).unwrap();
+                let backend = match db.get_database_backend() {
+                    sea_orm::DbBackend::Sqlite => Backend::Sqlite,
+                    _ => Backend::Postgres,
+                };
+                let insert = crate::memory::insert_rows([(row, memory.1.values())].into_iter(), backend).unwrap();
+                db.execute(&insert).await.unwrap();
             }
             // Columns and indices only.
             _ => {}

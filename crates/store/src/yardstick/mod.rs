@@ -5,11 +5,13 @@
 //! What a client is given is what a run of the real roles left behind, so rows are the same to the byte.
 
 mod left;
+mod memory;
 mod replay;
 mod scratch;
 mod times;
 
 pub use left::PublishedRows;
+pub use memory::{MemoryDisk, bare_nearest};
 pub use replay::RawFigures;
 pub use scratch::Scratch;
 pub use times::PostTimes;

@@ -16,6 +16,7 @@ use chimera_store::{
         Archive, Backup, BackupError, BackupOrder, Manifest, MediaState, RestoreError, Restored, Restoring, Step,
         TableEntry, check_backup,
     },
+    memory::{MemorySearch, in_database},
 };
 use chimera_testkit::{TestPostgres, fixtures};
 use tempfile::TempDir;
@@ -122,6 +123,8 @@ async fn fill(world: &World, blobs: &Blobs) -> Vec<TraceId> {
         .await
         .unwrap();
     world.store.cursors_save(&cursors(world)).await.unwrap();
+    let memories: Vec<_> = (0..3).map(|_| fixtures::memory(ambient, world.agent.id)).collect();
+    in_database(world.store.clone()).add(&memories).await.unwrap();
     vec![signal.trace_id, published.trace_id, asked.trace_id, failed.trace_id]
 }
 
@@ -196,6 +199,8 @@ pub(crate) async fn everything_comes_back_on_either_database(world: World) {
     let bed = Bed::new();
     let traces = fill(&world, &bed.blobs("media")).await;
     let before = told(&world.store, &traces).await;
+    let remembered = remembered(&world, &world.store).await;
+    assert_eq!(remembered.len(), 3);
     let backup = bed.backup(&world.store, "first.tar.gz").await;
     assert_eq!(backup.lost, []);
     for table in &backup.manifest.tables {
@@ -217,6 +222,7 @@ pub(crate) async fn everything_comes_back_on_either_database(world: World) {
         let restored = bed.restore(&store, &archive).await.unwrap();
         assert_eq!((restored.paused.len(), restored.leases_ended, restored.migrations_added), (0, 0, 0));
         assert_eq!(told(&store, &traces).await, before, "step {step}");
+        assert_eq!(self::remembered(&world, &store).await, remembered, "step {step}");
         archive = format!("{step}.tar.gz");
         let again = bed.backup(&store, &archive).await.manifest;
         assert_eq!(but_the_log(&again), but_the_log(&backup.manifest), "step {step}");
@@ -231,6 +237,13 @@ pub(crate) async fn everything_comes_back_on_either_database(world: World) {
         let media = &artifact.media[0];
         bed.blobs("restored-media").get(&media.sha256, &media.mime).await.unwrap();
     }
+}
+
+/// What the agent's memories say to one of them.
+async fn remembered(world: &World, store: &Store) -> Vec<chimera_domain::Memory> {
+    let near = chimera_domain::MemoryVector::new("test-16", vec![1.0; 16]).unwrap();
+    let found = in_database(store.clone()).search(&MemorySearch::new(world.agent.id, near, 9)).await.unwrap();
+    found.into_iter().map(|one| one.memory).collect()
 }
 
 /// The governor lets everything through.

@@ -31,6 +31,8 @@ mod histories;
 #[cfg(test)]
 mod hitl;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod moved;
@@ -152,6 +154,23 @@ chimera_testkit::on_both! {
         pages_neither_hide_nor_repeat_what_waits
         tickets_are_found_by_campaign_and_by_topic
         a_ticket_that_can_not_be_read_hides_no_other;
+    memory:
+        memories_come_back_whole_nearest_first
+        adding_again_changes_nothing
+        an_agent_reaches_only_its_own_memories
+        another_tenant_finds_nothing
+        vectors_of_different_models_are_never_compared
+        searches_are_narrowed_by_kind_and_age
+        the_last_hour_comes_back_newest_first
+        what_is_forgotten_is_gone_for_everyone
+        what_another_process_adds_is_found_at_once
+        many_that_add_and_forget_at_once_agree_in_the_end
+        the_nearest_of_thousands_are_found
+        an_agent_with_few_memories_beside_millions_finds_them
+        long_vectors_are_kept_and_found
+        hostile_words_are_kept_as_they_are
+        an_index_without_room_is_slow_and_right
+        without_pgvector_memories_say_what_to_do;
     migrations:
         migrating_is_counted_reported_and_undone
         programs_that_start_at_once_migrate_once

@@ -7,6 +7,7 @@
 mod ground;
 mod idle;
 mod machine;
+mod memory;
 mod pipeline;
 mod quantiles;
 
@@ -27,12 +28,15 @@ pub(crate) struct Options {
 enum Command {
     /// Posts from headline to publication, each in seven durable steps, with tools that do nothing
     Pipeline(pipeline::Options),
+    /// An agent's nearest memories: how fast they are found, and how many are missed
+    Memory(memory::Options),
 }
 
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Pipeline(options) => options.run(global).await,
+            Command::Memory(options) => options.run(global).await,
         }
     }
 }

@@ -27,6 +27,11 @@ impl Quantiles {
         Self { p50: rank(50), p95: rank(95), p99: rank(99), mean: rounded(mean), max: rank(100) }
     }
 
+    /// What half, 95 and 99 per cent of all do not exceed.
+    pub(super) const fn ranks(&self) -> [f64; 3] {
+        [self.p50, self.p95, self.p99]
+    }
+
     /// The median.
     pub(super) const fn p50(&self) -> f64 {
         self.p50

@@ -11,6 +11,9 @@ use super::{Sent, fill::GROWING};
 /// Methods that sum up everything there is, for people; the retention of finished work bounds them.
 const REPORTS: [&str; 5] = ["prunable", "signal_counts", "spend_check", "spend_total", "task_counts"];
 
+/// What looks at all that one agent remembers, up to a bound: an index over vectors is asked only beyond that.
+const SEARCHES: [&str; 1] = ["memory_search"];
+
 /// Indices that hold live rows only. Reading one from end to end is as cheap as what is going on.
 const LIVE: [&str; 5] =
     ["agent_tasks_lease", "alerts_open", "hitl_queue_items_open", "publications_open", "spend_ledger_open"];
@@ -99,8 +102,9 @@ async fn of_postgres(
     let top = plan[0]["Plan"].clone();
     let mut nodes = Vec::new();
     collect(&top, &mut nodes);
-    let report = REPORTS.contains(&method);
-    let fault = nodes.iter().find_map(|node| fault_of(node, report));
+    let search = SEARCHES.contains(&method);
+    let report = search || REPORTS.contains(&method);
+    let fault = nodes.iter().find_map(|node| fault_of(node, report)).filter(|_| !search);
     let cost = top["Total Cost"].as_f64().unwrap();
     let costly = (!report && cost > COST_MAX * whole)
         .then(|| format!("it costs {cost:.0}, and reading the largest table {whole:.0}"));

@@ -6,7 +6,7 @@ use chimera_store::Backend;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Tables that grow for ever, in an order that their foreign keys allow.
-pub(super) const GROWING: [&str; 11] = [
+pub(super) const GROWING: [&str; 12] = [
     "trend_signals",
     "agent_tasks",
     "task_dependencies",
@@ -18,10 +18,11 @@ pub(super) const GROWING: [&str; 11] = [
     "alerts",
     "spend_ledger",
     "audit_log",
+    "agent_memories",
 ];
 
-/// Columns that name what there are few of.
-const KEPT: [&str; 3] = ["tenant_id", "agent_id", "campaign_id"];
+/// Columns that name what there are few of, and numbers that may repeat.
+const KEPT: [&str; 4] = ["tenant_id", "agent_id", "campaign_id", "embedding"];
 
 /// Texts that must differ from row to row.
 const DISTINCT: [&str; 5] = ["event_key", "content_hash", "idempotency_key", "reservation", "subject"];
@@ -85,7 +86,7 @@ fn value(backend: Backend, column: &str, kind: &str) -> String {
     if DISTINCT.contains(&column) {
         return format!("{column} || '-' || n");
     }
-    // Of the audit log; its hashes no longer fit, which is nothing to a plan.
+    // Of the audit log and of memories; hashes and heads no longer fit, which is nothing to a plan.
     if column == "seq" {
         return "seq + 1000000 + n * 1000".to_owned();
     }

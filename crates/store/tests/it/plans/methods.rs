@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use chimera_domain::{
     Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, EntryState,
-    GovernorLimits, HitlTicket, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState,
-    TaskType, ToolCall, TrendSignal, Usd, Verdict,
+    GovernorLimits, HitlTicket, MemoryKind, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId,
+    TaskState, TaskType, ToolCall, TrendSignal, Usd, Verdict,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
     Ruling, Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
+    memory::{Forget, MemorySearch, in_database},
 };
 use chimera_testkit::fixtures;
 use sea_orm::ConnectionTrait as _;
@@ -55,6 +56,8 @@ pub(super) async fn finished_posts(world: &World) -> Template {
     world.store.plan_commit(&world.plan(vec![nothing], vec![])).await.unwrap();
     let free = ToolCall { cost_usd: Usd::ZERO, ..fixtures::tool_call(&world.ambient, &post) };
     world.store.tool_calls_record(&[free]).await.unwrap();
+    let index = in_database(world.store.clone());
+    index.add(&[fixtures::memory(&world.ambient, agent.id)]).await.unwrap();
     let db = sea_orm::Database::connect(world.config.url.as_str()).await.unwrap();
     db.execute_unprepared("UPDATE alerts SET acknowledged_by = 'ada'").await.unwrap();
     db.close().await.unwrap();
@@ -71,6 +74,7 @@ pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) 
     caller.sweeping().await;
     caller.questions().await;
     caller.settings().await;
+    caller.memories().await;
     caller.retention().await;
     caller.called.into_inner()
 }
@@ -352,6 +356,28 @@ impl Caller<'_> {
             SweepLimits { vanished_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
         let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
         assert_eq!(swept.cancelled.len(), 20);
+    }
+
+    /// What an agent remembers; that is a trait's, so nobody finds its methods missing here.
+    async fn memories(&self) {
+        let Self { world, template, .. } = self;
+        let (agent, now) = (template.agent.id, world.ambient.now());
+        let index = |method| in_database(self.calls(method).clone());
+        let batch: Vec<_> = (0..BATCH).map(|_| fixtures::memory(&world.ambient, agent)).collect();
+        assert_eq!(index("memory_add").add(&batch).await.unwrap(), BATCH);
+        assert_eq!(index("memory_add").add(&batch).await.unwrap(), 0);
+        let search = MemorySearch::new(agent, batch[0].1.clone(), 10);
+        let narrow = MemorySearch { kind: Some(MemoryKind::Semantic), since: Some(now), ..search.clone() };
+        for search in [search, narrow] {
+            assert!(!index("memory_search").search(&search).await.unwrap().is_empty());
+        }
+        let since = now - chrono::Duration::hours(1);
+        assert!(!index("memory_recent").recent(agent, MemoryKind::Semantic, since, 10).await.unwrap().is_empty());
+        index("memory_count").count(agent).await.unwrap();
+        let ids = Forget::Ids(agent, batch.iter().map(|(memory, _)| memory.id).collect());
+        assert_eq!(index("memory_forget").forget(&ids).await.unwrap(), BATCH as u64);
+        let old = Forget::OlderThan(agent, now - chrono::Duration::days(50));
+        assert!(index("memory_forget").forget(&old).await.unwrap() > 1_000);
     }
 
     /// Of what is old, a part.
