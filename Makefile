@@ -12,7 +12,7 @@ test: ## every test, from bare
 chaos: ## the whole fleet while everything breaks; CHAOS_SECONDS, CHAOS_SIGNALS, CHAOS_SEED
 	scripts/chaos
 
-bench: ## how fast the fleet works here, beside a bare client; BENCH_PIPELINES
+bench: ## how fast the fleet and its parts work here, beside a bare client; BENCH_PIPELINES, BENCH_ONLY, BENCH_PROFILE
 	scripts/bench
 
 verify: ## what CI runs

@@ -15,6 +15,7 @@ mod link;
 mod spend;
 mod streams;
 mod topic;
+mod yardstick;
 
 use std::time::Duration;
 

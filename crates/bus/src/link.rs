@@ -241,7 +241,7 @@ impl RedisLink {
         self.pipeline::<()>(&all).await.map_err(|source| self.explain(source))
     }
 
-    fn explain(&self, source: RedisError) -> RedisLinkError {
+    pub(crate) fn explain(&self, source: RedisError) -> RedisLinkError {
         let address = self.address();
         match RedisRefusal::of(&source) {
             Some(why) => RedisLinkError::Refused { address, why, source },

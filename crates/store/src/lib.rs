@@ -75,4 +75,6 @@ pub use tasks::{
 };
 pub use tickets::TicketAnswer;
 pub use trace::{PostRow, TraceView};
-pub use yardstick::{MemoryDisk, PostTimes, PublishedRows, RawFigures, Scratch, bare_nearest};
+pub use yardstick::{
+    BareFigures, ClaimedRows, MemoryDisk, PlannedRows, PostTimes, PublishedRows, RawFigures, Scratch, bare_nearest,
+};

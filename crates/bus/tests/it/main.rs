@@ -17,3 +17,4 @@ mod refusals;
 mod secrets;
 mod spend;
 mod spend_agreement;
+mod yardstick;

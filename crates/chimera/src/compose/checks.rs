@@ -1,10 +1,6 @@
 //! What a process depends on.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chimera_bus::{RedisLink, RedisLinkError};
@@ -12,6 +8,8 @@ use chimera_console::{CHECK_MAX, Check, Missing};
 use chimera_domain::{TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
 use chimera_store::{Store, StoreError};
+
+use tokio::sync::watch;
 
 use super::Ground;
 use crate::lifecycle::Lifecycle;
@@ -21,6 +19,8 @@ const SCHEMA_MAX: Duration = Duration::from_millis(900);
 /// How often the servers are asked while all is well, and while something is missing.
 const EDGE_EVERY: Duration = Duration::from_secs(30);
 const EDGE_AGAIN: Duration = Duration::from_secs(3);
+/// How long who asks waits for the first look at the servers; the rest of [`CHECK_MAX`] is for saying that it is not over.
+const FIRST_LOOK_MAX: Duration = Duration::from_millis(1_500);
 
 /// What is missing of the database: an answer, or migrations.
 pub(crate) async fn missing_of_database(store: &Store) -> Option<Missing> {
@@ -122,7 +122,7 @@ impl Check for Folder {
 
 /// The MCP servers that fill the tool roles. They are asked in the background: a server may take its time to start.
 #[derive(Debug, Clone, Default)]
-struct Edge(Arc<Mutex<Option<Vec<Missing>>>>);
+struct Edge(Arc<watch::Sender<Option<Vec<Missing>>>>);
 
 impl Edge {
     async fn watch(self, host: Arc<Host>, ground: Ground, lifecycle: Lifecycle) {
@@ -140,8 +140,7 @@ impl Edge {
             }
             let rest = if lines.is_empty() { EDGE_EVERY } else { EDGE_AGAIN };
             told = Some(lines);
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(problems.iter().filter_map(missing).collect());
+            self.0.send_replace(Some(problems.iter().filter_map(missing).collect()));
             tokio::select! {
                 () = lifecycle.cancel.cancelled() => return,
                 () = tokio::time::sleep(rest) => {}
@@ -157,7 +156,11 @@ impl Check for Edge {
     }
 
     async fn missing(&self) -> Vec<Missing> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Right after the start the first look is under way: whoever asks meanwhile is told as soon as it is over, rather than
+        // a no that holds for a second.
+        let mut looks = self.0.subscribe();
+        let looked = tokio::time::timeout(FIRST_LOOK_MAX, looks.wait_for(Option::is_some)).await;
+        let known = looked.ok().and_then(Result::ok).and_then(|known| known.clone());
         known.unwrap_or_else(|| vec![Missing::new("mcp", "the MCP servers have not answered yet")])
     }
 }
@@ -199,4 +202,28 @@ pub(crate) fn checks(
         checks.push(Arc::new(edge));
     }
     checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_early_is_told_as_soon_as_the_servers_were_looked_at() {
+        let edge = Edge::default();
+        let looking = async {
+            tokio::time::sleep(FIRST_LOOK_MAX / 2).await;
+            edge.0.send_replace(Some(vec![]));
+        };
+        let began = tokio::time::Instant::now();
+        let (missing, ()) = tokio::join!(edge.missing(), looking);
+        assert!(missing.is_empty() && began.elapsed() < FIRST_LOOK_MAX, "{missing:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_look_that_takes_too_long_is_missing() {
+        let began = tokio::time::Instant::now();
+        let missing = Edge::default().missing().await;
+        assert!(missing.iter().any(|missing| missing.name == "mcp") && began.elapsed() < CHECK_MAX, "{missing:?}");
+    }
 }

@@ -50,7 +50,12 @@ chimera_testkit::on_both! {
         a_taken_port_is_named
         commands_that_read_say_where_nothing_is;
     bench:
-        posts_pass_every_stage_and_stand_beside_a_bare_client;
+        posts_pass_every_stage_and_stand_beside_a_bare_client
+        a_start_is_timed_from_nothing_to_ready
+        an_idle_fleet_has_seen_all_and_does_next_to_nothing
+        signals_are_planned_or_let_go_and_written_bare
+        money_is_set_aside_once_by_ledger_and_counters
+        a_page_of_the_queue_is_timed_at_three_lengths;
     cfo:
         the_days_money_is_the_same_wherever_one_looks;
     commands:

@@ -4,14 +4,19 @@
 //!
 //! What a client is given is what a run of the real roles left behind, so rows are the same to the byte.
 
+mod bare;
 mod left;
 mod memory;
 mod replay;
 mod scratch;
+mod signals;
+mod tickets;
 mod times;
 
+pub use bare::BareFigures;
 pub use left::PublishedRows;
 pub use memory::{MemoryDisk, bare_nearest};
 pub use replay::RawFigures;
 pub use scratch::Scratch;
+pub use signals::{ClaimedRows, PlannedRows};
 pub use times::PostTimes;

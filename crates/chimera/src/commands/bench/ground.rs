@@ -1,8 +1,12 @@
 //! Where a benchmark runs: databases, queues and a folder of its own, gone when it ends.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use anyhow::Context as _;
+use chimera_bus::{RedisConfig, RedisLink};
 use chimera_domain::{Ambient as _, Channel, GovernorLimits, Score, Usd};
 use chimera_mcp::{Cost, Host, HostConfig, ServerConfig, TransportConfig};
 use chimera_store::{Scratch, Store, StoreConfig};
@@ -27,6 +31,8 @@ pub(super) struct Place {
     name: String,
     given: Option<String>,
     schemas: Vec<Scratch>,
+    /// The Redis in which keys of this place lie.
+    redis: OnceLock<String>,
 }
 
 impl Place {
@@ -42,12 +48,48 @@ impl Place {
                 "--database takes postgres://...; for SQLite leave it away, and name a folder with --data-dir"
             );
         }
-        Ok(Self { folder, name, given: url, schemas: vec![] })
+        Ok(Self { folder, name, given: url, schemas: vec![], redis: OnceLock::new() })
     }
 
     /// What every key of the queues starts with.
     pub(super) fn prefix(&self) -> String {
         format!("chimera-bench-{}", self.name)
+    }
+
+    /// Keys of this place come to lie in this Redis, and go with it.
+    pub(super) fn uses(&self, redis: Option<&str>) {
+        if let Some(redis) = redis {
+            // A run has one.
+            let _ = self.redis.set(redis.to_owned());
+        }
+    }
+
+    /// A connection to a Redis, for keys of this place.
+    pub(super) async fn link(&self, redis: &str) -> anyhow::Result<RedisLink> {
+        self.uses(Some(redis));
+        let config = RedisConfig { prefix: self.prefix(), ..RedisConfig::new(redis) };
+        let link = RedisLink::open(&config).await.context("the Redis at --redis")?;
+        link.try_out().await.context("the Redis at --redis can't be used")?;
+        Ok(link)
+    }
+
+    /// What a process of its own is told in its environment: a data folder that is empty, a database that is empty, and where
+    /// the queues are.
+    pub(super) async fn settings(
+        &mut self,
+        purpose: &str,
+        redis: Option<&str>,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let folder = self.folder.join(purpose);
+        compose::make_folder(&folder)?;
+        let mut settings = vec![("CHIMERA_DATA_DIR", folder.display().to_string())];
+        settings.push(("CHIMERA_DATABASE__URL", self.database(purpose).await?));
+        if let Some(redis) = redis {
+            self.uses(Some(redis));
+            settings.push(("CHIMERA_QUEUE__URL", redis.to_owned()));
+            settings.push(("CHIMERA_QUEUE__PREFIX", self.prefix()));
+        }
+        Ok(settings)
     }
 
     /// The address of a database that is empty; `purpose` tells it from the others of this run.
@@ -72,11 +114,20 @@ impl Place {
 
     /// Takes everything away.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
+        let keys = self.clear_keys().await;
         for schema in self.schemas {
             schema.remove().await?;
         }
         let folder = &self.folder;
-        std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+        std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+        keys
+    }
+
+    async fn clear_keys(&self) -> anyhow::Result<()> {
+        let Some(redis) = self.redis.get() else { return Ok(()) };
+        let link = self.link(redis).await?;
+        link.remove_keys().await.with_context(|| format!("removing the keys below {}", self.prefix()))?;
+        Ok(())
     }
 }
 
@@ -84,6 +135,7 @@ impl Place {
 pub(super) fn config(mut config: Config, place: &Place, database: &str, redis: Option<&str>) -> Config {
     config.data_dir = DataDir(place.folder.clone());
     config.database.url = Some(database.to_owned());
+    place.uses(redis);
     config.queue.url = redis.map(str::to_owned);
     config.queue.prefix = place.prefix();
     config

@@ -78,8 +78,13 @@ impl Mind for IdleMind {
     }
 }
 
+/// What a tool says that was asked for words.
+pub(super) fn said_words(words: &str) -> Value {
+    json!({"text": words, "hashtags": [], "model": "idle", "cost_usd": COST_USD})
+}
+
 /// A kilobyte of harmless words.
-fn words() -> String {
+pub(super) fn words() -> String {
     "Linen, wool and a quiet afternoon. ".chars().cycle().take(PAYLOAD_BYTES).collect()
 }
 
@@ -161,9 +166,7 @@ impl ServerHandler for IdleServer {
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let (medium, said) = match &*request.name {
-            "generate_text" => {
-                (None, json!({"text": &*self.words, "hashtags": [], "model": "idle", "cost_usd": COST_USD}))
-            }
+            "generate_text" => (None, said_words(&self.words)),
             "generate_image" => (Some(ContentBlock::image(self.medium(), "image/png")), self.made(1_080, 1_350)),
             "generate_video" => {
                 let video = ResourceContents::blob(self.medium(), "bench://video").with_mime_type("video/mp4");

@@ -1,7 +1,8 @@
 //! What the machine is, and what a run took of it. Linux tells it under `/proc`; elsewhere figures are absent.
 
-use std::fs;
+use std::{fs, path::Path};
 
+use anyhow::Context as _;
 use serde::Serialize;
 
 /// A machine, in a few words.
@@ -60,10 +61,7 @@ pub(super) struct Usage {
 
 impl Used {
     pub(super) fn now() -> Self {
-        // The second field is the program's name in parentheses, and may hold anything: the fields are counted from behind
-        // it. There, user and system time are the twelfth and thirteenth.
         let own = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-        let own: Vec<u64> = own.rsplit(')').next().unwrap_or_default().split_whitespace().map(number).collect();
         let all = fs::read_to_string("/proc/stat").unwrap_or_default();
         // user nice system idle iowait irq softirq steal
         let all: Vec<u64> =
@@ -71,7 +69,7 @@ impl Used {
         let is_work = |at: &usize| ![3, 4, 7].contains(at);
         let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
         Self {
-            own_ticks: own.iter().skip(11).take(2).sum(),
+            own_ticks: ticks(&own),
             all_ticks: all.iter().enumerate().filter(|(at, _)| is_work(at)).map(|(_, ticks)| ticks).sum(),
             bytes_written: io.lines().find_map(|line| line.strip_prefix("write_bytes:")).map_or(0, number),
         }
@@ -89,12 +87,51 @@ impl Used {
     }
 }
 
+/// Another process, up to some moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Other {
+    pub(super) memory_mib: f64,
+    pub(super) memory_peak_mib: f64,
+    pub(super) cpu_seconds: f64,
+    /// How often its threads have gone to sleep by themselves.
+    pub(super) wakeups: f64,
+    pub(super) threads: u64,
+}
+
+impl Other {
+    /// The process of this number.
+    #[expect(clippy::cast_precision_loss, reason = "figures of one process")]
+    pub(super) fn now(id: u32) -> anyhow::Result<Self> {
+        let folder = format!("/proc/{id}");
+        let own = fs::read_to_string(format!("{folder}/stat")).with_context(|| {
+            format!("what process {id} takes can't be read, for {folder} is not there (Linux has it)")
+        })?;
+        let mib = |key| kib(format!("{folder}/status"), key).unwrap_or_default() as f64 / 1_024.0;
+        let tasks: Vec<_> = fs::read_dir(format!("{folder}/task"))?.filter_map(Result::ok).collect();
+        let switches = tasks.iter().filter_map(|task| kib(task.path().join("status"), "voluntary_ctxt_switches:"));
+        Ok(Self {
+            memory_mib: mib("VmRSS:"),
+            memory_peak_mib: mib("VmHWM:"),
+            cpu_seconds: ticks(&own) as f64 / 100.0,
+            wakeups: switches.sum::<u64>() as f64,
+            threads: tasks.len() as u64,
+        })
+    }
+}
+
+/// Processor time in a line of `/proc/PID/stat`, in ticks of a hundredth of a second.
+fn ticks(stat: &str) -> u64 {
+    // The second field is the program's name in parentheses, and may hold anything: the fields are counted from behind
+    // it. There, user and system time are the twelfth and thirteenth.
+    stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).map(number).sum()
+}
+
 /// The most memory that this process has held so far, in MiB.
 pub(super) fn peak_memory_mib() -> Option<u64> {
     kib("/proc/self/status", "VmHWM:").map(|kib| kib / 1_024)
 }
 
-fn kib(file: &str, key: &str) -> Option<u64> {
+fn kib(file: impl AsRef<Path>, key: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)).map(|rest| number(rest.trim_end_matches("kB")))
 }

@@ -4,12 +4,21 @@
 //! Beside each figure stands what a bare client reaches on the same database in the same run: a ratio survives a change
 //! of machine, a figure does not.
 
+mod budget;
+mod child;
+mod common;
+mod fleet;
 mod ground;
 mod idle;
 mod machine;
 mod memory;
+mod mcp;
 mod pipeline;
+mod planner;
 mod quantiles;
+mod review;
+mod start;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -30,6 +39,21 @@ enum Command {
     Pipeline(pipeline::Options),
     /// An agent's nearest memories: how fast they are found, and how many are missed
     Memory(memory::Options),
+    /// From nothing to ready: this very program, as `chimera up`
+    Start(start::Options),
+    /// A fleet with nothing to do: memory, processor time and statements
+    Fleet(fleet::Options),
+    /// Headlines read, scored, and planned or let go
+    Planner(planner::Options),
+    /// Money set aside, while everybody wants the same agent's
+    Budget(budget::Options),
+    /// The queue of posts that wait for a person, however long it is
+    Review(review::Options),
+    /// Calls of a tool that does nothing: in this process, over pipes and over HTTP
+    Mcp(mcp::Options),
+    /// The server that does nothing, over standard input and output
+    #[command(hide = true)]
+    Idle(mcp::Idle),
 }
 
 impl Options {
@@ -37,6 +61,13 @@ impl Options {
         match self.command {
             Command::Pipeline(options) => options.run(global).await,
             Command::Memory(options) => options.run(global).await,
+            Command::Start(options) => options.run(global).await,
+            Command::Fleet(options) => options.run(global).await,
+            Command::Planner(options) => options.run(global).await,
+            Command::Budget(options) => options.run(global).await,
+            Command::Review(options) => options.run(global).await,
+            Command::Mcp(options) => options.run(global).await,
+            Command::Idle(options) => options.run().await,
         }
     }
 }
