@@ -89,7 +89,7 @@ struct OnWay {
 
 impl Options {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        in_a_place(global, None, self.say, async |_, place| self.measure(place).await).await
+        in_a_place(global, None, self.say, async |_, place| Box::pin(self.measure(place)).await).await
     }
 
     async fn measure(&self, place: &Place) -> anyhow::Result<Report> {

@@ -51,7 +51,7 @@ struct Report {
     database: &'static str,
     signals: u32,
     signals_at_a_time: u32,
-    planned: u32,
+    planned: usize,
     tasks: usize,
     rows: usize,
     seconds: f64,
@@ -79,7 +79,7 @@ pub(super) struct Planned {
 impl Options {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let database = self.on.database.clone();
-        in_a_place(global, database, self.say, async |config, place| self.measure(config, place).await).await
+        in_a_place(global, database, self.say, async |config, place| Box::pin(self.measure(config, place)).await).await
     }
 
     async fn measure(&self, config: Config, place: &mut Place) -> anyhow::Result<Report> {
@@ -106,7 +106,7 @@ impl Options {
             database: self.on.name(),
             signals: self.signals,
             signals_at_a_time: self.batch,
-            planned: (0..self.signals).filter(|number| is_relevant(*number, self.relevant)).count() as u32,
+            planned: (0..self.signals).filter(|number| is_relevant(*number, self.relevant)).count(),
             tasks: planned.tasks,
             rows: left.rows(),
             seconds: rounded(planned.seconds),

@@ -85,7 +85,7 @@ struct OfLength {
 impl Options {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let database = self.on.database.clone();
-        in_a_place(global, database, self.say, async |config, place| self.measure(config, place).await).await
+        in_a_place(global, database, self.say, async |config, place| Box::pin(self.measure(config, place)).await).await
     }
 
     async fn measure(&self, config: Config, place: &mut Place) -> anyhow::Result<Report> {
