@@ -77,7 +77,7 @@ struct Upto {
 }
 
 impl EmbeddedMemory {
-    /// Over this store.
+    /// Over this store, which must be on SQLite.
     #[must_use]
     pub fn new(store: Store) -> Self {
         Self::bounded(store, SHELVES_BYTES_MAX)
@@ -105,7 +105,7 @@ impl EmbeddedMemory {
     ) -> Result<Vec<Uuid>, MemoryError> {
         let model = search.near.model();
         let rows = usize::try_from(head.live).unwrap_or_default();
-        if rows.saturating_mul(Shelf::row_bytes(model.dims.into())) > self.bytes_max {
+        if Shelf::bytes_of(rows, model.dims.into()) > self.bytes_max {
             return self.near_by_pages(search, count).await;
         }
         let stand = self.stand((search.agent_id, model.clone()));
@@ -165,9 +165,7 @@ impl EmbeddedMemory {
         }
         while upto.seq < head.seq {
             let page = self.page(search, upto.seq).await?;
-            let mut shelf = stand.write();
-            page.iter().for_each(|row| shelf.push(row.mark, &row.values));
-            drop(shelf);
+            stand.write().extend(&page, usize::try_from(head.live).unwrap_or_default());
             let last = page.last().map_or(head.seq, |row| row.seq);
             let is_full = page.len() as u64 >= PAGE;
             upto.seq = if is_full { last } else { Ord::max(last, head.seq) };
@@ -181,7 +179,7 @@ impl EmbeddedMemory {
         loop {
             let page = self.page(search, seq).await?;
             let mut shelf = Shelf::new(search.near.model().dims.into());
-            page.iter().for_each(|row| shelf.push(row.mark, &row.values));
+            shelf.extend(&page, 0);
             nearest.extend(shelf.nearest(&wanted.code, count, |mark| wanted.admits(mark)));
             nearest.sort_by(|(_, a), (_, b): &(Uuid, f32)| b.total_cmp(a));
             nearest.truncate(count);
@@ -254,6 +252,14 @@ struct Row {
     mark: Mark,
     seq: i64,
     values: Vec<f32>,
+}
+
+impl Shelf {
+    /// Adds rows; there will be so many in all.
+    fn extend(&mut self, rows: &[Row], in_all: usize) {
+        self.make_room(rows.len().max(in_all.saturating_sub(self.len())));
+        rows.iter().for_each(|row| self.push(row.mark, &row.values));
+    }
 }
 
 /// What a search takes.

@@ -11,6 +11,9 @@ pub enum MemoryError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Weaviate failed, or refused.
+    #[error(transparent)]
+    Weaviate(super::weaviate::WeaviateError),
     /// PostgreSQL has no pgvector in this database, and it could not be added.
     #[error(
         "PostgreSQL has no pgvector in this database, so memories can't be searched: install pgvector 0.8 or newer on the \

@@ -11,6 +11,7 @@ mod error;
 mod pgvector;
 mod rows;
 mod shelf;
+mod weaviate;
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -26,6 +27,7 @@ pub use error::MemoryError;
 pub use pgvector::PgvectorMemory;
 #[cfg(test)]
 pub(crate) use rows::insert_rows;
+pub use weaviate::{WeaviateConfig, WeaviateError, WeaviateMemory};
 
 /// A memory's words and where they point.
 pub type Embedded = (Memory, MemoryVector);
@@ -75,7 +77,7 @@ pub enum Forget {
 #[async_trait]
 pub trait MemoryIndex: Debug + Send + Sync {
     /// Keeps memories. One whose id is known already is left as it is, so adding again is harmless. Returns how many are
-    /// new. Large batches cost least; either all of them are kept or none.
+    /// new. Large batches cost least. In a database either all of them are kept or none.
     ///
     /// # Errors
     /// [`MemoryError`].

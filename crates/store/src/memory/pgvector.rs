@@ -31,8 +31,6 @@ use crate::{
     vector,
 };
 
-/// Up to so many memories an agent is searched exactly.
-const EXACT_ROWS_MAX: i64 = 10_000;
 /// Candidates that HNSW looks at, at least; pgvector's `hnsw.ef_search`, 1..=1,000.
 const EF_SEARCH: usize = 100;
 /// Oldest pgvector with iterative scans.
@@ -49,6 +47,9 @@ pub struct PgvectorMemory {
 }
 
 impl PgvectorMemory {
+    /// Up to so many memories an agent is searched exactly.
+    pub const EXACT_ROWS_MAX: u32 = 10_000;
+
     /// Over this store, which must be on PostgreSQL. Asks nothing yet.
     #[must_use]
     pub fn new(store: Store) -> Self {
@@ -238,7 +239,7 @@ impl MemoryIndex for PgvectorMemory {
         if search.limit() == 0 {
             return Ok(vec![]);
         }
-        if head.live > EXACT_ROWS_MAX {
+        if head.live > Self::EXACT_ROWS_MAX.into() {
             let found = self.by_index(search, home).await?;
             if found.len() == search.limit() {
                 return Ok(found);

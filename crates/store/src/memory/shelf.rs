@@ -10,6 +10,8 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use uuid::Uuid;
 
+/// One part in so many is held free for what is added next.
+const SPARE: usize = 16;
 /// What a number may be at the most.
 const FULL: f32 = 127.0;
 
@@ -84,6 +86,18 @@ impl Shelf {
         Self { dims, ..Self::default() }
     }
 
+    /// Makes room for so many vectors more, and for a few beyond that: doubling, as lists do by themselves, would take twice
+    /// what is held.
+    pub(super) fn make_room(&mut self, rows: usize) {
+        let wanted = self.marks.len() + rows;
+        if self.marks.capacity() < wanted {
+            let more = rows + wanted / SPARE;
+            self.codes.reserve_exact(more * self.dims);
+            self.scales.reserve_exact(more);
+            self.marks.reserve_exact(more);
+        }
+    }
+
     /// Adds a vector; one of another length is left out.
     pub(super) fn push(&mut self, mark: Mark, values: &[f32]) {
         if values.len() == self.dims {
@@ -94,9 +108,13 @@ impl Shelf {
         }
     }
 
-    /// The bytes that a vector of so many numbers takes here.
-    pub(super) const fn row_bytes(dims: usize) -> usize {
-        dims + size_of::<f32>() + size_of::<Mark>()
+    /// The bytes that so many vectors of so many numbers take here.
+    pub(super) const fn bytes_of(rows: usize, dims: usize) -> usize {
+        (rows + rows / SPARE).saturating_mul(dims + size_of::<f32>() + size_of::<Mark>())
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.marks.len()
     }
 
     pub(super) const fn bytes(&self) -> usize {

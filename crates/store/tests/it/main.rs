@@ -59,6 +59,8 @@ mod sweeping;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod weaviate;
+#[cfg(test)]
 mod work;
 #[cfg(test)]
 mod world;

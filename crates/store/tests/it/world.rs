@@ -1,13 +1,18 @@
 //! A migrated database with one agent and one campaign, and short ways to bring tasks where a case needs them.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, HitlTicket, PublicationId, TaskEvent, TaskId, TaskState,
-    TaskType, TrendSignal, Verdict,
+    TaskType, TenantId, TrendSignal, Verdict,
 };
-use chimera_store::{Claim, Plan, PublishCase, Ruling, Store, StoreConfig, Submission};
+use chimera_store::{
+    Claim, Plan, PublishCase, Ruling, Store, StoreConfig, Submission,
+    memory::{MemoryIndex, in_database},
+};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
+
+use crate::weaviate::Weaviate;
 
 /// Long enough that no lease lapses in a test that is not about that.
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
@@ -22,6 +27,8 @@ pub(crate) struct World {
     pub(crate) ambient: SeededAmbient,
     pub(crate) agent: Agent,
     pub(crate) campaign: Campaign,
+    /// Where memories are, if not in the database.
+    pub(crate) weaviate: Option<Weaviate>,
     _backends: Backends,
 }
 
@@ -41,7 +48,29 @@ impl World {
         let ambient = SeededAmbient::new(42);
         let agent = store.agent_save(&fixtures::agent(&ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&ambient, &agent)).await.unwrap();
-        Self { store, config: backends.store_config(), ambient, agent, campaign, _backends: backends }
+        let config = backends.store_config();
+        Self { store, config, ambient, agent, campaign, weaviate: None, _backends: backends }
+    }
+
+    /// What agents remember.
+    pub(crate) fn memories(&self) -> Arc<dyn MemoryIndex> {
+        match &self.weaviate {
+            Some(weaviate) => weaviate.memories(self.store.tenant()),
+            None => in_database(self.store.clone()),
+        }
+    }
+
+    /// The same, as another process has it.
+    pub(crate) async fn memories_elsewhere(&self) -> Arc<dyn MemoryIndex> {
+        self.memories_of(self.store.tenant()).await
+    }
+
+    /// What agents of another tenant remember.
+    pub(crate) async fn memories_of(&self, tenant: TenantId) -> Arc<dyn MemoryIndex> {
+        match &self.weaviate {
+            Some(weaviate) => weaviate.memories(tenant),
+            None => in_database(Store::connect(&StoreConfig { tenant, ..self.config.clone() }).await.unwrap()),
+        }
     }
 
     /// A PLANNED signal, not stored.

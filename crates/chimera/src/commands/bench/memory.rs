@@ -141,7 +141,7 @@ async fn fill(index: &mut Index, cloud: &mut Cloud, agents: &[AgentId], rows: us
         seconds += began.elapsed().as_secs_f64();
     }
     let building = Instant::now();
-    index.finish().await?;
+    index.finish(rows.div_ceil(agents.len())).await?;
     Ok(Filled { flat, seconds, index_seconds: building.elapsed().as_secs_f64(), usage: Used::now().since(used) })
 }
 

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chimera_domain::{AgentId, MemoryVector};
 use chimera_llm::DIMS;
 use chimera_store::{
-    Backend, Store, bare_nearest,
+    Backend, MemoryDisk, Store, bare_nearest,
     memory::{Embedded, EmbeddedMemory, MemoryIndex, MemorySearch, PgvectorMemory},
 };
 use tokio::time::Instant;
@@ -42,8 +42,11 @@ impl Index {
         Ok(())
     }
 
-    pub(super) async fn finish(&mut self) -> anyhow::Result<()> {
-        if let Self::Postgres(index, _) = self {
+    /// The index is left out where each agent has so few memories that it would not be asked.
+    pub(super) async fn finish(&mut self, rows_of_each: usize) -> anyhow::Result<()> {
+        if let Self::Postgres(index, _) = self
+            && rows_of_each > usize::try_from(PgvectorMemory::EXACT_ROWS_MAX)?
+        {
             let workers = u32::try_from(std::thread::available_parallelism().map_or(1, usize::from))?;
             index.build_index(u16::try_from(DIMS)?, BUILD_MIB, workers.saturating_sub(1)).await?;
         }
@@ -63,6 +66,9 @@ impl Index {
     /// Times of the barest statement over the same index, where there is one.
     pub(super) async fn bare(&self, queries: &[MemoryVector]) -> anyhow::Result<Option<Quantiles>> {
         let Self::Postgres(_, store) = self else { return Ok(None) };
+        if MemoryDisk::of(store).await?.vectors == 0 {
+            return Ok(None);
+        }
         let mut took = Vec::with_capacity(SEARCHES);
         for query in queries {
             let began = Instant::now();
