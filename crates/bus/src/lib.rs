@@ -10,6 +10,7 @@
 //! ledger in the database. They too may be lost at any time: the ledger starts them again.
 
 mod error;
+mod gather;
 mod in_process;
 mod link;
 mod spend;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use chimera_domain::TaskId;
 
 pub use error::BusError;
+pub use gather::Gather;
 pub use in_process::InProcessBus;
 pub use link::{DEFAULT_PREFIX, RedisConfig, RedisLink, RedisLinkError, RedisRefusal};
 pub use spend::{InProcessSpend, RedisSpend, Spend, SpendError, keys as spend_keys};

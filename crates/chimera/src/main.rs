@@ -16,6 +16,10 @@ use clap::Parser as _;
 
 use crate::lifecycle::{Disorder, EXIT_FAILED};
 
+/// A post is thousands of small allocations on many threads; see docs/benchmarks.md for what this one saves.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long the last traces may take to their collector.
 const TRACES_MAX: Duration = Duration::from_secs(3);
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chimera_bus::{Bus, Queue};
+use chimera_bus::{Bus, Gather, Queue};
 use chimera_domain::{
     AgentTask, Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain,
     policy::TroubleRest,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Results judged and committed together at the most.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 256;
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 const TROUBLE_REST: Duration = Duration::from_millis(500);
 /// How often verdicts are written while the database is away: the mind was paid for them.
@@ -71,12 +71,12 @@ impl Judge {
 
     /// Judges until cancelled; a batch under way is finished first.
     pub async fn serve(self, cancel: CancellationToken) {
-        let mut trouble = TroubleRest::default();
+        let (mut trouble, mut gather) = (TroubleRest::default(), Gather::default());
         loop {
             let batch = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                batch = self.bus.take(Queue::Review, BATCH_MAX, IDLE_WAIT) => batch,
+                batch = gather.take(&*self.bus, Queue::Review, BATCH_MAX, IDLE_WAIT) => batch,
             };
             let done = match batch {
                 Ok(batch) if batch.is_empty() => Ok(()),
@@ -86,6 +86,7 @@ impl Judge {
                     if let Err(error) = self.bus.acknowledge(Queue::Review, &receipts).await {
                         tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused");
                     }
+                    gather.done(ids.len());
                     done
                 }
                 Err(error) => Err(error_chain(&error)),
@@ -111,8 +112,9 @@ impl Judge {
     /// [`StoreError`] when the database can't be reached; the results concerned then wait for the sweeper.
     pub async fn round(&self, ids: &[TaskId]) -> Result<(), StoreError> {
         let lease = Duration::from_millis(self.config.lease_ms);
-        let cases = self.store.review_cases(&self.store.review_reserve(ids, &self.name, lease).await?).await?;
-        let weighed = Mutex::new(cases.iter().map(|case| (case.task.id, case.task.state_version)).collect());
+        let cases = self.store.review_take(ids, &self.name, lease).await?;
+        let posts = cases.iter().filter(|case| case.task.task_type.is_publishable());
+        let weighed = Mutex::new(posts.map(|case| (case.task.id, case.task.state_version)).collect());
         let done = tokio::select! {
             done = self.weigh(ids, cases, &weighed) => done,
             () = self.heartbeats(&weighed, lease) => Ok(()),
@@ -218,6 +220,9 @@ impl Judge {
                 Err(again) => error = again,
             }
         }
+        if !error.is_retryable() {
+            self.write_once(&[], &calls).await?;
+        }
         if !error.is_retryable() && rulings.len() > 1 {
             for ruling in &rulings {
                 if let Err(error) = self.write_once(std::slice::from_ref(ruling), &[]).await {
@@ -229,14 +234,14 @@ impl Judge {
     }
 
     async fn write_once(&self, rulings: &[Ruling], calls: &[ToolCall]) -> Result<Vec<TaskId>, StoreError> {
-        // What was paid is written down first: it is spent, whatever becomes of the verdicts.
-        if !calls.is_empty() {
-            self.store.tool_calls_record(calls).await?;
-        }
+        // What was paid is written down, whatever becomes of the verdicts.
         if rulings.is_empty() {
+            if !calls.is_empty() {
+                self.store.tool_calls_record(calls).await?;
+            }
             return Ok(vec![]);
         }
-        let decided = self.store.task_decide(rulings.to_vec(), self.ambient.now()).await?;
+        let decided = self.store.task_decide_recording(rulings, calls, self.ambient.now()).await?;
         self.patience.forget(&decided.applied);
         VERDICTS.add_for("applied", decided.applied.len());
         VERDICTS.add_for("conflict", decided.conflicts.len());

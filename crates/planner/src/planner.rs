@@ -7,7 +7,8 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, SignalOutcome, contracts::FeedDocument, error_chain, policy::Governor,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd, contracts::FeedDocument, error_chain,
+    policy::Governor,
 };
 use chimera_llm::{Mind, injection_markers};
 use chimera_mcp::Host;
@@ -117,10 +118,27 @@ impl Planner {
             }
         }
         let watched: Vec<_> = watchers.iter().collect();
-        let reads = self.read_all(&watched, cancel).await?;
+        let (reads, mut calls) = self.read_all(&watched, cancel).await?;
         RESOURCES.set(number(watched.len()));
         RESOURCES_FAILING.set(number(watched.iter().filter(|(uri, _)| self.backoff.is_failing(uri)).count()));
+        let planned = self.plan_all(reads, &watchers, &agents, &mut calls, (report, trouble), cancel).await;
+        // What no plan has taken along.
+        let recorded = if calls.is_empty() { Ok(()) } else { self.store.tool_calls_record(&calls).await };
+        let report = planned?;
+        recorded?;
+        Ok(report)
+    }
 
+    /// Plans from what was read; `calls` are to be recorded, and the first plan that is committed takes them along.
+    async fn plan_all(
+        &self,
+        reads: Vec<Read>,
+        watchers: &BTreeMap<String, Vec<&Campaign>>,
+        agents: &HashMap<AgentId, Agent>,
+        calls: &mut Vec<ToolCall>,
+        (mut report, mut trouble): (PlannerReport, Option<PlannerError>),
+        cancel: &CancellationToken,
+    ) -> Result<PlannerReport, PlannerError> {
         let mut seen_to_the_end = Vec::with_capacity(reads.len());
         for Read { cursor, document, failed, at, .. } in reads {
             report.resources_failed += usize::from(failed);
@@ -132,8 +150,8 @@ impl Planner {
                         complete = false;
                         break;
                     }
-                    let read = (&*cursor.resource_uri, at);
-                    match self.plan_for(campaign, &agents, read, &document, &mut report).await {
+                    let read = (&*cursor.resource_uri, at, &document);
+                    match self.plan_for(campaign, agents, read, calls, &mut report).await {
                         Ok(seen) => complete &= seen,
                         Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
                         // What the database refuses of one campaign's holds back no other campaign.
@@ -159,8 +177,8 @@ impl Planner {
         &self,
         campaign: &Campaign,
         agents: &HashMap<AgentId, Agent>,
-        (uri, read): (&str, ReadAt),
-        document: &FeedDocument,
+        (uri, read, document): (&str, ReadAt, &FeedDocument),
+        calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
         let Some(agent) = campaign.agents.first().and_then(|id| agents.get(id)) else {
@@ -179,8 +197,11 @@ impl Planner {
         let fresh = sorted.fresh.len();
         let scores = self.score(campaign, agent, sorted.fresh).await;
         let origin = Origin { read, scored: self.ambient.now(), questions: &scores.calls };
-        // What was paid is written down, whatever came of it.
-        if !scores.calls.is_empty() {
+        // What was paid is written down, whatever came of it, and before the governor is asked what is left. What was free
+        // can wait for the plan.
+        if scores.calls.iter().all(|call| call.cost_usd <= Usd::ZERO) {
+            calls.extend(scores.calls.iter().cloned());
+        } else {
             self.store.tool_calls_record(&scores.calls).await?;
         }
         let complete = scores.left.is_empty();
@@ -203,7 +224,7 @@ impl Planner {
         if planned.signals.is_empty() {
             return Ok(complete);
         }
-        Ok(self.commit(campaign, planned, &origin, report).await? && complete)
+        Ok(self.commit(campaign, planned, &origin, calls, report).await? && complete)
     }
 
     async fn commit(
@@ -211,6 +232,7 @@ impl Planner {
         campaign: &Campaign,
         planned: Planned,
         origin: &Origin<'_>,
+        calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
         let Planned { signals, tasks, alerts } = planned;
@@ -220,8 +242,13 @@ impl Planner {
             deferred = count(SignalOutcome::Deferred), duplicate = count(SignalOutcome::Duplicate), "planned"
         );
         let (signal_count, task_count, planned_count) = (signals.len(), tasks.len(), count(SignalOutcome::Planned));
-        let plan = Plan { campaign_id: campaign.id, campaign_version: campaign.state_version, signals, tasks, alerts };
-        match self.store.plan_commit(&plan).await {
+        let (campaign_id, campaign_version) = (campaign.id, campaign.state_version);
+        let mut plan = Plan { campaign_id, campaign_version, signals, tasks, alerts, calls: std::mem::take(calls) };
+        let committed = self.store.plan_commit(&plan).await;
+        if committed.is_err() {
+            *calls = std::mem::take(&mut plan.calls);
+        }
+        match committed {
             Ok(ready) => {
                 report.signals += signal_count;
                 report.tasks += task_count;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use chimera_domain::{
-    Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, contracts::FeedDocument, error_chain,
-    sha256_parts,
+    Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, Usd, contracts::FeedDocument,
+    error_chain, sha256_parts,
 };
 use chimera_mcp::{CallContext, CallError, ResourceRead};
 use chimera_store::ResourceCursor;
@@ -48,12 +48,12 @@ enum ReadError {
 
 impl Planner {
     /// Reads these resources, but for those that are left alone after failures. A read that was cancelled is as if it had
-    /// never been.
+    /// never been. Beside the reads, those of their calls that are yet to be recorded, for they cost nothing.
     pub(crate) async fn read_all(
         &self,
         watchers: &[(&String, &Vec<&Campaign>)],
         cancel: &CancellationToken,
-    ) -> Result<Vec<Read>, PlannerError> {
+    ) -> Result<(Vec<Read>, Vec<ToolCall>), PlannerError> {
         let now = self.ambient.now();
         let due: Vec<_> = watchers.iter().filter(|(uri, _)| !self.backoff.holds(uri, now)).collect();
         let uris: Vec<String> = due.iter().map(|(uri, _)| (*uri).clone()).collect();
@@ -69,9 +69,10 @@ impl Planner {
             .filter_map(async |read| read)
             .collect()
             .await;
-        let calls: Vec<ToolCall> = reads.iter().filter_map(|r| r.call.clone()).collect();
-        if !calls.is_empty() {
-            self.store.tool_calls_record(&calls).await?;
+        let calls = reads.iter().filter_map(|r| r.call.clone());
+        let (free, paid): (Vec<ToolCall>, Vec<ToolCall>) = calls.partition(|call| call.cost_usd <= Usd::ZERO);
+        if !paid.is_empty() {
+            self.store.tool_calls_record(&paid).await?;
         }
         let alerts: Vec<Alert> = reads
             .iter()
@@ -88,7 +89,7 @@ impl Planner {
         for uri in ended {
             tracing::info!(resource = uri, "the alert is over: it can be read again, or nobody watches it");
         }
-        Ok(reads)
+        Ok((reads, free))
     }
 
     async fn read(&self, mut cursor: ResourceCursor, audience: &str, cancel: &CancellationToken) -> Option<Read> {

@@ -36,6 +36,11 @@ impl Planner {
         let stale = self.store.signals_expire(now - Duration::hours(i64::from(hours)), &note, BATCH, now).await?;
         report.stale = usize::try_from(stale).unwrap_or(usize::MAX);
         HELD_SIGNALS.add_for("stale", report.stale);
+        let all: Vec<_> = campaigns.iter().map(|campaign| campaign.id).collect();
+        // Mostly nothing is held back, and then nobody needs to know what agents have left.
+        if self.store.signals_held(&all, 1).await?.is_empty() {
+            return Ok(());
+        }
         let mut governors = self.governors(agents).await?;
         let with_room: Vec<&Campaign> = campaigns.iter().filter(|campaign| has_room(campaign, &governors)).collect();
         let ids: Vec<_> = with_room.iter().map(|campaign| campaign.id).collect();

@@ -4,7 +4,11 @@ use std::{
     collections::HashMap,
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
 };
 
 use chrono::{DateTime, Utc};
@@ -44,17 +48,54 @@ pub enum BlobError {
     BadName(String),
 }
 
+/// The same bytes are not written again for so long, if their file is still as it was written. Whoever collects old files
+/// reckons in days.
+const KEPT_AFRESH: Duration = Duration::from_secs(60);
+/// So many files are remembered as just written.
+const AFRESH_MAX: usize = 1_024;
+
 /// A folder of blobs.
 #[derive(Debug, Clone)]
 pub struct Blobs {
     folder: PathBuf,
+    afresh: Afresh,
+}
+
+/// What this process wrote just now: when, and how the file looked then.
+#[derive(Debug, Clone, Default)]
+struct Afresh(Arc<Mutex<HashMap<PathBuf, (Instant, Look)>>>);
+
+/// A file's length in bytes, and when it was last written.
+type Look = (u64, SystemTime);
+
+impl Afresh {
+    /// Whether this file was written within [`KEPT_AFRESH`] and still is what it was.
+    fn has(&self, path: &Path) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(path).copied();
+        known.is_some_and(|(at, look)| at.elapsed() < KEPT_AFRESH && look_of(path).is_ok_and(|now| now == look))
+    }
+
+    fn add(&self, path: PathBuf, look: Look) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= AFRESH_MAX {
+            known.retain(|_, (at, _)| at.elapsed() < KEPT_AFRESH);
+        }
+        if known.len() < AFRESH_MAX {
+            known.insert(path, (Instant::now(), look));
+        }
+    }
+}
+
+fn look_of(path: &Path) -> std::io::Result<Look> {
+    let about = std::fs::metadata(path)?;
+    Ok((about.len(), about.modified()?))
 }
 
 impl Blobs {
     /// Blobs in this folder, which is made on the first write.
     #[must_use]
-    pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, afresh: Afresh::default() }
     }
 
     /// The folder.
@@ -71,8 +112,9 @@ impl Blobs {
         Ok(self.folder.join(file_name(sha256, mime)?))
     }
 
-    /// Keeps the bytes, durably. The same bytes again are written again: so a file that was changed is mended, and one
-    /// that is old is new again, which keeps it from being collected before its row is there. Gives their name.
+    /// Keeps the bytes, durably. The same bytes again are written again, unless it was only just done: so a file that was
+    /// changed is mended, and one that is old is new again, which keeps it from being collected before its row is there.
+    /// Gives their name.
     ///
     /// # Errors
     /// [`BlobError::Write`] when the folder can't be written.
@@ -187,28 +229,20 @@ impl Blobs {
     }
 
     async fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        fs::create_dir_all(&self.folder).await?;
-        // Written aside, flushed and renamed: a reader never sees half a picture, whenever the process dies.
         // Two that keep the same bytes at once must not write into one file.
         static WRITES: AtomicU64 = AtomicU64::new(0);
         let write = WRITES.fetch_add(1, Ordering::Relaxed);
         let name = path.file_name().unwrap_or_default().display();
         let aside = self.folder.join(format!(".{name}.{}.{write}", std::process::id()));
-        let written = self.write_aside(&aside, bytes).await;
-        let kept = match written {
-            Ok(()) => fs::rename(&aside, &path).await,
-            Err(error) => Err(error),
-        };
-        if kept.is_err() {
-            // What is left of it only takes room away from the next attempt.
-            let _ = fs::remove_file(&aside).await;
-        }
-        kept
-    }
-
-    async fn write_aside(&self, aside: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        let (aside, bytes) = (aside.to_owned(), bytes.to_owned());
-        let writing = tokio::task::spawn_blocking(move || write_whole(std::fs::File::create(aside)?, &bytes));
+        let (afresh, path, bytes) = (self.afresh.clone(), path.to_owned(), bytes.to_owned());
+        let writing = tokio::task::spawn_blocking(move || {
+            if afresh.has(&path) {
+                return Ok(());
+            }
+            keep(&path, &aside, &bytes)?;
+            afresh.add(path.clone(), look_of(&path)?);
+            Ok(())
+        });
         writing.await.map_err(std::io::Error::other)?
     }
 
@@ -221,8 +255,26 @@ impl Blobs {
     }
 }
 
-/// Writes all of it, to the disk itself. `tokio`'s file tells of a failed write only at the next one, or never; here each
-/// write says at once whether there was room.
+/// Written aside, flushed and renamed: a reader never sees half a picture, whenever the process dies.
+fn keep(path: &Path, aside: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let written = || {
+        let file = match std::fs::File::create(aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                std::fs::File::create(aside)?
+            }
+            file => file?,
+        };
+        write_whole(file, bytes)?;
+        std::fs::rename(aside, path)
+    };
+    written().inspect_err(|_| {
+        // What is left of it only takes room away from the next attempt.
+        let _ = std::fs::remove_file(aside);
+    })
+}
+
+/// Writes all of it, to the disk itself.
 fn write_whole(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
@@ -297,6 +349,23 @@ mod tests {
         let (a, b, c) = tokio::join!(blobs.put(&bytes, "x"), blobs.put(&bytes, "x"), blobs.put(&bytes, "x"));
         assert_eq!((a.unwrap(), b.unwrap()), (c.as_ref().unwrap().clone(), c.as_ref().unwrap().clone()));
         assert_eq!(blobs.get(&c.unwrap(), "x").await.unwrap(), bytes);
+    }
+
+    #[tokio::test]
+    async fn what_was_only_just_written_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(folder.path().to_owned());
+        let name = blobs.put(b"picture", "image/png").await.unwrap();
+        let path = blobs.path(&name, "image/png").unwrap();
+        let first = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+        blobs.put(b"picture", "image/png").await.unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap()), first);
+        // Another process knows nothing of it, and neither does this one once the file is gone.
+        Blobs::new(folder.path().to_owned()).put(b"picture", "image/png").await.unwrap();
+        assert_ne!(std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap()), first);
+        std::fs::remove_file(&path).unwrap();
+        blobs.put(b"picture", "image/png").await.unwrap();
+        assert_eq!(blobs.get(&name, "image/png").await.unwrap(), b"picture");
     }
 
     #[cfg(target_os = "linux")]

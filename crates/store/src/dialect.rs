@@ -5,9 +5,9 @@ pub(crate) mod catalogue;
 use std::time::Duration;
 
 use sea_orm::{
-    AccessMode, ConnectOptions, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError,
-    TransactionOptions,
-    sea_query::{Expr, SelectStatement, extension::postgres::PgExpr as _},
+    AccessMode, ConnectOptions, ConnectionTrait, DbBackend, DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode,
+    SqlxError, TransactionOptions,
+    sea_query::{Expr, IntoColumnRef, Query, SelectStatement, extension::postgres::PgExpr as _},
     sqlx::{Connection as _, SqliteConnection},
 };
 
@@ -21,9 +21,22 @@ pub(crate) const BINDS_MAX: usize = 32_000;
 /// The most values listed in one statement. Lists are padded to a power of two, and other values are bound beside them.
 pub(crate) const LISTED_MAX: usize = 16_384;
 
+/// A connection that was in use so shortly ago is lent again without asking it for a sign of life, which takes a round trip
+/// of its own. One that broke meanwhile fails its first statement, and whoever sent that tries again.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// Prepared statements that a connection keeps. A batch of another size is another statement; when they are dropped too
 /// soon, each is prepared again, which on PostgreSQL takes a round trip of its own.
 const STATEMENTS_KEPT: usize = 400;
+
+/// What one transaction at a time may do for an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Setting money aside.
+    Money = 1,
+    /// Planning under the governor's caps.
+    Planning = 2,
+}
 
 impl Backend {
     /// The kind of database that a URL names.
@@ -34,6 +47,14 @@ impl Backend {
             Ok(Self::Postgres)
         } else {
             Err(StoreError::UnknownUrl)
+        }
+    }
+
+    /// The kind of database at the other end.
+    pub(crate) fn of(db: &impl ConnectionTrait) -> Self {
+        match db.get_database_backend() {
+            DbBackend::Sqlite => Self::Sqlite,
+            _ => Self::Postgres,
         }
     }
 
@@ -50,6 +71,7 @@ impl Backend {
             .max_connections(connections_max)
             .min_connections(config.connections_min.min(connections_max))
             .acquire_timeout(millis(config.acquire_timeout_ms))
+            .test_before_acquire_if_idle_for(TRUSTED_FOR)
             .sqlx_logging(false);
         match self {
             Self::Sqlite => {
@@ -78,6 +100,9 @@ impl Backend {
                         ("idle_in_transaction_session_timeout", idle.as_millis().to_string()),
                         // What was locked second is read as it is after the wait: whatever the server's own default is.
                         ("default_transaction_isolation", "read committed".to_owned()),
+                        // Every statement finds its rows by keys. One that was planned while its table was empty, or before
+                        // the server knew how large it had grown, must not go on reading it whole.
+                        ("enable_seqscan", "off".to_owned()),
                     ])
                 });
             }
@@ -118,9 +143,10 @@ impl Backend {
     pub(crate) const fn unlimited(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            Self::Postgres => {
-                Some("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
-            }
+            Self::Postgres => Some(
+                "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+                     SET LOCAL enable_seqscan = on",
+            ),
         }
     }
 
@@ -150,6 +176,28 @@ impl Backend {
                 let few = Expr::SubQuery(None, Box::new(few.into()));
                 Expr::cust_with_exprs("$1 = ANY(ARRAY($2))", [id, few])
             }
+        }
+    }
+
+    /// The selected rows of agents, each once no other transaction has its agent for this purpose; and none will until this
+    /// one ends. Nobody who reads or edits the rows waits for that. SQLite has one writer anyway.
+    pub(crate) fn one_at_a_time(
+        self,
+        mut agents: SelectStatement,
+        columns: impl IntoIterator<Item = impl IntoColumnRef>,
+        purpose: Purpose,
+    ) -> SelectStatement {
+        match self {
+            Self::Sqlite => agents,
+            // The offset keeps the two apart: rows are found and put in order first.
+            Self::Postgres => Query::select()
+                .columns(columns)
+                .expr_as(
+                    Expr::cust(format!("pg_advisory_xact_lock(hashtextextended(CAST(id AS TEXT), {}))", purpose as u8)),
+                    "held",
+                )
+                .from_subquery(agents.offset(0).take(), "agents")
+                .take(),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
     Result, RowKind, Store, batch,
     codec::Reader,
     dialect,
-    entity::{agents, alerts, spend_ledger, tasks},
+    entity::{agents, alerts, spend_ledger, spend_totals, tasks},
 };
 
 /// The tasks in one state.
@@ -82,24 +82,25 @@ impl Store {
         rows.into_iter().map(|(name, count)| Ok((reader.name("kind", &name)?, count.unsigned_abs()))).collect()
     }
 
-    /// The money of all agents together, on the day of `now`. Two statements: what an agent has used is read from an index
-    /// by agent and time, what is set aside from one that holds nothing else.
+    /// The money of all agents together, on the day of `now`. Two statements: what an agent has used is read from its
+    /// totals, what is set aside from one that holds nothing else.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn fleet_spend(&self, now: DateTime<Utc>) -> Result<FleetSpend> {
         use spend_ledger::{Column as L, Entity as Ledger};
+        use spend_totals::{Column as T, Entity as Totals};
         let agent = |column: agents::Column| Expr::col((agents::Entity, column));
-        let entry = |column: L| Expr::col((Ledger, column));
+        let total = |column: T| Expr::col((Totals, column));
         let of_agent = Condition::all()
-            .add(entry(L::TenantId).eq(agent(agents::Column::TenantId)))
-            .add(entry(L::AgentId).eq(agent(agents::Column::Id)))
-            .add(entry(L::ReservedAt).gte(SpendWindows::midnight(now)));
+            .add(total(T::TenantId).eq(agent(agents::Column::TenantId)))
+            .add(total(T::AgentId).eq(agent(agents::Column::Id)))
+            .add(total(T::Hour).gte(SpendWindows::midnight(now)));
         let by_agent = Query::select()
             .column((agents::Entity, agents::Column::MaxDailySpendMicros))
-            .expr(dialect::sum(entry(L::CountedMicros)))
+            .expr(dialect::sum(total(T::CountedMicros)))
             .from(agents::Entity)
-            .left_join(Ledger, of_agent)
+            .left_join(Totals, of_agent)
             .and_where(batch::of_tenant::<agents::Entity>(self.tenant))
             .add_group_by([agent(agents::Column::Id), agent(agents::Column::MaxDailySpendMicros)])
             .take();

@@ -48,6 +48,7 @@ mod store;
 mod tasks;
 mod tickets;
 mod trace;
+mod trouble;
 mod vector;
 mod versioned;
 mod yardstick;
@@ -56,11 +57,11 @@ pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
 pub use config::StoreConfig;
 pub use duties::Duty;
-pub use error::{BadValue, PlanError, Result, RowKind, StoreError, TicketError};
+pub use error::{BadValue, Result, RowKind, StoreError};
 pub use figures::{FleetSpend, Standing};
 pub use held::HeldPlan;
 pub use hitl::{HitlDepth, TicketFilter};
-pub use plan::Plan;
+pub use plan::{Plan, PlanError};
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use reach::Unreachable;
 pub use retention::{CollectError, Collected, Prunable};
@@ -73,7 +74,7 @@ pub use tasks::{
     Claim, Claimed, Decided, NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling,
     Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
 };
-pub use tickets::TicketAnswer;
+pub use tickets::{TicketAnswer, TicketError};
 pub use trace::{PostRow, TraceView};
 pub use yardstick::{
     BareFigures, ClaimedRows, MemoryDisk, PlannedRows, PostTimes, PublishedRows, RawFigures, Scratch, bare_nearest,

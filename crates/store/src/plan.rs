@@ -2,19 +2,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::LockType};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, Iterable as _, QueryFilter, QuerySelect,
+    sea_query::{LockType, Order, Query},
+};
 
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome,
-    StateVersion, TaskId, TrendSignal, Usd,
+    StateVersion, TaskId, ToolCall, TrendSignal, Usd,
     policy::{Governor, GovernorVerdict},
 };
 
 use crate::{
-    PlanError, Result, RowKind, Store, StoreError,
-    alerts::raise,
+    Result, RowKind, Store, StoreError,
+    alerts::{raise, record_calls},
     batch,
     codec::{Mapped, text},
+    dialect::Purpose,
     entity::{agents, campaigns, signals},
     money, tasks,
 };
@@ -32,6 +36,58 @@ pub struct Plan {
     pub tasks: Vec<AgentTask>,
     /// What an operator should know.
     pub alerts: Vec<Alert>,
+    /// What planning took, to be recorded as by [`Store::tool_calls_record`].
+    pub calls: Vec<ToolCall>,
+}
+
+/// Why a plan was not committed. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The campaign was changed, paused or ended since it was read.
+    #[error("campaign {id} moved (expected {expected} ACTIVE, found {found} {status}): read it again")]
+    CampaignMoved {
+        /// The campaign.
+        id: CampaignId,
+        /// The version that the plan was made on.
+        expected: StateVersion,
+        /// The version it has now.
+        found: StateVersion,
+        /// The status it has now.
+        status: CampaignStatus,
+    },
+    /// SOUL.md was edited since the agent was read.
+    #[error("the SOUL.md of agent {agent_id} moved (planned under {planned}, in force is {present}): read it again")]
+    PersonaMoved {
+        /// The agent.
+        agent_id: AgentId,
+        /// The hash of the SOUL.md that was planned under.
+        planned: String,
+        /// The hash of the one in force.
+        present: String,
+    },
+    /// Someone else has already recorded some of these signals, or planned the same story.
+    #[error("{} of the signals are recorded already: drop them and plan the rest", event_keys.len())]
+    AlreadyPlanned {
+        /// The event keys of those signals.
+        event_keys: Vec<String>,
+    },
+    /// Together with what others planned meanwhile, the plan would break the governor's cap.
+    #[error("agent {agent_id} has reached its cap ({reason_code}) meanwhile: read its use again")]
+    OverCap {
+        /// The agent.
+        agent_id: AgentId,
+        /// `hourly_task_cap` or `daily_spend_cap`.
+        reason_code: &'static str,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DbErr> for PlanError {
+    fn from(source: DbErr) -> Self {
+        Self::Store(source.into())
+    }
 }
 
 impl Store {
@@ -62,6 +118,7 @@ impl Store {
         }
         let inserted = tasks::graph::insert(&*tx, self.tenant, &plan.tasks.iter().collect::<Vec<_>>()).await?;
         raise(&*tx, self.tenant, &plan.alerts).await?;
+        tx.entered(record_calls(&*tx, self.tenant, &plan.calls).await?);
         tx.commit().await?;
         Ok(Some(inserted.ready))
     }
@@ -98,13 +155,20 @@ impl Store {
         let mut ids: Vec<AgentId> = planned.iter().map(|s| s.agent_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let rows = agents::Entity::find()
-            .filter(batch::of_tenant::<agents::Entity>(self.tenant))
-            .filter(agents::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
-            .order_by_asc(agents::Column::Id)
-            .lock(LockType::NoKeyUpdate)
-            .all(db)
-            .await?;
+        // Held against edits, which others may do at the same time; and nobody else plans for them meanwhile.
+        let planned_for = Query::select()
+            .columns(agents::Column::iter())
+            .from(agents::Entity)
+            .and_where(batch::of_tenant::<agents::Entity>(self.tenant))
+            .and_where(agents::Column::Id.is_in(batch::padded(ids.iter().map(|id| id.as_uuid()))))
+            .order_by(agents::Column::Id, Order::Asc)
+            .lock(LockType::Share)
+            .take();
+        let locked = self.backend.one_at_a_time(planned_for, agents::Column::iter(), Purpose::Planning);
+        let mut rows = Vec::with_capacity(ids.len());
+        for row in db.query_all(&locked).await? {
+            rows.push(agents::Model::from_query_result(&row, "")?);
+        }
         let agents = batch::read_all::<agents::Entity>(rows)?;
         check_personas(tasks, &agents)?;
         let limits: HashMap<AgentId, GovernorLimits> =

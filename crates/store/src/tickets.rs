@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, LockType},
 };
 
 use chimera_domain::{
-    Actor, HitlTicket, JudgeDecision, PublicationState, Question, Resolution, StateVersion, TaskEvent, TaskId, TicketId,
+    Actor, HitlTicket, JudgeDecision, Outdated, PublicationState, Question, Resolution, StateVersion, TaskEvent,
+    TaskId, TaskState, TicketId,
 };
 
 use crate::{
-    Decided, Result, RowKind, Store, StoreError, TicketError,
+    Decided, Result, RowKind, Store, StoreError,
     audit::{self, records},
     batch,
     codec::{Mapped, text, text_opt, time},
@@ -44,6 +45,84 @@ pub struct TicketAnswer {
     pub note: Option<String>,
     /// The record of it.
     pub decision: JudgeDecision,
+}
+
+/// Why an answer to a ticket did not count. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+pub enum TicketError {
+    /// Someone else was first.
+    #[error("ticket {id} was already resolved as {resolution} by {by} at {at}")]
+    AlreadyResolved {
+        /// The ticket.
+        id: TicketId,
+        /// Who.
+        by: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// How.
+        resolution: Resolution,
+    },
+    /// The ticket was changed since it was read.
+    #[error("ticket {id} was changed since you read it (expected {expected}, found {found}): look again")]
+    Stale {
+        /// The ticket.
+        id: TicketId,
+        /// The version that the answer was given on.
+        expected: StateVersion,
+        /// The version it has now.
+        found: StateVersion,
+    },
+    /// The answer is about something other than what the ticket asks about.
+    #[error("the answer to ticket {id} is about artifact hash {found}, but the ticket asks about {expected}")]
+    WrongArtifact {
+        /// The ticket.
+        id: TicketId,
+        /// The hash that the ticket asks about.
+        expected: String,
+        /// The hash that the answer is about.
+        found: String,
+    },
+    /// The answer is none to what the ticket asks.
+    #[error("ticket {id} asks {question}, which can't be answered with {resolution}")]
+    WrongAnswer {
+        /// The ticket.
+        id: TicketId,
+        /// What it asks.
+        question: Question,
+        /// The answer.
+        resolution: Resolution,
+    },
+    /// What the post was planned on has moved since; the judges withdraw it, or plan it anew.
+    #[error("ticket {id} lapses, its post can't be approved any more: {why}")]
+    Outdated {
+        /// The ticket.
+        id: TicketId,
+        /// What has moved.
+        why: Outdated,
+    },
+    /// The task no longer waits for this ticket.
+    #[error("ticket {id} lapsed: its task is {state}")]
+    TaskMoved {
+        /// The ticket.
+        id: TicketId,
+        /// Where the task stands.
+        state: TaskState,
+    },
+    /// There is no such ticket.
+    #[error("there is no ticket {id}")]
+    NotFound {
+        /// The ticket.
+        id: TicketId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DbErr> for TicketError {
+    fn from(source: DbErr) -> Self {
+        Self::Store(source.into())
+    }
 }
 
 impl Store {

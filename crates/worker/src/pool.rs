@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chimera_bus::{Bus, Delivery, Queue};
+use chimera_bus::{Bus, Delivery, Gather, Queue};
 use chimera_domain::{AgentTask, Ambient, error_chain, policy::TroubleRest};
 use chimera_store::{Claim, Store, StoreError, WorkOrder};
 use chimera_telemetry::TASKS_CLAIMED;
@@ -76,7 +76,7 @@ impl Pool {
 
     async fn intake(&self, done: mpsc::Sender<(Finished, Hold)>, tracker: &TaskTracker, cancel: &CancellationToken) {
         let free = Arc::new(Semaphore::new(self.config.concurrency.max(1)));
-        let mut trouble = TroubleRest::default();
+        let (mut trouble, mut gather) = (TroubleRest::default(), Gather::default());
         loop {
             // Wait for a free hand first, so that nothing is claimed that nobody can begin.
             let first = tokio::select! {
@@ -89,7 +89,7 @@ impl Pool {
             let batch = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
-                batch = self.bus.take(Queue::Task, room, IDLE_WAIT) => batch,
+                batch = gather.take(&*self.bus, Queue::Task, room, IDLE_WAIT) => batch,
             };
             drop(first);
             let claimed = match batch {
@@ -97,7 +97,12 @@ impl Pool {
                     trouble.went_well();
                     continue;
                 }
-                Ok(batch) => self.claim(batch).await.map_err(|e| error_chain(&e)),
+                Ok(batch) => {
+                    let count = batch.len();
+                    let claimed = self.claim(batch).await.map_err(|e| error_chain(&e));
+                    gather.done(count);
+                    claimed
+                }
                 Err(error) => Err(error_chain(&error)),
             };
             match claimed {
@@ -142,10 +147,12 @@ impl Pool {
         let claimed = claimed.tasks;
         TASKS_CLAIMED.add(claimed.len());
         let holds: Vec<Hold> = claimed.iter().map(|task| self.held.hold(task)).collect();
-        if let Err(error) = self.bus.acknowledge(Queue::Task, &receipts).await {
+        let (acknowledged, orders) =
+            tokio::join!(self.bus.acknowledge(Queue::Task, &receipts), self.store.work_orders(&claimed));
+        if let Err(error) = acknowledged {
             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused by the claim");
         }
-        let orders = match self.store.work_orders(&claimed).await {
+        let orders = match orders {
             Ok(orders) => orders.into_iter().map(Ok).collect(),
             Err(error) if error.is_retryable() => return Err(error),
             Err(_) => self.orders_one_by_one(&claimed).await?,

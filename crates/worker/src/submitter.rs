@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Results committed together at the most.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 256;
 /// How long the first result of a batch waits for others that are being worked on.
 const LINGER: Duration = Duration::from_millis(5);
 /// How often a commit is tried while the database is away: what was made is paid for.

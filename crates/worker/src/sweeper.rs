@@ -6,6 +6,7 @@ use chimera_bus::{Bus, Queue};
 use chimera_domain::{Ambient, TaskId, error_chain};
 use chimera_store::{Duty, Queued, Store, StoreError, SweepLimits, Swept};
 use chimera_telemetry::{DUTY_HELD, SWEPT};
+use chrono::NaiveDate;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,15 @@ pub struct Sweeper {
     config: SweeperConfig,
 }
 
+/// The duty as one sweeper has it.
+#[derive(Debug, Default)]
+struct HeldDuty {
+    /// Whether it is this one's now.
+    now: bool,
+    /// The day on which totals that nobody needs were last deleted.
+    forgot_on: Option<NaiveDate>,
+}
+
 impl Sweeper {
     /// A sweeper; `name` says in the database who holds the duty.
     #[must_use]
@@ -43,7 +53,7 @@ impl Sweeper {
 
     /// Sweeps every interval while it holds the duty, until cancelled.
     pub async fn serve(self, cancel: CancellationToken) {
-        let mut holds = false;
+        let mut held = HeldDuty::default();
         let mut rounds = tokio::time::interval(Duration::from_millis(self.config.interval_ms.max(1)));
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -53,29 +63,33 @@ impl Sweeper {
                 () = cancel.cancelled() => break,
                 swept = async {
                     rounds.tick().await;
-                    self.round(&mut holds).await
+                    self.round(&mut held).await
                 } => swept,
             };
             if let Err(error) = swept {
                 tracing::warn!(error = %error_chain(&error), "a sweep failed; the next one goes on from there");
             }
         }
-        if holds {
+        if held.now {
             self.lay_down().await;
         }
     }
 
     /// Sweeps if it has the duty, or can have it.
-    async fn round(&self, holds: &mut bool) -> Result<(), StoreError> {
+    async fn round(&self, duty: &mut HeldDuty) -> Result<(), StoreError> {
         let lease = Duration::from_millis(self.config.interval_ms).saturating_mul(DUTY_INTERVALS).max(DUTY_MIN);
         let held = self.store.duty_hold(Duty::Sweep, &self.name, lease).await?.is_some();
-        if held != *holds {
+        if held != duty.now {
             tracing::info!(holds = held, "the duty of sweeping changed hands");
             DUTY_HELD.set_for(Duty::Sweep.as_str(), f64::from(u8::from(held)));
-            *holds = held;
+            duty.now = held;
         }
         if held {
             self.sweep().await?;
+            let now = self.ambient.now();
+            if duty.forgot_on.replace(now.date_naive()) != Some(now.date_naive()) {
+                self.store.spend_totals_forget(now).await?;
+            }
         }
         Ok(())
     }

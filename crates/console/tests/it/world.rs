@@ -85,6 +85,7 @@ impl World {
             signals: vec![signal.clone()],
             tasks: vec![task.clone()],
             alerts: vec![],
+            calls: vec![],
         };
         self.store.plan_commit(&plan).await.unwrap();
         (signal, task)

@@ -153,6 +153,7 @@ impl World {
             signals,
             tasks,
             alerts: vec![],
+            calls: vec![],
         };
         self.store.plan_commit(&plan).await.unwrap();
     }

@@ -8,7 +8,10 @@ use tokenizers::{
     Tokenizer, models::wordpiece::WordPiece, normalizers::bert::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
 };
 
-use super::table::{DIMS, Table, TableError};
+use super::{
+    lexicon::Lexicon,
+    table::{DIMS, Table, TableError},
+};
 
 static TABLE_BYTES: &[u8] = include_bytes!("../../assets/minilm-128.bin");
 static SHARED: LazyLock<Result<Embedder, TableError>> = LazyLock::new(|| Embedder::from_table(TABLE_BYTES));
@@ -81,6 +84,7 @@ pub struct WordVector {
 /// Turns texts into [`Embedding`]s. One is shared by the whole process.
 pub struct Embedder {
     tokenizer: Tokenizer,
+    lexicon: Lexicon,
     table: Table<'static>,
 }
 
@@ -109,18 +113,15 @@ impl Embedder {
             .with_normalizer(Some(BertNormalizer::default()))
             .map_err(|_| TableError::Vocabulary)?
             .with_pre_tokenizer(Some(BertPreTokenizer));
-        Ok(Self { tokenizer, table })
+        Ok(Self { tokenizer, lexicon: Lexicon::default(), table })
     }
 
     /// The embedding of a text: the normalised mean of its tokens' rows. Reads at most [`TEXT_BYTES_MAX`].
     #[must_use]
     pub fn embed(&self, text: &str) -> Embedding {
         let mut sum = [0.0; DIMS];
-        // Without special tokens and truncation the tokenizer cannot fail; were it to, the text counts as empty.
-        if let Ok(encoding) = self.tokenizer.encode_fast(readable(text), false) {
-            for id in encoding.get_ids() {
-                self.add_row(*id, &mut sum);
-            }
+        for id in self.lexicon.pieces(&self.tokenizer, readable(text)) {
+            self.add_row(id, &mut sum);
         }
         Embedding::from_sum(sum)
     }
@@ -211,6 +212,26 @@ mod tests {
         for (text, embedding) in texts.iter().zip(embedder().embed_batch(&texts)) {
             assert!((embedding.cosine(&embedding) - 1.0).abs() < 1e-5, "{text}");
             assert_eq!(embedding, embedder().embed(text));
+        }
+    }
+
+    #[test]
+    fn words_met_before_are_taken_to_the_same_pieces() {
+        let long = "x".repeat(120);
+        let texts = [
+            "It's LINEN's turn: 3.5% off -- \"soft\" & washed, #OOTD @home... (really?!)",
+            "tabs\tand\r\nlines  and   spaces ",
+            "unaffable antidisestablishmentarianism [UNK] [CLS] ##ing https://example.com/a_b-c?d=e&f=%20",
+            "del\u{7f}ete\u{1}d control",
+            "naïve café, 短い文 and ascii",
+            long.as_str(),
+        ];
+        let embedder = embedder();
+        for _ in 0..2 {
+            for text in texts {
+                let whole = embedder.tokenizer.encode_fast(text, false).unwrap();
+                assert_eq!(embedder.lexicon.pieces(&embedder.tokenizer, text), whole.get_ids(), "{text:?}");
+            }
         }
     }
 

@@ -4,10 +4,15 @@
 //! distrust the text, to show it to a person and never to let it into a prompt unmarked; it is no proof, and its
 //! absence is none either: the wall is that generated text never chooses what happens next.
 
-use std::{fmt, ops::Range};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    ops::Range,
+    sync::LazyLock,
+};
 
 use super::terms::{TextWord, is_invisible, text_words};
-use phrases::{FRAGMENTS, RULES};
+use phrases::{FRAGMENTS, RULES, Rule};
 
 mod phrases;
 
@@ -116,9 +121,22 @@ fn any_of(patterns: &[&str], word: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, word))
 }
 
+/// The rules by the letter that their first word may begin with: most words begin none.
+static BY_FIRST_LETTER: LazyLock<HashMap<char, Vec<&'static Rule>>> = LazyLock::new(|| {
+    let mut by_letter: HashMap<char, Vec<&Rule>> = HashMap::new();
+    for rule in RULES {
+        let letters: BTreeSet<char> = rule.first.iter().filter_map(|pattern| pattern.chars().next()).collect();
+        for letter in letters {
+            by_letter.entry(letter).or_default().push(rule);
+        }
+    }
+    by_letter
+});
+
 fn orders(words: &[TextWord], found: &mut Vec<(InjectionKind, Range<usize>)>) {
     for (at, word) in words.iter().enumerate() {
-        for rule in RULES.iter().filter(|rule| any_of(rule.first, &word.text)) {
+        let rules = word.text.chars().next().and_then(|letter| BY_FIRST_LETTER.get(&letter));
+        for rule in rules.into_iter().flatten().filter(|rule| any_of(rule.first, &word.text)) {
             let tail = words.iter().skip(at + 1).take(rule.reach);
             let last = rule
                 .then

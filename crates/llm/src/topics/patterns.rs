@@ -70,6 +70,10 @@ fn passes_luhn(digits: &str) -> bool {
 
 /// Whether an IBAN begins with the first word, written in one piece or in groups.
 fn begins_iban(words: &[&str]) -> bool {
+    // Most words begin with no country: those are told apart without building anything.
+    if words.iter().flat_map(|word| word.chars()).take(2).any(|c| !c.is_ascii_uppercase()) {
+        return false;
+    }
     let mut packed = String::new();
     words.iter().take(9).any(|word| {
         packed.push_str(word);

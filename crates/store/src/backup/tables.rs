@@ -29,6 +29,8 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("agent_memories", Fate::Kept),
     ("audit_log", Fate::Kept),
     ("audit_head", Fate::Kept),
+    // Triggers make them of the ledger, while it is restored as at any other time.
+    ("spend_totals", Fate::LeftOut),
     // Who sweeps at the moment is nobody's to restore.
     ("duties", Fate::LeftOut),
 ];

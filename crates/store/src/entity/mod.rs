@@ -15,6 +15,7 @@ pub(crate) mod memory_heads;
 pub(crate) mod publications;
 pub(crate) mod signals;
 pub(crate) mod spend_ledger;
+pub(crate) mod spend_totals;
 pub(crate) mod tasks;
 pub(crate) mod tickets;
 pub(crate) mod tool_calls;

@@ -16,6 +16,7 @@ mod m0013_retention;
 mod m0014_failures_and_rests;
 mod m0016_held_signals;
 mod m0017_memories;
+mod m0018_spend_totals;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_failures_and_rests::Migration),
             Box::new(m0016_held_signals::Migration),
             Box::new(m0017_memories::Migration),
+            Box::new(m0018_spend_totals::Migration),
         ]
     }
 }

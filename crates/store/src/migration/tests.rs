@@ -90,7 +90,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 16] = [
+const TABLES: [&[&str]; 17] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -107,6 +107,7 @@ const TABLES: [&[&str]; 16] = [
     &[],
     &[],
     &["memory_heads", "agent_memories"],
+    &["spend_totals"],
 ];
 
 impl Rows {

@@ -9,17 +9,18 @@ mod close;
 mod loose;
 mod news;
 mod reserve;
+pub(crate) mod totals;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{CaseStatement, Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait},
 };
 use uuid::Uuid;
 
-use chimera_domain::{AgentId, EntryState, LedgerEntry, SpendUse, SpendWindows, TenantId, Usd};
+use chimera_domain::{AgentId, EntryState, LedgerEntry, SpendUse, SpendWindows, TenantId};
 
 pub use check::SpendCheck;
 pub(crate) use close::{Closing, close};
@@ -94,47 +95,13 @@ pub(crate) async fn committed(
     agents: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, Committed>> {
-    let mut found = sums(db, tenant, agents, now).await?;
+    let mut found = totals::sums(db, tenant, agents, now).await?;
     // Some process's clock is ahead of this one's, over the end of a window. That is rare.
     let windows = SpendWindows::at(now);
     let ahead: Vec<(Uuid, DateTime<Utc>)> =
         found.iter().filter(|(_, c)| SpendWindows::at(c.at) > windows).map(|(id, c)| (*id, c.at)).collect();
     for (id, at) in ahead {
-        found.extend(sums(db, tenant, &[id], at).await?);
-    }
-    Ok(found)
-}
-
-async fn sums(
-    db: &impl ConnectionTrait,
-    tenant: TenantId,
-    agents: &[Uuid],
-    now: DateTime<Utc>,
-) -> Result<HashMap<Uuid, Committed>> {
-    let nothing = Committed { used: SpendUse::default(), at: now };
-    let mut found: HashMap<Uuid, Committed> = agents.iter().map(|id| (*id, nothing)).collect();
-    let this_hour: Expr = CaseStatement::new()
-        .case(Expr::col(Column::ReservedAt).gte(SpendWindows::hour_began(now)), Expr::col(Column::CountedMicros))
-        .finally(0_i64)
-        .into();
-    for chunk in agents.chunks(dialect::BINDS_MAX - 8) {
-        let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> = Entity::find()
-            .select_only()
-            .column(Column::AgentId)
-            .expr(dialect::sum(Expr::col(Column::CountedMicros)))
-            .expr(dialect::sum(this_hour.clone()))
-            .expr(Expr::col(Column::ReservedAt).max())
-            .filter(batch::of_tenant::<Entity>(tenant))
-            .filter(Column::AgentId.is_in(chunk.iter().copied()))
-            .filter(Column::ReservedAt.gte(SpendWindows::midnight(now)))
-            .group_by(Column::AgentId)
-            .into_tuple()
-            .all(db)
-            .await?;
-        for (id, today, this_hour, latest) in rows {
-            let used = SpendUse { today: Usd::from_micros(today), this_hour: Usd::from_micros(this_hour) };
-            found.insert(id, Committed { used, at: latest.map_or(now, |latest| Ord::max(latest, now)) });
-        }
+        found.extend(totals::sums(db, tenant, &[id], at).await?);
     }
     Ok(found)
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockType, SelectStatement},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -16,7 +16,8 @@ use chimera_domain::{
 
 use super::{Committed, committed};
 use crate::{
-    Result, Store, batch, dialect,
+    Result, Store, batch,
+    dialect::{self, Purpose},
     entity::{agents, spend_ledger, tasks},
 };
 
@@ -51,29 +52,31 @@ struct Purse {
     caps: SpendCaps,
 }
 
-/// The purses of some agents, who stay locked until the transaction ends, so that two claims never share the last dollar.
+/// The purses of some agents. Nobody else sets their money aside until the transaction ends, so that two claims never share
+/// the last dollar.
 #[derive(Debug)]
 pub(crate) struct Purses(HashMap<Uuid, Purse>);
 
 impl Purses {
-    /// Locks the agents that `payers` names.
+    /// Waits for the purses of the agents that `payers` names.
     pub(crate) async fn lock(db: &impl ConnectionTrait, store: &Store, payers: SelectStatement) -> Result<Self> {
         use agents::Column as C;
-        let rows: Vec<(Uuid, String, i64, Option<i64>)> = agents::Entity::find()
-            .select_only()
-            .columns([C::Id, C::PersonaSlug, C::MaxDailySpendMicros, C::MaxHourlySpendMicros])
-            .filter(batch::of_tenant::<agents::Entity>(store.tenant))
-            .filter(C::Id.in_subquery(payers))
-            .order_by_asc(C::Id)
-            .lock(LockType::NoKeyUpdate)
-            .into_tuple()
-            .all(db)
-            .await?;
-        let purse = |(id, slug, daily, hourly): (Uuid, String, i64, Option<i64>)| {
+        let columns = [C::Id, C::PersonaSlug, C::MaxDailySpendMicros, C::MaxHourlySpendMicros];
+        let of_payers = Query::select()
+            .columns(columns)
+            .from(agents::Entity)
+            .and_where(batch::of_tenant::<agents::Entity>(store.tenant))
+            .and_where(store.backend.is_one_of(Expr::col(C::Id), payers))
+            .order_by(C::Id, Order::Asc)
+            .take();
+        let mut purses = HashMap::new();
+        for row in db.query_all(&store.backend.one_at_a_time(of_payers, columns, Purpose::Money)).await? {
+            let (id, slug): (Uuid, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let (daily, hourly): (i64, Option<i64>) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
             let caps = SpendCaps { daily: Usd::from_micros(daily), hourly: hourly.map(Usd::from_micros) };
-            (id, Purse { slug, caps })
-        };
-        Ok(Self(rows.into_iter().map(purse).collect()))
+            purses.insert(id, Purse { slug, caps });
+        }
+        Ok(Self(purses))
     }
 }
 

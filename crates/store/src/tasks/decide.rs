@@ -11,12 +11,13 @@ use uuid::Uuid;
 
 use chimera_domain::{
     Actor, AgentTask, AuditRecord, HitlTicket, IllegalTransition, JudgeDecision, Outdated, Resolution, StateVersion,
-    TaskEvent, TaskId, TaskState, TenantId, Verdict,
+    TaskEvent, TaskId, TaskState, TenantId, ToolCall, Verdict,
 };
 
 use super::{graph, ground::Grounds, moves};
 use crate::{
     Result, Store, StoreError,
+    alerts::record_calls,
     audit::{self, records},
     batch,
     codec::{text, time},
@@ -74,13 +75,27 @@ impl Store {
     /// [`StoreError::VerdictMismatch`], [`StoreError::TicketMissing`] or [`StoreError::Illegal`] for a ruling that no
     /// judge should make; then, and when the database fails, nothing was written.
     pub async fn task_decide(&self, rulings: Vec<Ruling>, now: DateTime<Utc>) -> Result<Decided> {
-        for ruling in &rulings {
-            check(ruling)?;
-        }
-        self.retrying(|| self.decide_once(&rulings, now)).await
+        self.task_decide_recording(&rulings, &[], now).await
     }
 
-    async fn decide_once(&self, rulings: &[Ruling], now: DateTime<Utc>) -> Result<Decided> {
+    /// The same, and records the calls that the rulings took, as [`Self::tool_calls_record`] does: whatever becomes of the
+    /// rulings, unless this fails.
+    ///
+    /// # Errors
+    /// As for [`Self::task_decide`]; then the calls are not recorded either.
+    pub async fn task_decide_recording(
+        &self,
+        rulings: &[Ruling],
+        calls: &[ToolCall],
+        now: DateTime<Utc>,
+    ) -> Result<Decided> {
+        for ruling in rulings {
+            check(ruling)?;
+        }
+        self.retrying(|| self.decide_once(rulings, calls, now)).await
+    }
+
+    async fn decide_once(&self, rulings: &[Ruling], calls: &[ToolCall], now: DateTime<Utc>) -> Result<Decided> {
         let tx = self.begin().await?;
         let ids: Vec<Uuid> = rulings.iter().map(|r| r.decision.task_id.as_uuid()).collect();
         let grounds = Grounds::hold(&*tx, self.tenant, &ids).await?;
@@ -119,6 +134,7 @@ impl Store {
         let steps: Vec<&Move> = moved.iter().map(|(step, _)| step).collect();
         let replan: Vec<&AgentTask> = applied().flat_map(|r| &r.replan).collect();
         aftermath(&*tx, self.tenant, &steps, &replan, now, &mut decided).await?;
+        tx.entered(record_calls(&*tx, self.tenant, calls).await?);
         audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
         Ok(decided)

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockType, Query},
 };
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use chimera_domain::{AgentTask, CancelReason, TaskEvent, TaskId, TaskState, Tena
 
 use super::moves::{self, Move};
 use crate::{
-    Result, RowKind, StoreError, batch,
+    Backend, Result, RowKind, StoreError, batch,
     codec::Mapped,
     dialect::LISTED_MAX,
     entity::{dependencies, tasks},
@@ -180,7 +180,7 @@ pub(crate) async fn lock_children(
         .take();
     let rows = tasks::Entity::find()
         .filter(batch::of_tenant::<tasks::Entity>(tenant))
-        .filter(tasks::Column::Id.in_subquery(children))
+        .filter(Backend::of(db).is_one_of(Expr::col((tasks::Entity, tasks::Column::Id)), children))
         .order_by_asc(tasks::Column::Id)
         .lock(LockType::NoKeyUpdate)
         .all(db);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use chimera_domain::{Agent, Campaign, CampaignStatus, Ground, Outdated, StateVersion, TaskState, TaskType, TenantId};
 
 use crate::{
-    BadValue, Result, RowKind, batch,
+    Backend, BadValue, Result, RowKind, batch,
     codec::Reader,
     dialect::LISTED_MAX,
     entity::{
@@ -31,7 +31,7 @@ impl Grounds {
     /// Reads what these tasks rest on and locks it against edits until the transaction ends. Campaigns, then agents, and
     /// tasks after them, as everywhere.
     pub(crate) async fn hold(db: &impl ConnectionTrait, tenant: TenantId, tasks: &[Uuid]) -> Result<Self> {
-        let mut grounds = Self::default();
+        let (mut grounds, backend) = (Self::default(), Backend::of(db));
         for chunk in tasks.chunks(LISTED_MAX) {
             // A task never changes its campaign or its agent, so it needs no lock yet.
             let of = |column: Column| -> SelectStatement {
@@ -44,12 +44,14 @@ impl Grounds {
             };
             let campaigns = campaigns::Entity::find()
                 .filter(batch::of_tenant::<campaigns::Entity>(tenant))
-                .filter(campaigns::Column::Id.in_subquery(of(Column::CampaignId)))
+                .filter(
+                    backend.is_one_of(Expr::col((campaigns::Entity, campaigns::Column::Id)), of(Column::CampaignId)),
+                )
                 .order_by_asc(campaigns::Column::Id)
                 .lock(LockType::Share);
             let agents = agents::Entity::find()
                 .filter(batch::of_tenant::<agents::Entity>(tenant))
-                .filter(agents::Column::Id.in_subquery(of(Column::AgentId)))
+                .filter(backend.is_one_of(Expr::col((agents::Entity, agents::Column::Id)), of(Column::AgentId)))
                 .order_by_asc(agents::Column::Id)
                 .lock(LockType::Share);
             grounds.take(campaigns.all(db).await?, agents.all(db).await?);

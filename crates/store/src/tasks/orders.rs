@@ -1,6 +1,9 @@
 //! Everything around a task, loaded in batches: for workers, judges and publishers.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryTrait,
@@ -8,7 +11,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{Agent, AgentTask, Artifact, ArtifactId, Campaign, TaskId, TaskState, TenantId};
+use chimera_domain::{Agent, AgentTask, Artifact, ArtifactId, Campaign, TaskId, TaskState, TaskType, TenantId};
 
 use super::{ground::Grounds, with_dependencies};
 use crate::{
@@ -90,16 +93,35 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub async fn review_cases(&self, ids: &[TaskId]) -> Result<Vec<ReviewCase>> {
-        match self.all_review_cases(ids).await {
+        self.readable_cases(self.rows_in_review(ids).await?).await
+    }
+
+    /// The same for `judge`, with posts set aside for it as by [`Self::review_reserve`]; those that another judge weighs
+    /// are left out. Nobody asks the mind about a part, so none is set aside.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn review_take(&self, ids: &[TaskId], judge: &str, lease: Duration) -> Result<Vec<ReviewCase>> {
+        let mut rows = self.rows_in_review(ids).await?;
+        let is_post = |row: &tasks::Model| row.kind().map_or(true, TaskType::is_publishable);
+        let posts: Vec<TaskId> = rows.iter().filter(|row| is_post(row)).map(|row| TaskId::from_uuid(row.id)).collect();
+        let mine: HashSet<TaskId> = self.review_reserve(&posts, judge, lease).await?.into_iter().collect();
+        rows.retain(|row| !is_post(row) || mine.contains(&TaskId::from_uuid(row.id)));
+        self.readable_cases(rows).await
+    }
+
+    async fn readable_cases(&self, rows: Vec<tasks::Model>) -> Result<Vec<ReviewCase>> {
+        let ids: Vec<TaskId> = rows.iter().map(|row| TaskId::from_uuid(row.id)).collect();
+        match self.cases(rows).await {
             Err(StoreError::Corrupt { .. }) => {}
             read => return read,
         }
         // Something is damaged, which is rare: only now does each cost queries of its own.
         let (mut cases, mut unreadable) = (Vec::with_capacity(ids.len()), Vec::new());
         for id in ids {
-            match self.all_review_cases(std::slice::from_ref(id)).await {
+            match self.cases(self.rows_in_review(&[id]).await?).await {
                 Ok(case) => cases.extend(case),
-                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((*id, error)),
+                Err(error @ StoreError::Corrupt { .. }) => unreadable.push((id, error)),
                 Err(error) => return Err(error),
             }
         }
@@ -155,10 +177,17 @@ impl Store {
             .collect()
     }
 
-    async fn all_review_cases(&self, ids: &[TaskId]) -> Result<Vec<ReviewCase>> {
+    async fn rows_in_review(&self, ids: &[TaskId]) -> Result<Vec<tasks::Model>> {
         let ids = ids.iter().map(|id| id.as_uuid());
         let mut rows = batch::find::<tasks::Entity>(&self.db, self.tenant, tasks::Column::Id, ids).await?;
         rows.retain(|row| row.state == TaskState::JudgeReview.as_str());
+        Ok(rows)
+    }
+
+    async fn cases(&self, rows: Vec<tasks::Model>) -> Result<Vec<ReviewCase>> {
+        if rows.is_empty() {
+            return Ok(vec![]);
+        }
         let tasks = with_dependencies(&self.db, self.tenant, rows).await?;
         let around = Surroundings::load(&self.db, self.tenant, &tasks).await?;
         tasks

@@ -126,11 +126,12 @@ impl Batch<'_> {
             result_artifact: None,
             ..row.clone()
         };
-        vec![
+        [
             self.insert::<signals::Entity>(self.each(|post| &post.signals).cloned()),
             self.insert::<tasks::Entity>(self.each(|post| &post.tasks).map(fresh)),
             self.insert::<dependencies::Entity>(self.each(|post| &post.edges).cloned()),
         ]
+        .concat()
     }
 
     fn claimed(&self, posts: bool) -> Ready {
@@ -148,19 +149,18 @@ impl Batch<'_> {
         };
         let reserved = self.each(|post| &post.spent).filter(|row| row.task_id.is_some_and(|id| own.contains(&id)));
         let mut ready = vec![self.move_tasks(&set, &own)];
-        ready.extend(self.insert_some::<spend_ledger::Entity>(reserved.map(open).collect()));
+        ready.extend(self.insert::<spend_ledger::Entity>(reserved.map(open)));
         ready
     }
 
     fn handed_in(&self, posts: bool) -> Ready {
         let own: Vec<Uuid> = self.tasks(posts).map(|row| row.id).collect();
         let of_own = |id: Option<Uuid>| id.is_some_and(|id| own.contains(&id));
-        let mut ready = vec![self.insert::<artifacts::Entity>(
-            self.each(|post| &post.artifacts).filter(|row| own.contains(&row.task_id)).cloned(),
-        )];
+        let made = self.each(|post| &post.artifacts).filter(|row| own.contains(&row.task_id));
+        let mut ready = self.insert::<artifacts::Entity>(made.cloned());
         // What the platform and the mind were asked is written down with the outcome.
         let calls = self.each(|post| &post.calls).filter(|row| !posts && of_own(row.task_id));
-        ready.extend(self.insert_some::<tool_calls::Entity>(calls.cloned().collect()));
+        ready.extend(self.insert::<tool_calls::Entity>(calls.cloned()));
         let spent: Vec<&spend_ledger::Model> =
             self.each(|post| &post.spent).filter(|row| of_own(row.task_id)).collect();
         if !spent.is_empty() {
@@ -185,10 +185,10 @@ impl Batch<'_> {
             self.each(|post| &post.decisions).filter(|row| own.contains(&row.task_id)).cloned().collect();
         let about: Vec<Uuid> = verdicts.iter().map(|row| row.id).collect();
         let to = if posts { TaskState::Approved } else { TaskState::Done };
-        let mut ready = vec![self.insert::<decisions::Entity>(verdicts.into_iter())];
+        let mut ready = self.insert::<decisions::Entity>(verdicts.into_iter());
         if posts {
             let asked = self.each(|post| &post.calls).filter(|row| row.server == "mind");
-            ready.extend(self.insert_some::<tool_calls::Entity>(asked.cloned().collect()));
+            ready.extend(self.insert::<tool_calls::Entity>(asked.cloned()));
         }
         ready.push(self.move_tasks(&format!("state = '{to}'"), &own));
         if !posts {
@@ -209,14 +209,15 @@ impl Batch<'_> {
             ..post.publication.clone()
         });
         let set = format!("state = '{}', lease_owner = 'bare', lease_expires_ms = 0", TaskState::Publishing);
-        let mut ready = vec![self.move_tasks(&set, &own), self.insert::<publications::Entity>(begun)];
+        let mut ready = vec![self.move_tasks(&set, &own)];
+        ready.extend(self.insert::<publications::Entity>(begun));
         ready.extend(self.log(|row| row.action == "publish_begun"));
         ready
     }
 
     fn published(&self) -> Ready {
         let own: Vec<Uuid> = self.tasks(true).map(|row| row.id).collect();
-        let calls = self.each(|post| &post.calls).filter(|row| row.tool == "publish_post").cloned().collect();
+        let calls = self.each(|post| &post.calls).filter(|row| row.tool == "publish_post").cloned();
         let rows = self.posts.iter().map(|post| {
             let row = &post.publication;
             [row.id.into(), row.external_id.clone().into(), row.url.clone().into()]
@@ -232,7 +233,7 @@ impl Batch<'_> {
                 &own,
             ),
         ];
-        ready.extend(self.insert_some::<tool_calls::Entity>(calls));
+        ready.extend(self.insert::<tool_calls::Entity>(calls));
         ready.extend(self.log(|row| row.action == "publish_confirmed"));
         ready
     }
@@ -247,23 +248,20 @@ impl Batch<'_> {
         self.each(|post| &post.tasks).filter(move |row| is_post(row) == posts)
     }
 
-    fn insert<E>(&self, rows: impl Iterator<Item = E::Model>) -> Statement
+    fn insert<E>(&self, rows: impl Iterator<Item = E::Model>) -> Vec<Statement>
     where
         E: EntityTrait,
         E::Model: IntoActiveModel<E::ActiveModel>,
         E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
-        let mut insert = E::insert_many(rows.map(IntoActiveModel::into_active_model));
-        self.backend.build(sea_orm::QueryTrait::query(&mut insert))
-    }
-
-    fn insert_some<E>(&self, rows: Vec<E::Model>) -> Option<Statement>
-    where
-        E: EntityTrait,
-        E::Model: IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
-    {
-        (!rows.is_empty()).then(|| self.insert::<E>(rows.into_iter()))
+        let rows: Vec<_> = rows.map(IntoActiveModel::into_active_model).collect();
+        let together = batch::rows_together::<E>(rows.len()).max(1);
+        rows.chunks(together)
+            .map(|rows| {
+                let mut insert = E::insert_many(rows.iter().cloned());
+                self.backend.build(sea_orm::QueryTrait::query(&mut insert))
+            })
+            .collect()
     }
 
     /// The entries of the audit log that are chosen, and the head moved on by as many.
@@ -275,7 +273,9 @@ impl Batch<'_> {
             .col_expr(audit_head::Column::Hash, Expr::val(entries.last().map(|row| row.hash.clone())))
             .col_expr(audit_head::Column::StateVersion, Expr::col(audit_head::Column::StateVersion).add(1_i64))
             .build(self.backend);
-        self.insert_some::<audit_log::Entity>(entries).into_iter().chain([moved]).collect()
+        let mut ready = self.insert::<audit_log::Entity>(entries.into_iter());
+        ready.push(moved);
+        ready
     }
 
     fn move_tasks(&self, set: &str, ids: &[Uuid]) -> Statement {

@@ -13,6 +13,8 @@ mod audit;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod caps;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod decisions;
@@ -57,7 +59,11 @@ mod statements;
 #[cfg(test)]
 mod sweeping;
 #[cfg(test)]
+mod tampering;
+#[cfg(test)]
 mod tickets;
+#[cfg(test)]
+mod totals;
 #[cfg(test)]
 mod weaviate;
 #[cfg(test)]
@@ -77,6 +83,11 @@ chimera_testkit::on_both! {
         each_step_of_publishing_is_logged
         what_an_ended_campaign_takes_along_is_logged
         a_judges_withdrawal_is_put_down_to_the_judge
+        many_at_once_make_one_chain_without_gaps
+        the_first_entries_of_a_new_log_may_come_at_once
+        what_was_not_committed_leaves_no_gap
+        a_log_made_anew_takes_in_what_was_decided_before;
+    tampering:
         append_only_tables_refuse_everything_else
         a_trigger_taken_away_is_told_and_put_back
         a_changed_entry_is_named_wherever_it_lies
@@ -86,11 +97,7 @@ chimera_testkit::on_both! {
         swapped_entries_are_named_with_their_places
         a_rewritten_chain_is_found_by_a_head_noted_elsewhere
         changed_deleted_and_planted_decisions_are_named
-        changed_and_planted_answers_are_named
-        many_at_once_make_one_chain_without_gaps
-        the_first_entries_of_a_new_log_may_come_at_once
-        what_was_not_committed_leaves_no_gap
-        a_log_made_anew_takes_in_what_was_decided_before;
+        changed_and_planted_answers_are_named;
     archives:
         members_lie_in_order_and_are_what_they_are_called
         a_cut_off_archive_is_refused
@@ -222,21 +229,26 @@ chimera_testkit::on_both! {
     spending:
         a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost
         a_task_given_back_frees_what_it_did_not_spend
-        of_many_pools_none_takes_more_than_is_left
-        what_comes_back_pays_for_what_waited
-        what_a_vanished_worker_had_does_not_come_back
-        of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_granted
         a_check_finds_what_the_ledger_and_the_records_say_differently
-        a_task_that_the_day_has_no_money_for_is_a_dead_letter
-        a_new_day_brings_new_money
-        work_that_the_hour_has_no_money_for_waits
-        nothing_is_set_aside_for_free_tools
         a_vanished_workers_money_is_presumed_spent_until_it_hands_in
         a_cancelled_tasks_money_comes_free_when_its_worker_hands_in
         what_goes_beyond_the_reservation_counts_and_is_told_once
         a_call_that_was_cut_off_counts_in_full
         questions_to_the_mind_are_entered_once
         no_history_overdraws_or_loses_a_cent;
+    totals:
+        they_follow_claims_results_and_time
+        they_follow_whatever_is_written
+        old_ones_are_forgotten_and_their_entries_stay;
+    caps:
+        of_many_pools_none_takes_more_than_is_left
+        what_comes_back_pays_for_what_waited
+        what_a_vanished_worker_had_does_not_come_back
+        of_a_thousand_dollars_wished_for_at_once_exactly_fifty_are_granted
+        a_task_that_the_day_has_no_money_for_is_a_dead_letter
+        a_new_day_brings_new_money
+        work_that_the_hour_has_no_money_for_waits
+        nothing_is_set_aside_for_free_tools;
     statements:
         a_batch_of_posts_costs_a_few_statements_whatever_its_size
         a_batch_of_parts_costs_a_few_statements_whatever_its_size;
@@ -276,6 +288,8 @@ chimera_testkit::on_both! {
         a_task_handed_back_keeps_its_attempts
         leases_end_with_whoever_held_them
         work_orders_hold_everything_a_worker_needs
+        a_judge_takes_posts_for_itself_and_parts_for_anybody
+        what_a_verdict_took_is_recorded_with_it
         review_cases_hold_everything_a_judge_needs
         busy_counts_what_the_fleet_can_still_move;
 }

@@ -1,7 +1,8 @@
 //! Planning: all or nothing, once.
 
 use chimera_domain::{
-    AlertKind, Ambient as _, CampaignStatus, GovernorLimits, SignalOutcome, StateVersion, TaskState, TaskType, Usd,
+    AlertKind, Ambient as _, CampaignStatus, GovernorLimits, SignalOutcome, StateVersion, TaskState, TaskType,
+    ToolCall, Usd,
 };
 use chimera_store::{Plan, PlanError, Release, SignalFilter};
 use chimera_testkit::fixtures;
@@ -14,12 +15,15 @@ pub(crate) async fn a_plan_is_committed_whole_and_gives_the_ready_tasks(world: W
     let signal = world.signal();
     let tasks = fixtures::dag(&world.ambient, &world.campaign, &world.agent, &signal);
     let alert = fixtures::alert(&world.ambient, AlertKind::GovernorCap, "nova");
-    let plan = Plan { alerts: vec![alert.clone()], ..world.plan(vec![signal.clone()], tasks.clone()) };
+    let call = ToolCall { cost_usd: Usd::cents(2), ..fixtures::tool_call(&world.ambient, &tasks[0]) };
+    let whole = world.plan(vec![signal.clone()], tasks.clone());
+    let plan = Plan { alerts: vec![alert.clone()], calls: vec![call], ..whole };
     let ready = world.store.plan_commit(&plan).await.unwrap();
     assert_eq!(ready, [tasks[0].id, tasks[1].id]);
     assert_eq!(world.store.tasks_by_trace(signal.trace_id).await.unwrap(), tasks);
     assert_eq!(world.store.signals(&ALL).await.unwrap(), [signal]);
     assert_eq!(world.store.alerts_open(9).await.unwrap(), [alert]);
+    assert_eq!(world.store.spend_total(None).await.unwrap(), Usd::cents(2), "what planning took");
 }
 
 pub(crate) async fn a_paused_or_changed_campaign_plans_nothing(world: World) {

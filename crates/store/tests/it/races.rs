@@ -59,22 +59,36 @@ async fn a_pause_about_to_commit_holds_planning_back() {
     assert!(matches!(refused, PlanError::CampaignMoved { .. }), "{refused:?}");
 }
 
-/// Agents are locked before tasks everywhere. A claim that held its task while it waits for the agent would stand in a
-/// circle with a judge, who holds the agent and waits for the task.
+/// Whoever judges or publishes for an agent holds its row against edits. Claims have nothing to do with that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_waits_for_its_agent_with_empty_hands() {
+async fn a_claim_waits_for_nobody_who_judges() {
     let world = World::postgres().await;
     let task = world.ready(chimera_domain::TaskType::GenerateText).await;
     let db = Database::connect(world.config.url.as_str()).await.unwrap();
     let judge = db.begin().await.unwrap();
     judge.execute_unprepared("SELECT id FROM agents FOR SHARE").await.unwrap();
+    let claim = Claim::new("w", LEASE, world.ambient.now());
+    assert_eq!(world.store.task_claim(&[task.id], claim).await.unwrap().tasks.len(), 1);
+    judge.commit().await.unwrap();
+}
+
+/// Purses come before tasks. A claim that held its task while it waits for the purse could stand in a circle with another
+/// claim.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_waits_for_its_agents_purse_with_empty_hands() {
+    let world = World::postgres().await;
+    let task = world.ready(chimera_domain::TaskType::GenerateText).await;
+    let db = Database::connect(world.config.url.as_str()).await.unwrap();
+    let other = db.begin().await.unwrap();
+    let purse = "SELECT pg_advisory_xact_lock(hashtextextended(CAST(id AS TEXT), 1)) FROM agents";
+    other.execute_unprepared(purse).await.unwrap();
     let (store, now) = (world.store.clone(), world.ambient.now());
     let claiming = tokio::task::spawn(async move { store.task_claim(&[task.id], Claim::new("w", LEASE, now)).await });
     until_stuck_or_done(&db, &claiming).await;
-    assert!(!claiming.is_finished(), "the claim did not wait for its agent");
+    assert!(!claiming.is_finished(), "the claim did not wait for its agent's purse");
     let lock = format!("SELECT id FROM agent_tasks WHERE id = '{}' FOR NO KEY UPDATE NOWAIT", task.id);
-    judge.execute_unprepared(&lock).await.expect("the claim holds the task");
-    judge.commit().await.unwrap();
+    other.execute_unprepared(&lock).await.expect("the claim holds the task");
+    other.commit().await.unwrap();
     assert_eq!(claiming.await.unwrap().unwrap().tasks.len(), 1);
 }
 

@@ -20,14 +20,13 @@ const fn at_most(step: &'static str, statements: u64, commits: u64) -> Cost {
 
 /// A batch of posts without parts, from the plan to the platform. Three statements of `decide`, `begin` and `settle` are
 /// the audit log's; two of `decide` hold campaigns and agents against edits.
-const POSTS: [Cost; 10] = [
+const POSTS: [Cost; 9] = [
     at_most("plan", 7, 1),
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
     at_most("orders", 2, 0),
     at_most("submit", 5, 1),
-    at_most("reserve", 1, 0),
-    at_most("cases", 5, 0),
+    at_most("take", 6, 0),
     at_most("decide", 8, 1),
     at_most("begin", 11, 1),
     // Two of them enter what the platform charged.
@@ -36,13 +35,13 @@ const POSTS: [Cost; 10] = [
 ];
 
 /// A batch of inner tasks; two of them start the post that waits for both.
-const PARTS: [Cost; 6] = [
+const PARTS: [Cost; 5] = [
     // Two for the claim itself; three set its money aside.
     at_most("claim", 5, 1),
     at_most("orders", 2, 0),
     at_most("submit", 5, 1),
-    at_most("reserve", 1, 0),
-    at_most("cases", 5, 0),
+    // No part is set aside.
+    at_most("take", 5, 0),
     at_most("decide", 11, 1),
 ];
 
@@ -157,10 +156,9 @@ async fn review(world: &World, store: &Store, meter: &mut Meter<'_>, ids: &[Task
     let submitted = store.task_submit(results.collect(), world.ambient.now()).await.unwrap();
     assert_eq!(submitted.accepted.len(), ids.len());
     meter.step("submit");
-    assert_eq!(store.review_reserve(ids, "judge", LEASE).await.unwrap().len(), ids.len());
-    meter.step("reserve");
-    let cases = store.review_cases(ids).await.unwrap();
-    meter.step("cases");
+    let cases = store.review_take(ids, "judge", LEASE).await.unwrap();
+    assert_eq!(cases.len(), ids.len());
+    meter.step("take");
     let rulings = cases.iter().map(|case| world.ruling(&case.task, &case.artifact, TaskEvent::Approve));
     let decided = store.task_decide(rulings.collect(), world.ambient.now()).await.unwrap();
     assert_eq!(decided.applied.len(), ids.len());

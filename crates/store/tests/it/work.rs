@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chimera_domain::{
-    AlertKind, Ambient as _, CampaignStatus, StateVersion, TaskEvent, TaskId, TaskState, TaskType, Usd,
+    AlertKind, Ambient as _, CampaignStatus, StateVersion, TaskEvent, TaskId, TaskState, TaskType, ToolCall, Usd,
 };
 use chimera_store::{Claim, Release, Released, ReviewCase, WorkOrder};
 use chimera_testkit::fixtures;
@@ -246,4 +246,40 @@ pub(crate) async fn busy_counts_what_the_fleet_can_still_move(world: World) {
     world.claimed(tasks[1].id, "worker").await;
     assert_eq!(world.store.fleet_busy().await.unwrap(), 2);
     assert!(world.store.spend_total(None).await.unwrap() > Usd::ZERO);
+}
+
+/// Of a part nobody asks the mind, so two judges may look at it; of a post one asks.
+pub(crate) async fn a_judge_takes_posts_for_itself_and_parts_for_anybody(world: World) {
+    let (_, tasks) = world.planned().await;
+    let (part, _) = world.in_review(tasks[0].id).await;
+    let post = world.ready(TaskType::AssemblePost).await;
+    let (post, _) = world.in_review(post.id).await;
+    let ids = sorted(&[part.id, post.id]);
+    let taken = async |judge: &str| {
+        let cases = world.store.review_take(&ids, judge, LEASE).await.unwrap();
+        sorted(&cases.iter().map(|case| case.task.id).collect::<Vec<_>>())
+    };
+    assert_eq!(taken("one").await, ids);
+    assert_eq!(taken("another").await, [part.id]);
+    assert_eq!(world.stored(post.id).await.lease_owner.as_deref(), Some("one"));
+    assert_eq!(world.stored(part.id).await.lease_owner, None);
+    world.store.review_release(&[post.id], "one").await.unwrap();
+    assert_eq!(taken("another").await, ids);
+}
+
+/// What a verdict took is recorded with it, once, and even when the verdict comes too late.
+pub(crate) async fn what_a_verdict_took_is_recorded_with_it(world: World) {
+    let task = world.ready(TaskType::GenerateText).await;
+    let (task, artifact) = world.in_review(task.id).await;
+    let ruling = world.ruling(&task, &artifact, TaskEvent::Approve);
+    let before = world.store.spend_total(None).await.unwrap();
+    let asked = || ToolCall { cost_usd: Usd::cents(3), ..fixtures::tool_call(&world.ambient, &task) };
+    let (first, second) = (asked(), asked());
+    let now = world.ambient.now();
+    let decided = world.store.task_decide_recording(&[ruling.clone()], &[first.clone()], now).await.unwrap();
+    assert_eq!(decided.applied, [task.id]);
+    let late = world.store.task_decide_recording(&[ruling], &[first, second], now).await.unwrap();
+    assert_eq!(late.conflicts, [task.id]);
+    let spent = world.store.spend_total(None).await.unwrap();
+    assert_eq!(spent.saturating_sub(before), Usd::cents(6));
 }

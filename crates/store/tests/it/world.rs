@@ -91,6 +91,7 @@ impl World {
             signals,
             tasks,
             alerts: vec![],
+            calls: vec![],
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chimera_bus::Queue;
+use chimera_bus::{Gather, Queue};
 use chimera_domain::{TaskId, error_chain, policy::TroubleRest};
 use chimera_store::{PublishCase, Settlement, StoreError};
 use futures::{Stream, StreamExt as _, future, stream};
@@ -21,7 +21,7 @@ use crate::held::{Held, Hold};
 /// How long an idle publisher waits on the queue, and between two looks at what others left behind.
 const IDLE_WAIT: Duration = Duration::from_secs(1);
 /// Outcomes written together at the most.
-const WRITTEN_MAX: usize = 64;
+const WRITTEN_MAX: usize = 256;
 
 /// A publisher's hands, and what is in them.
 pub(super) struct Desk<'a> {
@@ -121,10 +121,11 @@ impl<'a> Desk<'a> {
 
     /// Posts from the queue, begun as hands become free, until cancelled.
     pub(super) fn delivered(&self, cancel: &CancellationToken) -> impl Stream<Item = Vec<InHand>> {
-        stream::unfold(TroubleRest::default(), move |mut rest| async move {
+        stream::unfold((TroubleRest::default(), Gather::default()), move |(mut rest, mut gather)| async move {
             loop {
                 let room = or_cancelled(cancel, self.room()).await?;
-                let batch = or_cancelled(cancel, self.publisher.bus.take(Queue::Publish, room, IDLE_WAIT)).await?;
+                let taking = gather.take(&*self.publisher.bus, Queue::Publish, room, IDLE_WAIT);
+                let batch = or_cancelled(cancel, taking).await?;
                 let begun = match batch {
                     Ok(batch) if batch.is_empty() => {
                         rest.went_well();
@@ -137,6 +138,7 @@ impl<'a> Desk<'a> {
                         if let Err(error) = self.publisher.bus.acknowledge(Queue::Publish, &receipts).await {
                             tracing::debug!(error = %error_chain(&error), "deliveries will come again, and be refused");
                         }
+                        gather.done(ids.len());
                         begun
                     }
                     Err(error) => Err(error_chain(&error)),
@@ -145,7 +147,7 @@ impl<'a> Desk<'a> {
                     Ok(begun) => {
                         rest.went_well();
                         if !begun.is_empty() {
-                            return Some((begun, rest));
+                            return Some((begun, (rest, gather)));
                         }
                     }
                     Err(error) => {

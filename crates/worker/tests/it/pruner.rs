@@ -22,6 +22,7 @@ async fn forgettable(world: &World, count: usize) {
         signals,
         tasks: vec![],
         alerts: vec![],
+        calls: vec![],
     };
     world.store.plan_commit(&plan).await.unwrap();
 }

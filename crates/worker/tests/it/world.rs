@@ -216,8 +216,8 @@ impl World {
     }
 
     async fn commit_for(&self, campaign: &Campaign, signals: Vec<TrendSignal>, tasks: Vec<AgentTask>) {
-        let plan =
-            Plan { campaign_id: campaign.id, campaign_version: campaign.state_version, signals, tasks, alerts: vec![] };
+        let (campaign_id, campaign_version) = (campaign.id, campaign.state_version);
+        let plan = Plan { campaign_id, campaign_version, signals, tasks, alerts: vec![], calls: vec![] };
         self.store.plan_commit(&plan).await.unwrap();
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use chimera_bus::{RedisConfig, RedisLink};
 use chimera_domain::{Ambient as _, Channel, GovernorLimits, Score, Usd};
 use chimera_mcp::{Cost, Host, HostConfig, ServerConfig, TransportConfig};
-use chimera_store::{Scratch, Store, StoreConfig};
+use chimera_store::{Observer, Scratch, Store, StoreConfig};
 
 use super::idle::{HEADLINES, Headlines, IdleServer, SERVER};
 use crate::{
@@ -143,7 +143,15 @@ pub(super) fn config(mut config: Config, place: &Place, database: &str, redis: O
 
 /// A migrated store.
 pub(super) async fn store(config: &StoreConfig) -> anyhow::Result<Store> {
-    let store = Store::connect(config).await?;
+    watched_store(config, None).await
+}
+
+/// A migrated store, and who is shown each statement.
+pub(super) async fn watched_store(config: &StoreConfig, observer: Option<Observer>) -> anyhow::Result<Store> {
+    let store = match observer {
+        Some(observer) => Store::connect_observed(config, observer).await?,
+        None => Store::connect(config).await?,
+    };
     store.migrate().await?;
     Ok(store)
 }

@@ -1,6 +1,7 @@
 //! `chimera bench pipeline`
 
 mod report;
+mod slowest;
 mod tally;
 
 use std::{collections::VecDeque, process::ExitCode, sync::Arc, time::Duration};
@@ -27,6 +28,7 @@ use crate::{
 };
 
 use report::Report;
+use slowest::Slowest;
 use tally::Tally;
 
 /// When nothing is published for so long, something is wrong.
@@ -54,6 +56,9 @@ pub(super) struct Options {
     /// Give each picture and video bytes of its own, so that each becomes a file of its own
     #[arg(long)]
     distinct_media: bool,
+    /// Tell on standard error which statements took longest, all of a kind together: so many kinds
+    #[arg(long, value_name = "N")]
+    slowest: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -90,7 +95,9 @@ impl Options {
     async fn measure(&self, config: Config, place: &mut Place) -> anyhow::Result<Report> {
         let database = place.database("run").await?;
         let config = self.tuned(ground::config(config, place, &database, self.redis.as_deref()));
-        let store = ground::store(&config.store_of("bench")).await?;
+        let slowest = Slowest::default();
+        let observer = self.slowest.map(|_| slowest.observer());
+        let store = ground::watched_store(&config.store_of("bench"), observer).await?;
         ground::plant(&store).await?;
         let tally = Tally::install()?;
         let lifecycle = Lifecycle::listen(compose::patience(&config))?;
@@ -98,6 +105,9 @@ impl Options {
         let ended = lifecycle.stop().await;
         let run = run?;
         ended?;
+        for line in slowest.lines(self.slowest.unwrap_or_default()) {
+            output::note(&line);
+        }
         let times = store.post_times().await?;
         let left = store.published_rows(RAW_POSTS_MAX.min(self.pipelines.into())).await?;
         store.close().await;
@@ -132,6 +142,7 @@ impl Options {
         ground.start_judge(mind.clone(), lifecycle)?;
         ground.start_publisher(host.clone(), lifecycle);
         ground.start_sweeper(lifecycle);
+        ground.start_bookkeeper(lifecycle);
         let planner = ground.planner(host.clone(), mind);
         // What is done once is no part of a post's cost: connections, the first look at the tools.
         planner.tick().await?;

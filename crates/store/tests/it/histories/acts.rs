@@ -114,6 +114,7 @@ impl Story<'_> {
             signals: vec![signal],
             tasks,
             alerts: vec![],
+            calls: vec![],
         };
         match self.world.store.plan_commit(&plan).await {
             Ok(ready) => {

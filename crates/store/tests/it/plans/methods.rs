@@ -9,7 +9,7 @@ use chimera_domain::{
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
-    Ruling, Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
+    ReviewCase, Ruling, Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
     memory::{Forget, MemorySearch, in_database},
 };
 use chimera_testkit::fixtures;
@@ -195,9 +195,12 @@ impl Caller<'_> {
         self.calls("outdated_posts").outdated_posts(&ids).await.unwrap();
         assert_eq!(self.calls("review_reserve").review_reserve(&ids, "judge", LEASE).await.unwrap().len(), ids.len());
         self.calls("review_release").review_release(&ids[..1], "judge").await.unwrap();
-        let cases = self.calls("review_cases").review_cases(&ids).await.unwrap();
-        let rulings = cases.iter().map(|case| world.ruling(&case.task, &case.artifact, TaskEvent::Approve)).collect();
-        let decided = self.calls("task_decide").task_decide(rulings, world.ambient.now()).await.unwrap();
+        let cases = self.calls("review_take").review_take(&ids, "judge", LEASE).await.unwrap();
+        let ruling = |case: &ReviewCase| world.ruling(&case.task, &case.artifact, TaskEvent::Approve);
+        let (rulings, calls): (Vec<_>, Vec<_>) =
+            cases.iter().map(|case| (ruling(case), fixtures::tool_call(&world.ambient, &case.task))).unzip();
+        let store = self.calls("task_decide_recording");
+        let decided = store.task_decide_recording(&rulings, &calls, world.ambient.now()).await.unwrap();
         let ids = decided.approved;
         assert_eq!(ids.len(), BATCH);
         let begun = self.publish_begin(&ids, LEASE).await;
@@ -301,6 +304,7 @@ impl Caller<'_> {
             self.calls("signal_counts").signal_counts(campaign).await.unwrap();
             self.calls("spend_total").spend_total(campaign).await.unwrap();
         }
+        self.calls("spend_totals_forget").spend_totals_forget(world.ambient.now()).await.unwrap();
         self.calls("spend_use").spend_use(&[template.agent.id], world.ambient.now()).await.unwrap();
         self.calls("spend_check").spend_check(&[template.agent.id], world.ambient.now()).await.unwrap();
         let since = world.ambient.now() - chrono::Duration::hours(24);
