@@ -9,7 +9,7 @@ use crate::{Bus, BusError, Delivery, Queue};
 /// So many deliveries at once are traffic; a lone post never has as many.
 const TRAFFIC: usize = 4;
 /// Whoever gets the next batch so soon after it was done with the last is at work all the time.
-const BUSY_WITHIN: Duration = Duration::from_millis(10);
+const BUSY_WITHIN: Duration = Duration::from_millis(50);
 /// So long it then waits for more. What it does with a batch costs little more for a larger one.
 const LINGER: Duration = Duration::from_millis(20);
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, Order, Query, SelectStatement},
 };
+use uuid::Uuid;
 
 use chimera_domain::{
     AgentTask, Alert, AlertKind, Priority, Severity, SpendCap, StateVersion, TaskEvent, TaskId, TaskState, TaskType,
@@ -198,13 +199,13 @@ impl Store {
         let mut still = Vec::new();
         for chunk in held.chunks(LISTED_MAX / 4) {
             let _turn = self.turn().await;
-            let beat = Entity::update_many()
-                .col_expr(Column::LeaseExpiresMs, self.lease_end(lease))
-                .filter(batch::of_tenant::<Entity>(self.tenant))
-                .filter(Column::Id.is_in(batch::padded(chunk.iter().map(|(id, _)| *id))))
-                .filter(versioned::is_still::<Entity>(chunk))
-                .filter(Column::LeaseOwner.eq(text(worker)))
-                .filter(Column::State.is_in(LEASED.map(TaskState::as_str)));
+            let held = self
+                .among(chunk.iter().map(|(id, _)| *id))
+                .and_where(versioned::is_still::<Entity>(chunk))
+                .and_where(Column::LeaseOwner.eq(text(worker)))
+                .and_where(Column::State.is_in(LEASED.map(TaskState::as_str)))
+                .take();
+            let beat = self.locked(held).col_expr(Column::LeaseExpiresMs, self.lease_end(lease));
             let rows = beat.exec_with_returning(&self.db).await?;
             still.extend(rows.into_iter().map(|row| TaskId::from_uuid(row.id)));
         }
@@ -220,16 +221,15 @@ impl Store {
     pub async fn review_reserve(&self, ids: &[TaskId], judge: &str, lease: Duration) -> Result<Vec<TaskId>> {
         let free = Condition::any()
             .add(Column::LeaseExpiresMs.is_null())
-            .add(Expr::col(Column::LeaseExpiresMs).lte(self.backend.clock_ms()))
+            .add(Expr::col((Entity, Column::LeaseExpiresMs)).lte(self.backend.clock_ms()))
             .add(Column::LeaseOwner.eq(text(judge)));
         let mut mine = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(LISTED_MAX) {
             let _turn = self.turn().await;
             let rows = self
-                .in_review(chunk)
+                .locked(self.in_review(chunk).cond_where(free.clone()).take())
                 .col_expr(Column::LeaseOwner, Expr::val(text(judge)))
                 .col_expr(Column::LeaseExpiresMs, self.lease_end(lease))
-                .filter(free.clone())
                 .exec_with_returning(&self.db)
                 .await?;
             mine.extend(rows.into_iter().map(|row| TaskId::from_uuid(row.id)));
@@ -244,21 +244,37 @@ impl Store {
     pub async fn review_release(&self, ids: &[TaskId], judge: &str) -> Result<()> {
         for chunk in ids.chunks(LISTED_MAX) {
             let _turn = self.turn().await;
-            self.in_review(chunk)
+            let own = self.in_review(chunk).and_where(Column::LeaseOwner.eq(text(judge))).take();
+            self.locked(own)
                 .col_expr(Column::LeaseOwner, Expr::val(None::<String>))
                 .col_expr(Column::LeaseExpiresMs, Expr::val(None::<i64>))
-                .filter(Column::LeaseOwner.eq(text(judge)))
                 .exec(&self.db)
                 .await?;
         }
         Ok(())
     }
 
-    fn in_review(&self, ids: &[TaskId]) -> UpdateMany<Entity> {
-        Entity::update_many()
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::Id.is_in(batch::padded(ids.iter().map(|id| id.as_uuid()))))
-            .filter(Column::State.eq(TaskState::JudgeReview.as_str()))
+    fn in_review(&self, ids: &[TaskId]) -> SelectStatement {
+        self.among(ids.iter().map(|id| id.as_uuid()))
+            .and_where(Column::State.eq(TaskState::JudgeReview.as_str()))
+            .take()
+    }
+
+    /// The ids of these tasks.
+    fn among(&self, ids: impl Iterator<Item = Uuid>) -> SelectStatement {
+        Query::select()
+            .column((Entity, Column::Id))
+            .from(Entity)
+            .and_where(batch::of_tenant::<Entity>(self.tenant))
+            .and_where(Column::Id.is_in(batch::padded(ids)))
+            .take()
+    }
+
+    /// An update of the tasks that are selected, locked in the order of ids as everywhere: one that took them as it finds
+    /// them would stand in a circle with whoever goes by the ids.
+    fn locked(&self, mut tasks: SelectStatement) -> UpdateMany<Entity> {
+        let tasks = tasks.order_by((Entity, Column::Id), Order::Asc).lock(LockType::NoKeyUpdate).take();
+        Entity::update_many().filter(self.backend.is_one_of(Expr::col((Entity, Column::Id)), tasks))
     }
 
     /// Ends every lease that `worker` still has, so that what it held need not wait for them to lapse: for a process that
@@ -268,14 +284,15 @@ impl Store {
     /// [`crate::StoreError`] when the database fails.
     pub async fn leases_end(&self, worker: &str) -> Result<u64> {
         let _turn = self.turn().await;
-        let ended = Entity::update_many()
-            .col_expr(Column::LeaseExpiresMs, self.backend.clock_ms())
-            .filter(batch::of_tenant::<Entity>(self.tenant))
-            .filter(Column::State.is_in(LEASED.map(TaskState::as_str)))
-            .filter(Column::LeaseOwner.eq(text(worker)))
-            .filter(Expr::col(Column::LeaseExpiresMs).gt(self.backend.clock_ms()))
-            .exec(&self.db)
-            .await?;
+        let own = Query::select()
+            .column((Entity, Column::Id))
+            .from(Entity)
+            .and_where(batch::of_tenant::<Entity>(self.tenant))
+            .and_where(Column::State.is_in(LEASED.map(TaskState::as_str)))
+            .and_where(Column::LeaseOwner.eq(text(worker)))
+            .and_where(Expr::col((Entity, Column::LeaseExpiresMs)).gt(self.backend.clock_ms()))
+            .take();
+        let ended = self.locked(own).col_expr(Column::LeaseExpiresMs, self.backend.clock_ms()).exec(&self.db).await?;
         Ok(ended.rows_affected)
     }
 
