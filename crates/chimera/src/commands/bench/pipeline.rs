@@ -33,6 +33,10 @@ use tally::Tally;
 
 /// When nothing is published for so long, something is wrong.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
+/// The feed is read again when such a part of the places for posts is free,
+const PLACES_PART: u32 = 8;
+/// or after so long.
+const PLACES_WAIT: Duration = Duration::from_millis(10);
 /// Posts that the bare client writes at the most: their rows are held in memory.
 const RAW_POSTS_MAX: u64 = 4_000;
 /// What the bare client tries: posts in one transaction, transactions at the same time. The best of them counts.
@@ -190,7 +194,9 @@ impl Options {
                 return Ok(whole);
             }
             let room = in_flight.saturating_sub(shown - done).min(wanted - shown);
-            if room > 0 {
+            // A feed that is read for every single place that falls free is no feed.
+            let enough = room >= (in_flight / PLACES_PART).max(1).min(wanted - shown);
+            if room > 0 && (enough || tokio::time::timeout(PLACES_WAIT, tally.counted()).await.is_err()) {
                 headlines.show((shown..shown + room).map(headline));
                 came_up.extend((0..room).map(|_| Instant::now()));
                 shown += room;
@@ -200,6 +206,9 @@ impl Options {
                     "the planner took {} of {room} headlines; run again with --log warn",
                     report.signals
                 );
+                continue;
+            }
+            if room > 0 {
                 continue;
             }
             tokio::select! {
