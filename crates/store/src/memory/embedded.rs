@@ -229,8 +229,7 @@ impl EmbeddedMemory {
         }
         let mut select = Entity::find()
             .filter(Column::Id.is_in(batch::padded(ids)))
-            .filter(Column::AgentId.eq(search.agent_id.as_uuid()))
-            .filter(batch::of_tenant::<Entity>(self.store.tenant))
+            .filter(rows::beside_ids(&self.store, search.agent_id))
             .select_only()
             .columns(<Column as sea_orm::Iterable>::iter());
         let select = sea_orm::QueryTrait::query(&mut select).column(Alias::new(EMBEDDING));
