@@ -220,8 +220,9 @@ impl Judge {
                 Err(again) => error = again,
             }
         }
-        if !error.is_retryable() {
-            self.write_once(&[], &calls).await?;
+        // What was paid is on record whatever becomes of the verdicts.
+        if let Err(error) = self.write_once(&[], &calls).await {
+            tracing::error!(calls = calls.len(), error = %error_chain(&error), "what the mind was asked can't be recorded");
         }
         if !error.is_retryable() && rulings.len() > 1 {
             for ruling in &rulings {

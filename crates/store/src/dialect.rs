@@ -103,6 +103,8 @@ impl Backend {
                         // Every statement finds its rows by keys. One that was planned while its table was empty, or before
                         // the server knew how large it had grown, must not go on reading it whole.
                         ("enable_seqscan", "off".to_owned()),
+                        // What reads a whole table all the same looks dear then, and compiling it would really be.
+                        ("jit", "off".to_owned()),
                     ])
                 });
             }
@@ -219,7 +221,7 @@ impl Backend {
             Self::Sqlite => None,
             Self::Postgres => Some(
                 "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-                 SET LOCAL lock_timeout = '300s'; SELECT pg_advisory_xact_lock(4848372940013)",
+                 SET LOCAL lock_timeout = '300s'; SET LOCAL enable_seqscan = on; SELECT pg_advisory_xact_lock(4848372940013)",
             ),
         }
     }

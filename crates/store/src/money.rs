@@ -4,15 +4,16 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType},
 };
 use uuid::Uuid;
 
-use chimera_domain::{AgentId, CampaignId, SignalOutcome, TaskState, TenantId, Usd, policy::GovernorUse};
+use chimera_domain::{AgentId, CampaignId, SignalOutcome, SpendWindows, TaskState, TenantId, Usd, policy::GovernorUse};
 
 use crate::{
-    Result, Store, batch, dialect,
+    Result, Store, batch,
+    dialect::{self, LISTED_MAX},
     entity::{artifacts, signals, tasks, tool_calls},
     spend,
 };
@@ -75,14 +76,46 @@ pub(crate) async fn used(
     for (id, count) in planned_since(db, tenant, &ids, now - Duration::hours(1)).await? {
         uses.entry(AgentId::from_uuid(id)).or_default().planned_last_hour = u32::try_from(count).unwrap_or(u32::MAX);
     }
-    for (id, committed) in spend::committed(db, tenant, &ids, now).await? {
-        uses.entry(AgentId::from_uuid(id)).or_default().spent_today = committed.used.today;
-    }
-    for (id, micros) in planned_caps(db, tenant, &ids).await? {
-        let spent = &mut uses.entry(AgentId::from_uuid(id)).or_default().spent_today;
-        *spent = spent.saturating_add(Usd::from_micros(micros));
+    for (id, micros) in promised(db, tenant, &ids, now).await? {
+        uses.entry(AgentId::from_uuid(id)).or_default().spent_today = Usd::from_micros(micros);
     }
     Ok(uses)
+}
+
+/// By agent: what the ledger counts today, and the caps of its tasks that are yet to be claimed. One statement, so one
+/// moment: between two, a claim would take its money from the one before the other counted it.
+async fn promised(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, i64>> {
+    let mut promised: HashMap<Uuid, i64> = HashMap::with_capacity(agents.len());
+    let mut ahead: Vec<(Uuid, i64)> = Vec::new();
+    for chunk in agents.chunks(LISTED_MAX / 2) {
+        let mut counted = spend::totals::of_day(tenant, chunk, now).expr(Expr::cust("0"));
+        let mut planned =
+            caps_of_planned(tenant, chunk).expr(Expr::cust("0")).expr(Expr::cust("NULL")).expr(Expr::cust("1"));
+        let both = QueryTrait::query(&mut counted).union(UnionType::All, QueryTrait::query(&mut planned).take()).take();
+        for row in db.query_all(&both).await? {
+            let (id, micros): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let latest: Option<DateTime<Utc>> = row.try_get_by_index(3)?;
+            let sum = promised.entry(id).or_default();
+            *sum = sum.saturating_add(micros);
+            if latest.is_some_and(|latest| SpendWindows::at(latest) > SpendWindows::at(now)) {
+                ahead.push((id, micros));
+            }
+        }
+    }
+    // Some process's clock is ahead of this one's, over the end of a window. That is rare.
+    let ids: Vec<Uuid> = ahead.iter().map(|(id, _)| *id).collect();
+    let later = if ids.is_empty() { HashMap::new() } else { spend::committed(db, tenant, &ids, now).await? };
+    for (id, micros) in ahead {
+        if let (Some(sum), Some(committed)) = (promised.get_mut(&id), later.get(&id)) {
+            *sum = sum.saturating_sub(micros).saturating_add(committed.used.today.micros());
+        }
+    }
+    Ok(promised)
 }
 
 async fn planned_since(
@@ -110,13 +143,16 @@ pub(crate) async fn planned_caps(
     tenant: TenantId,
     agents: &[Uuid],
 ) -> Result<Vec<(Uuid, i64)>> {
-    let select = tasks::Entity::find()
+    Ok(caps_of_planned(tenant, agents).into_tuple().all(db).await?)
+}
+
+fn caps_of_planned(tenant: TenantId, agents: &[Uuid]) -> Select<tasks::Entity> {
+    tasks::Entity::find()
         .select_only()
         .column(tasks::Column::AgentId)
         .expr(dialect::sum(Expr::col(tasks::Column::BudgetCapMicros)))
         .filter(batch::of_tenant::<tasks::Entity>(tenant))
-        .filter(tasks::Column::AgentId.is_in(agents.iter().copied()))
+        .filter(tasks::Column::AgentId.is_in(batch::padded(agents.iter().copied())))
         .filter(tasks::Column::State.is_in(PLANNED.iter().map(|s| s.as_str())))
-        .group_by(tasks::Column::AgentId);
-    Ok(select.into_tuple().all(db).await?)
+        .group_by(tasks::Column::AgentId)
 }

@@ -93,7 +93,7 @@ impl From<DbErr> for PlanError {
 impl Store {
     /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, each agent's SOUL.md
     /// the one that was planned under, no signal may be recorded already, and no story planned twice, and the governor of each agent must still allow what is planned
-    /// (agents are locked, so that two planners can't both take the last place). Returns the tasks that may be claimed.
+    /// (agents are held against edits, and planned for by one planner at a time, so that two can't both take the last place). Returns the tasks that may be claimed.
     ///
     /// # Errors
     /// [`PlanError`]; then nothing was written.

@@ -1,6 +1,6 @@
 //! What an operator asks: where an agent's money of the day is, and whether the ledger agrees with the records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -26,8 +26,10 @@ use crate::{
 /// Where an agent's money is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct SpendCheck {
-    /// What counts toward its caps: the three below together, and this hour's part of them.
+    /// What counts toward its caps, by the totals of the ledger: the three below together, and this hour's part of them.
     pub used: SpendUse,
+    /// The three below together, added up; as the totals have it where some clock is ahead by a day.
+    pub counted: Usd,
     /// Spent today, for certain.
     pub settled: Usd,
     /// Set aside today and presumed spent, because nobody knows better.
@@ -43,10 +45,10 @@ pub struct SpendCheck {
 }
 
 impl SpendCheck {
-    /// Whether the ledger and the records say the same.
+    /// Whether the ledger and the records say the same, and the ledger's totals what its entries do.
     #[must_use]
     pub fn is_in_order(&self) -> bool {
-        self.ledger_cost == self.recorded_cost
+        self.ledger_cost == self.recorded_cost && self.counted == self.used.today
     }
 }
 
@@ -61,8 +63,12 @@ impl Store {
         let tx = self.snapshot().await?;
         let ids: Vec<Uuid> = agents.iter().map(|id| id.as_uuid()).collect();
         let mut checks: HashMap<Uuid, SpendCheck> = HashMap::with_capacity(ids.len());
+        let mut ahead = HashSet::new();
         for (id, committed) in committed(&tx, self.tenant, &ids, now).await? {
             checks.entry(id).or_default().used = committed.used;
+            if SpendWindows::at(committed.at) > SpendWindows::at(now) {
+                ahead.insert(id);
+            }
         }
         for (id, state, counted) in self.by_state(&tx, &ids, now).await? {
             let check = checks.entry(id).or_default();
@@ -72,6 +78,10 @@ impl Store {
                 Ok(EntryState::Settled) => check.settled = Usd::from_micros(counted),
                 _ => {}
             }
+        }
+        for (id, check) in &mut checks {
+            let added_up = [check.open, check.presumed, check.settled].into_iter().sum();
+            check.counted = if ahead.contains(id) { check.used.today } else { added_up };
         }
         for (id, micros) in money::planned_caps(&tx, self.tenant, &ids).await? {
             checks.entry(id).or_default().planned = Usd::from_micros(micros);

@@ -2,7 +2,8 @@
 //!
 //! An attempt at a task that may cost something has an entry from its claim on ([`reserve`]); handing in settles or
 //! releases it ([`close`]). What a call cost that no attempt made (a question to the mind, a platform's fee) is an entry
-//! of its own, settled at once. A call is counted when its row is first written, so that nothing counts twice.
+//! of its own, settled at once. What counts is added up by hours ([`totals`]); [`Store::spend_check`] holds that against the
+//! entries. A call is counted when its row is first written, so that nothing counts twice.
 
 mod check;
 mod close;

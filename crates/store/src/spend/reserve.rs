@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Order, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait, LockType, Order, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -68,6 +68,8 @@ impl Purses {
             .and_where(batch::of_tenant::<agents::Entity>(store.tenant))
             .and_where(store.backend.is_one_of(Expr::col(C::Id), payers))
             .order_by(C::Id, Order::Asc)
+            // A cap that is lowered while this waits must not be read as it was.
+            .lock(LockType::Share)
             .take();
         let mut purses = HashMap::new();
         for row in db.query_all(&store.backend.one_at_a_time(of_payers, columns, Purpose::Money)).await? {

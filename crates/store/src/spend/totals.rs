@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
     sea_query::{CaseStatement, Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -18,12 +18,12 @@ use chimera_domain::{SpendUse, SpendWindows, TenantId, Usd};
 use super::Committed;
 use crate::{
     Result, Store, batch,
-    dialect::{self, BINDS_MAX},
+    dialect::{self, LISTED_MAX},
     entity::spend_totals::{Column, Entity},
 };
 
 /// Rows that one hour of one agent has at the most, on PostgreSQL.
-const LANES: u32 = 16;
+const LANES: u32 = 64;
 /// Totals of hours before that are of no use to anybody: windows are days and hours.
 const KEPT: Duration = Duration::days(3);
 
@@ -101,10 +101,11 @@ pub(crate) async fn install(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         "INSERT INTO spend_totals {COLUMNS} SELECT tenant_id, agent_id, {hour}, 0, sum(counted_micros), max(reserved_at) \
          FROM spend_ledger GROUP BY tenant_id, agent_id, {hour}"
     );
-    db.execute_unprepared(&fill).await?;
+    // In this order: from here on nobody else writes the ledger until this is committed, so the filling sees it all.
     for statement in triggers(backend) {
         db.execute_unprepared(&statement).await?;
     }
+    db.execute_unprepared(&fill).await?;
     Ok(())
 }
 
@@ -121,6 +122,24 @@ pub(crate) async fn remove(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     Ok(())
 }
 
+/// By agent: what its entries of the day and of the hour of `now` count, and when money was set aside last.
+pub(crate) fn of_day(tenant: TenantId, agents: &[Uuid], now: DateTime<Utc>) -> Select<Entity> {
+    let this_hour: Expr = CaseStatement::new()
+        .case(Expr::col(Column::Hour).gte(SpendWindows::hour_began(now)), Expr::col(Column::CountedMicros))
+        .finally(0_i64)
+        .into();
+    Entity::find()
+        .select_only()
+        .column(Column::AgentId)
+        .expr(dialect::sum(Expr::col(Column::CountedMicros)))
+        .expr(dialect::sum(this_hour))
+        .expr(Expr::col(Column::Latest).max())
+        .filter(batch::of_tenant::<Entity>(tenant))
+        .filter(Column::AgentId.is_in(batch::padded(agents.iter().copied())))
+        .filter(Column::Hour.gte(SpendWindows::midnight(now)))
+        .group_by(Column::AgentId)
+}
+
 /// What these agents' entries of the day and hour of `now` count; every one of them has an entry.
 pub(super) async fn sums(
     db: &impl ConnectionTrait,
@@ -130,24 +149,9 @@ pub(super) async fn sums(
 ) -> Result<HashMap<Uuid, Committed>> {
     let nothing = Committed { used: SpendUse::default(), at: now };
     let mut found: HashMap<Uuid, Committed> = agents.iter().map(|id| (*id, nothing)).collect();
-    let this_hour: Expr = CaseStatement::new()
-        .case(Expr::col(Column::Hour).gte(SpendWindows::hour_began(now)), Expr::col(Column::CountedMicros))
-        .finally(0_i64)
-        .into();
-    for chunk in agents.chunks(BINDS_MAX - 8) {
-        let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> = Entity::find()
-            .select_only()
-            .column(Column::AgentId)
-            .expr(dialect::sum(Expr::col(Column::CountedMicros)))
-            .expr(dialect::sum(this_hour.clone()))
-            .expr(Expr::col(Column::Latest).max())
-            .filter(batch::of_tenant::<Entity>(tenant))
-            .filter(Column::AgentId.is_in(batch::padded(chunk.iter().copied())))
-            .filter(Column::Hour.gte(SpendWindows::midnight(now)))
-            .group_by(Column::AgentId)
-            .into_tuple()
-            .all(db)
-            .await?;
+    for chunk in agents.chunks(LISTED_MAX) {
+        let rows: Vec<(Uuid, i64, i64, Option<DateTime<Utc>>)> =
+            of_day(tenant, chunk, now).into_tuple().all(db).await?;
         for (id, today, this_hour, latest) in rows {
             let used = SpendUse { today: Usd::from_micros(today), this_hour: Usd::from_micros(this_hour) };
             found.insert(id, Committed { used, at: latest.map_or(now, |latest| Ord::max(latest, now)) });
@@ -157,11 +161,13 @@ pub(super) async fn sums(
 }
 
 impl Store {
-    /// Forgets totals that no window of `now` reaches. Returns how many rows.
+    /// Forgets totals that no window of `now` reaches, and none of the database's clock: one that is ahead of it must not
+    /// take away what counts today. Returns how many rows.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn spend_totals_forget(&self, now: DateTime<Utc>) -> Result<u64> {
+        let now = Ord::min(self.database_now(&self.db).await?, now);
         let _turn = self.turn().await;
         let old = Entity::delete_many()
             .filter(batch::of_tenant::<Entity>(self.tenant))

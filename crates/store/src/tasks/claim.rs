@@ -111,7 +111,7 @@ impl Store {
             .col_expr(Column::LeaseExpiresMs, self.lease_end(claim.lease))
             .col_expr(Column::UpdatedAt, Expr::val(time(claim.now)))
             .filter(self.backend.is_one_of(Expr::col((Entity, Column::Id)), self.claimable(ids)));
-        // Agents before tasks, as everywhere.
+        // Agents and their purses before tasks, as everywhere.
         let purses = Purses::lock(&*tx, self, self.payers(ids, claim.free)).await?;
         let mut rows = update.exec_with_returning(&*tx).await?;
         let wishes = wishes(&rows, claim.free);

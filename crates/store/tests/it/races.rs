@@ -86,6 +86,9 @@ async fn a_claim_waits_for_its_agents_purse_with_empty_hands() {
     let claiming = tokio::task::spawn(async move { store.task_claim(&[task.id], Claim::new("w", LEASE, now)).await });
     until_stuck_or_done(&db, &claiming).await;
     assert!(!claiming.is_finished(), "the claim did not wait for its agent's purse");
+    // Nobody lowers a cap that it has read.
+    let editor = Database::connect(world.config.url.as_str()).await.unwrap();
+    editor.execute_unprepared("SELECT id FROM agents FOR NO KEY UPDATE NOWAIT").await.unwrap_err();
     let lock = format!("SELECT id FROM agent_tasks WHERE id = '{}' FOR NO KEY UPDATE NOWAIT", task.id);
     other.execute_unprepared(&lock).await.expect("the claim holds the task");
     other.commit().await.unwrap();

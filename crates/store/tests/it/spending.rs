@@ -173,6 +173,7 @@ pub(crate) async fn a_check_finds_what_the_ledger_and_the_records_say_differentl
     let all = Usd::cents(243);
     let wanted = SpendCheck {
         used: SpendUse { today: all, this_hour: all },
+        counted: all,
         settled: Usd::cents(43),
         presumed: DOLLAR,
         open: DOLLAR,
@@ -190,6 +191,11 @@ pub(crate) async fn a_check_finds_what_the_ledger_and_the_records_say_differentl
             assert_eq!(db.execute_unprepared(&sql).await.unwrap().rows_affected(), 1, "{sql}");
             assert_eq!(check().await.is_in_order(), to == cost, "{sql}");
         }
+    }
+    for (change, in_order) in [("+ 1", false), ("- 1", true)] {
+        let sql = format!("UPDATE spend_totals SET counted_micros = counted_micros {change}");
+        assert!(db.execute_unprepared(&sql).await.unwrap().rows_affected() > 0);
+        assert_eq!(check().await.is_in_order(), in_order, "{sql}");
     }
 }
 
