@@ -27,6 +27,20 @@ pub struct Statistics {
     pub busy_us: u64,
 }
 
+impl Statistics {
+    /// What was asked since an earlier reading of the same.
+    #[must_use]
+    pub const fn since(self, before: Self) -> Self {
+        Self {
+            statements: self.statements - before.statements,
+            failed: self.failed - before.failed,
+            commits: self.commits - before.commits,
+            rollbacks: self.rollbacks - before.rollbacks,
+            busy_us: self.busy_us - before.busy_us,
+        }
+    }
+}
+
 /// One statement, answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use tokio::time::Instant;
 
-use crate::{Backend, Result, Store, batch};
+use crate::{Backend, Result, Store, StoreError, batch};
 
 /// What a bare client wrote.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -28,24 +28,27 @@ pub struct BareFigures {
 /// One transaction, ready to be sent.
 pub(super) type Ready = Vec<Statement>;
 
-/// Sends transactions, `lanes` of them at the same time. SQLite has one writer.
+/// Sends chains of transactions, each chain in its order and `lanes` of them at the same time. SQLite has one writer.
 pub(super) async fn send(
     into: &Store,
-    ready: Vec<Ready>,
+    ready: Vec<Vec<Ready>>,
     written: usize,
     batch: usize,
     lanes: usize,
 ) -> Result<BareFigures> {
     let lanes = if into.backend == Backend::Sqlite { 1 } else { lanes.max(1) };
-    let (commits, statements) = (ready.len(), ready.iter().map(Vec::len).sum());
+    let (commits, statements) = (ready.iter().map(Vec::len).sum(), ready.iter().flatten().map(Vec::len).sum());
     let began = Instant::now();
     stream::iter(ready)
-        .map(|transaction| async move {
-            let tx = into.begin().await?;
-            for statement in transaction {
-                tx.execute_raw(statement).await?;
+        .map(|chain| async move {
+            for transaction in chain {
+                let tx = into.begin().await?;
+                for statement in transaction {
+                    tx.execute_raw(statement).await?;
+                }
+                tx.commit().await?;
             }
-            tx.commit().await
+            Ok::<_, StoreError>(())
         })
         .buffer_unordered(lanes)
         .try_collect::<Vec<()>>()
@@ -54,14 +57,14 @@ pub(super) async fn send(
 }
 
 /// Statements that insert these rows, each as long as it may be.
-pub(super) fn inserts<E>(backend: DbBackend, rows: Vec<E::Model>) -> Vec<Statement>
+pub(super) fn inserts<E>(backend: DbBackend, rows: impl IntoIterator<Item = E::Model>) -> Vec<Statement>
 where
     E: EntityTrait,
     E::Model: IntoActiveModel<E::ActiveModel>,
     E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
 {
     let mut statements = Vec::new();
-    let mut rows = rows.into_iter();
+    let mut rows = rows.into_iter().collect::<Vec<_>>().into_iter();
     while rows.len() > 0 {
         let together = batch::rows_together::<E>(rows.len());
         let mut insert = E::insert_many(rows.by_ref().take(together).map(IntoActiveModel::into_active_model));

@@ -1,21 +1,19 @@
 //! The bare client.
 
-use std::time::Duration;
-
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryTrait as _, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait as _, Statement, Value,
     sea_query::{Expr, ExprTrait},
 };
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use chimera_domain::{EntryState, PublicationState, StateVersion, TaskState};
 
-use super::left::{Post, PublishedRows};
+use super::{
+    bare::{self, BareFigures, Ready},
+    left::{Post, PublishedRows},
+};
 use crate::{
-    Backend, Result, Store, batch,
+    Result, Store, batch,
     entity::{
         agents, artifacts, audit_head, audit_log, campaigns, decisions, dependencies, publications, signals,
         spend_ledger, tasks, tool_calls,
@@ -39,9 +37,6 @@ pub struct RawFigures {
     pub commits: usize,
 }
 
-/// One transaction, ready to be sent.
-type Ready = Vec<Statement>;
-
 impl PublishedRows {
     /// Writes it all anew into a database that was migrated and is otherwise empty: for each post a transaction for what
     /// is planned, one for each claim, result and verdict, and two for its publication, each over `batch` posts;
@@ -50,32 +45,12 @@ impl PublishedRows {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn replay(&self, into: &Store, batch: usize, lanes: usize) -> Result<RawFigures> {
-        let (batch, lanes) = (batch.max(1), if into.backend == Backend::Sqlite { 1 } else { lanes.max(1) });
         self.lay_ground(into).await?;
         let backend = into.db.get_database_backend();
-        let ready: Vec<Vec<Ready>> = self.posts.chunks(batch).map(|posts| Batch { posts, backend }.ready()).collect();
-        let (mut statements, mut commits) = (0, 0);
-        for transaction in ready.iter().flatten() {
-            statements += transaction.len();
-            commits += 1;
-        }
-        let began = Instant::now();
-        stream::iter(ready)
-            .map(|batch| async move {
-                for transaction in batch {
-                    let tx = into.begin().await?;
-                    for statement in transaction {
-                        tx.execute_raw(statement).await?;
-                    }
-                    tx.commit().await?;
-                }
-                Ok::<_, crate::StoreError>(())
-            })
-            .buffer_unordered(lanes)
-            .try_collect::<Vec<()>>()
-            .await?;
-        let took: Duration = began.elapsed();
-        Ok(RawFigures { posts: self.posts.len(), batch, lanes, seconds: took.as_secs_f64(), statements, commits })
+        let ready = self.posts.chunks(batch.max(1)).map(|posts| Batch { posts, backend }.ready()).collect();
+        let sent = bare::send(into, ready, self.posts.len(), batch, lanes).await?;
+        let BareFigures { written: posts, batch, lanes, seconds, statements, commits } = sent;
+        Ok(RawFigures { posts, batch, lanes, seconds, statements, commits })
     }
 
     /// What all posts rest on.
@@ -127,9 +102,9 @@ impl Batch<'_> {
             ..row.clone()
         };
         [
-            self.insert::<signals::Entity>(self.each(|post| &post.signals).cloned()),
-            self.insert::<tasks::Entity>(self.each(|post| &post.tasks).map(fresh)),
-            self.insert::<dependencies::Entity>(self.each(|post| &post.edges).cloned()),
+            bare::inserts::<signals::Entity>(self.backend, self.each(|post| &post.signals).cloned()),
+            bare::inserts::<tasks::Entity>(self.backend, self.each(|post| &post.tasks).map(fresh)),
+            bare::inserts::<dependencies::Entity>(self.backend, self.each(|post| &post.edges).cloned()),
         ]
         .concat()
     }
@@ -149,7 +124,7 @@ impl Batch<'_> {
         };
         let reserved = self.each(|post| &post.spent).filter(|row| row.task_id.is_some_and(|id| own.contains(&id)));
         let mut ready = vec![self.move_tasks(&set, &own)];
-        ready.extend(self.insert::<spend_ledger::Entity>(reserved.map(open)));
+        ready.extend(bare::inserts::<spend_ledger::Entity>(self.backend, reserved.map(open)));
         ready
     }
 
@@ -157,10 +132,10 @@ impl Batch<'_> {
         let own: Vec<Uuid> = self.tasks(posts).map(|row| row.id).collect();
         let of_own = |id: Option<Uuid>| id.is_some_and(|id| own.contains(&id));
         let made = self.each(|post| &post.artifacts).filter(|row| own.contains(&row.task_id));
-        let mut ready = self.insert::<artifacts::Entity>(made.cloned());
+        let mut ready = bare::inserts::<artifacts::Entity>(self.backend, made.cloned());
         // What the platform and the mind were asked is written down with the outcome.
         let calls = self.each(|post| &post.calls).filter(|row| !posts && of_own(row.task_id));
-        ready.extend(self.insert::<tool_calls::Entity>(calls.cloned()));
+        ready.extend(bare::inserts::<tool_calls::Entity>(self.backend, calls.cloned()));
         let spent: Vec<&spend_ledger::Model> =
             self.each(|post| &post.spent).filter(|row| of_own(row.task_id)).collect();
         if !spent.is_empty() {
@@ -185,10 +160,10 @@ impl Batch<'_> {
             self.each(|post| &post.decisions).filter(|row| own.contains(&row.task_id)).cloned().collect();
         let about: Vec<Uuid> = verdicts.iter().map(|row| row.id).collect();
         let to = if posts { TaskState::Approved } else { TaskState::Done };
-        let mut ready = self.insert::<decisions::Entity>(verdicts.into_iter());
+        let mut ready = bare::inserts::<decisions::Entity>(self.backend, verdicts);
         if posts {
             let asked = self.each(|post| &post.calls).filter(|row| row.server == "mind");
-            ready.extend(self.insert::<tool_calls::Entity>(asked.cloned()));
+            ready.extend(bare::inserts::<tool_calls::Entity>(self.backend, asked.cloned()));
         }
         ready.push(self.move_tasks(&format!("state = '{to}'"), &own));
         if !posts {
@@ -210,7 +185,7 @@ impl Batch<'_> {
         });
         let set = format!("state = '{}', lease_owner = 'bare', lease_expires_ms = 0", TaskState::Publishing);
         let mut ready = vec![self.move_tasks(&set, &own)];
-        ready.extend(self.insert::<publications::Entity>(begun));
+        ready.extend(bare::inserts::<publications::Entity>(self.backend, begun));
         ready.extend(self.log(|row| row.action == "publish_begun"));
         ready
     }
@@ -233,7 +208,7 @@ impl Batch<'_> {
                 &own,
             ),
         ];
-        ready.extend(self.insert::<tool_calls::Entity>(calls));
+        ready.extend(bare::inserts::<tool_calls::Entity>(self.backend, calls));
         ready.extend(self.log(|row| row.action == "publish_confirmed"));
         ready
     }
@@ -248,22 +223,6 @@ impl Batch<'_> {
         self.each(|post| &post.tasks).filter(move |row| is_post(row) == posts)
     }
 
-    fn insert<E>(&self, rows: impl Iterator<Item = E::Model>) -> Vec<Statement>
-    where
-        E: EntityTrait,
-        E::Model: IntoActiveModel<E::ActiveModel>,
-        E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
-    {
-        let rows: Vec<_> = rows.map(IntoActiveModel::into_active_model).collect();
-        let together = batch::rows_together::<E>(rows.len()).max(1);
-        rows.chunks(together)
-            .map(|rows| {
-                let mut insert = E::insert_many(rows.iter().cloned());
-                self.backend.build(sea_orm::QueryTrait::query(&mut insert))
-            })
-            .collect()
-    }
-
     /// The entries of the audit log that are chosen, and the head moved on by as many.
     fn log(&self, chosen: impl Fn(&audit_log::Model) -> bool) -> Vec<Statement> {
         let entries: Vec<audit_log::Model> =
@@ -273,7 +232,7 @@ impl Batch<'_> {
             .col_expr(audit_head::Column::Hash, Expr::val(entries.last().map(|row| row.hash.clone())))
             .col_expr(audit_head::Column::StateVersion, Expr::col(audit_head::Column::StateVersion).add(1_i64))
             .build(self.backend);
-        let mut ready = self.insert::<audit_log::Entity>(entries.into_iter());
+        let mut ready = bare::inserts::<audit_log::Entity>(self.backend, entries);
         ready.push(moved);
         ready
     }

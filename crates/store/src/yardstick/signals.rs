@@ -106,7 +106,7 @@ impl PlannedRows {
         tx.commit().await
     }
 
-    fn ready(&self, backend: DbBackend, batch: usize, task: impl Fn(&tasks::Model) -> tasks::Model) -> Vec<Ready> {
+    fn ready(&self, backend: DbBackend, batch: usize, task: impl Fn(&tasks::Model) -> tasks::Model) -> Vec<Vec<Ready>> {
         let batches = self.signals.len().div_ceil(batch).max(1);
         let mut calls = self.calls.chunks(self.calls.len().div_ceil(batches).max(1));
         let transactions = self.signals.chunks(batch).map(|signals| {
@@ -118,7 +118,7 @@ impl PlannedRows {
             ready.extend(bare::inserts::<tasks::Entity>(backend, tasks));
             ready.extend(bare::inserts::<dependencies::Entity>(backend, edges));
             ready.extend(bare::inserts::<tool_calls::Entity>(backend, calls.next().unwrap_or_default().to_vec()));
-            ready
+            vec![ready]
         });
         transactions.collect()
     }
@@ -155,7 +155,7 @@ impl ClaimedRows {
             let ids: Vec<Uuid> = entries.iter().filter_map(|row| row.task_id).collect();
             let mut ready = bare::inserts::<spend_ledger::Entity>(backend, entries.to_vec());
             ready.push(claim(backend, &ids));
-            ready
+            vec![ready]
         });
         bare::send(into, claims.collect(), self.entries.len(), batch, lanes).await
     }

@@ -161,14 +161,10 @@ impl Options {
         let left = store.claimed_rows().await?;
         anyhow::ensure!(left.len() == claimed, "{} entries in the ledger for {claimed} claims", left.len());
         store.close().await;
-        let mut raw = Vec::new();
-        for (at, (batch, lanes)) in RAW_WAYS.into_iter().enumerate() {
-            let url = place.database(&format!("raw{at}")).await?;
-            let config = ground::config(config.clone(), place, &url, None);
-            let store = ground::store(&config.store_of("bench")).await?;
-            raw.push(left.replay(&store, batch, lanes).await?);
-            store.close().await;
-        }
+        let raw = ground::each_way(&config, place, RAW_WAYS, async |store, batch, lanes| {
+            Ok(left.replay(store, batch, lanes).await?)
+        });
+        let raw = raw.await?;
         let (rate, bare) = (per_second(u32::try_from(claimed)?, seconds), best(&raw));
         Ok(Ledger {
             reservations: claimed,

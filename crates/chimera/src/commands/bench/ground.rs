@@ -156,6 +156,24 @@ pub(super) async fn watched_store(config: &StoreConfig, observer: Option<Observe
     Ok(store)
 }
 
+/// What a bare client makes of each way, so many at once in so many lanes, in an empty database of its own.
+pub(super) async fn each_way<T>(
+    config: &Config,
+    place: &mut Place,
+    ways: impl IntoIterator<Item = (usize, usize)>,
+    run: impl AsyncFn(&Store, usize, usize) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    let mut tried = Vec::new();
+    for (at, (batch, lanes)) in ways.into_iter().enumerate() {
+        let url = place.database(&format!("raw{at}")).await?;
+        let config = self::config(config.clone(), place, &url, None);
+        let store = store(&config.store_of("bench")).await?;
+        tried.push(run(&store, batch, lanes).await?);
+        store.close().await;
+    }
+    Ok(tried)
+}
+
 /// One agent whose caps are out of reach, with one campaign on a channel that takes words, a picture and a video.
 pub(super) async fn plant(store: &Store) -> anyhow::Result<()> {
     let limits =

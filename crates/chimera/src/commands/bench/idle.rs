@@ -25,6 +25,8 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 
+use crate::system::SystemAmbient;
+
 /// The name of the server, and of its one resource.
 pub(super) const SERVER: &str = "bench";
 pub(super) const HEADLINES: &str = "bench://headlines";
@@ -86,6 +88,19 @@ pub(super) fn said_words(words: &str) -> Value {
 /// A kilobyte of harmless words.
 pub(super) fn words() -> String {
     "Linen, wool and a quiet afternoon. ".chars().cycle().take(PAYLOAD_BYTES).collect()
+}
+
+/// A headline whose number can be read from its title.
+pub(super) fn headline(number: u32) -> FeedItem {
+    FeedItem {
+        id: format!("bench-{number}"),
+        title: format!("Linen number {number} is on the line"),
+        summary: "A quiet afternoon, wool and linen in the wind.".to_owned(),
+        url: None,
+        published_at: Some(SystemAmbient.now()),
+        language: None,
+        categories: vec![],
+    }
 }
 
 /// The headlines that the feed shows just now.

@@ -7,7 +7,6 @@ mod tally;
 use std::{collections::VecDeque, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chimera_domain::{Ambient as _, contracts::FeedItem};
 use chimera_planner::Planner;
 use chimera_store::{RawFigures, Statistics, Store};
 use clap::Args;
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     ground::{self, Place},
-    idle::{Headlines, IdleMind},
+    idle::{Headlines, IdleMind, headline},
     machine::{Machine, Usage, Used},
 };
 use crate::{
@@ -157,7 +156,7 @@ impl Options {
         let run = Run {
             seconds,
             whole,
-            statistics: since(counted.statistics(), before),
+            statistics: counted.statistics().since(before),
             usage: Used::now().since(used),
             server_written: match (place.server_written().await?, written) {
                 (Some(now), Some(then)) => Some(now.saturating_sub(then)),
@@ -229,37 +228,9 @@ impl Options {
         place: &mut Place,
         left: &chimera_store::PublishedRows,
     ) -> anyhow::Result<Vec<RawFigures>> {
-        let mut tried = Vec::new();
-        for (at, (batch, lanes)) in RAW_WAYS.into_iter().enumerate() {
-            let database = place.database(&format!("raw{at}")).await?;
-            let config = ground::config(config.clone(), place, &database, None);
-            let store = ground::store(&config.store_of("bench")).await?;
-            tried.push(left.replay(&store, batch, lanes).await.context("writing the same rows with a bare client")?);
-            store.close().await;
-        }
-        Ok(tried)
-    }
-}
-
-/// What was counted between two readings.
-const fn since(now: Statistics, before: Statistics) -> Statistics {
-    Statistics {
-        statements: now.statements - before.statements,
-        failed: now.failed - before.failed,
-        commits: now.commits - before.commits,
-        rollbacks: now.rollbacks - before.rollbacks,
-        busy_us: now.busy_us - before.busy_us,
-    }
-}
-
-fn headline(number: u32) -> FeedItem {
-    FeedItem {
-        id: format!("bench-{number}"),
-        title: format!("Linen number {number} is on the line"),
-        summary: "A quiet afternoon, wool and linen in the wind.".to_owned(),
-        url: None,
-        published_at: Some(SystemAmbient.now()),
-        language: None,
-        categories: vec![],
+        ground::each_way(config, place, RAW_WAYS, async |store, batch, lanes| {
+            left.replay(store, batch, lanes).await.context("writing the same rows with a bare client")
+        })
+        .await
     }
 }

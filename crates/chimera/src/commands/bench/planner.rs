@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use async_trait::async_trait;
-use chimera_domain::{Ambient as _, Score, contracts::FeedItem};
+use chimera_domain::Score;
 use chimera_llm::{Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, WriteAsk};
 use chimera_store::{BareFigures, Statistics, Store};
 use clap::Args;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     common::{On, Say, in_a_place},
     ground::{self, Place},
-    idle::{Headlines, IdleMind},
+    idle::{Headlines, IdleMind, headline},
     machine::{Machine, Used},
     quantiles::{Quantiles, rounded},
 };
@@ -90,14 +90,10 @@ impl Options {
         let planned = plan(&config, &store, self.signals, self.batch, self.relevant).await?;
         let left = store.planned_rows().await?;
         store.close().await;
-        let mut raw = Vec::new();
-        for (at, (batch, lanes)) in RAW_WAYS.into_iter().enumerate() {
-            let url = place.database(&format!("raw{at}")).await?;
-            let config = ground::config(config.clone(), place, &url, None);
-            let store = ground::store(&config.store_of("bench")).await?;
-            raw.push(left.replay(&store, batch, lanes).await?);
-            store.close().await;
-        }
+        let raw = ground::each_way(&config, place, RAW_WAYS, async |store, batch, lanes| {
+            Ok(left.replay(store, batch, lanes).await?)
+        });
+        let raw = raw.await?;
         let rate = f64::from(self.signals) / planned.seconds;
         let bare = best(&raw);
         let readings = planned.readings.len().max(1);
@@ -168,27 +164,9 @@ pub(super) async fn plan(
         shown = end;
     }
     let (seconds, cpu_seconds) = (began.elapsed().as_secs_f64(), Used::now().since(used).cpu_seconds);
-    let asked = counted.statistics();
+    let asked = counted.statistics().since(before);
     host.shutdown().await;
-    let asked = Statistics {
-        statements: asked.statements - before.statements,
-        commits: asked.commits - before.commits,
-        ..Statistics::default()
-    };
     Ok(Planned { seconds, tasks, cpu_seconds, readings, asked })
-}
-
-/// A headline whose number can be read from its title.
-fn headline(number: u32) -> FeedItem {
-    FeedItem {
-        id: format!("bench-{number}"),
-        title: format!("Linen number {number} is on the line"),
-        summary: "A quiet afternoon, wool and linen in the wind.".to_owned(),
-        url: None,
-        published_at: Some(SystemAmbient.now()),
-        language: None,
-        categories: vec![],
-    }
 }
 
 /// So many of each hundred, spread evenly.
