@@ -137,9 +137,12 @@ impl EmbeddedMemory {
     /// Takes shelves away until the others are within the bound.
     fn make_room(&self) {
         let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes: usize = shelves.by_key.values().map(|kept| kept.stand.bytes()).sum();
+        if bytes <= self.bytes_max {
+            return;
+        }
         let mut sizes: Vec<(u64, usize, Key)> =
             shelves.by_key.iter().map(|(key, kept)| (kept.used, kept.stand.bytes(), key.clone())).collect();
-        let mut bytes: usize = sizes.iter().map(|(_, bytes, _)| bytes).sum();
         sizes.sort_unstable_by_key(|(used, ..)| *used);
         for (_, size, key) in sizes {
             if bytes <= self.bytes_max {
@@ -184,8 +187,8 @@ impl EmbeddedMemory {
             nearest.sort_by(|(_, a), (_, b): &(Uuid, f32)| b.total_cmp(a));
             nearest.truncate(count);
             match page.last() {
-                Some(last) => seq = last.seq,
-                None => return Ok(nearest.into_iter().map(|(id, _)| id).collect()),
+                Some(last) if page.len() as u64 >= PAGE => seq = last.seq,
+                _ => return Ok(nearest.into_iter().map(|(id, _)| id).collect()),
             }
         }
     }

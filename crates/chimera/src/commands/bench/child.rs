@@ -100,7 +100,7 @@ impl Up {
         lines.join("\n")
     }
 
-    /// A metric's value, named as in the text; with labels it has the sum over all of them.
+    /// What `/metrics` says now.
     pub(super) async fn metrics(&self) -> anyhow::Result<Metrics> {
         let (status, body) = Wire::connect(self.address).await?.get("/metrics").await?;
         anyhow::ensure!(status == 200, "/metrics answers {status}");

@@ -58,12 +58,22 @@ pub(super) async fn in_a_place<R: Serialize>(
 ) -> anyhow::Result<ExitCode> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let config = global.load_bare(any_port)?;
-    let mut place = Place::make(&beside(global), database)?;
-    let measured = unless_interrupted(measure(config, &mut place), "what the benchmark had made is taken away").await;
-    let cleared = place.clear().await;
-    let report = measured??;
-    cleared?;
+    let report = with_a_place(global, database, async |place| measure(config, place).await).await?;
     say.show(&report)
+}
+
+/// Runs in a place of its own, and takes the place away whatever happened, Ctrl-C too.
+pub(super) async fn with_a_place<R>(
+    global: &Global,
+    database: Option<String>,
+    run: impl AsyncFnOnce(&mut Place) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let mut place = Place::make(&beside(global), database)?;
+    let done = unless_interrupted(run(&mut place), "what the benchmark had made is taken away").await;
+    let cleared = place.clear().await;
+    let done = done??;
+    cleared?;
+    Ok(done)
 }
 
 /// Where folders of benchmarks lie.

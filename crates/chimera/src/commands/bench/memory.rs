@@ -21,6 +21,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::{
+    common::with_a_place,
     ground::{self, Place},
     machine::{Machine, Usage, Used},
     quantiles::Quantiles,
@@ -65,12 +66,8 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
-        let beside = global.data_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let mut place = Place::make(&beside, self.database.clone())?;
-        let sizes = self.sizes(&mut place).await;
-        let cleared = place.clear().await;
-        let report = Report::new(self.database.is_some(), self.agents, sizes?, Machine::here());
-        cleared?;
+        let sizes = with_a_place(global, self.database.clone(), async |place| Box::pin(self.sizes(place)).await);
+        let report = Report::new(self.database.is_some(), self.agents, sizes.await?, Machine::here());
         if self.json {
             output::json(&report)?;
         } else {
