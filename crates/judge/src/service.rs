@@ -221,7 +221,7 @@ impl Judge {
             }
         }
         // What was paid is on record whatever becomes of the verdicts.
-        if let Err(error) = self.write_once(&[], &calls).await {
+        if let Err(error) = self.store.tool_calls_record(&calls).await {
             tracing::error!(calls = calls.len(), error = %error_chain(&error), "what the mind was asked can't be recorded");
         }
         if !error.is_retryable() && rulings.len() > 1 {
@@ -235,11 +235,8 @@ impl Judge {
     }
 
     async fn write_once(&self, rulings: &[Ruling], calls: &[ToolCall]) -> Result<Vec<TaskId>, StoreError> {
-        // What was paid is written down, whatever becomes of the verdicts.
         if rulings.is_empty() {
-            if !calls.is_empty() {
-                self.store.tool_calls_record(calls).await?;
-            }
+            self.store.tool_calls_record(calls).await?;
             return Ok(vec![]);
         }
         let decided = self.store.task_decide_recording(rulings, calls, self.ambient.now()).await?;

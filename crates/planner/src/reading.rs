@@ -84,7 +84,8 @@ impl Planner {
         }
         // What is read again, or watched no more, is down no more. What is left alone for a while is as it was.
         let read: HashSet<&str> = reads.iter().filter(|r| !r.failed).map(|r| r.cursor.resource_uri.as_str()).collect();
-        let is_down = |uri: &str| !read.contains(uri) && watchers.iter().any(|(watched, _)| *watched == uri);
+        let watched: HashSet<&str> = watchers.iter().map(|(uri, _)| uri.as_str()).collect();
+        let is_down = |uri: &str| !read.contains(uri) && watched.contains(uri);
         let ended = self.store.alerts_end(AlertKind::FeedDown, is_down, &Actor::recorded("planner")).await?;
         for uri in ended {
             tracing::info!(resource = uri, "the alert is over: it can be read again, or nobody watches it");

@@ -90,32 +90,38 @@ async fn promised(
     agents: &[Uuid],
     now: DateTime<Utc>,
 ) -> Result<HashMap<Uuid, i64>> {
-    let mut promised: HashMap<Uuid, i64> = HashMap::with_capacity(agents.len());
-    let mut ahead: Vec<(Uuid, i64)> = Vec::new();
+    let (mut counted, mut planned) = (HashMap::new(), HashMap::new());
+    let mut ahead: Vec<Uuid> = Vec::new();
     for chunk in agents.chunks(LISTED_MAX / 2) {
-        let mut counted = spend::totals::of_day(tenant, chunk, now).expr(Expr::cust("0"));
-        let mut planned =
+        // Columns: agent, sum, this hour's part of it, when money was set aside last, whether it is only planned.
+        let mut of_day = spend::totals::of_day(tenant, chunk, now).expr(Expr::cust("0"));
+        let mut caps =
             caps_of_planned(tenant, chunk).expr(Expr::cust("0")).expr(Expr::cust("NULL")).expr(Expr::cust("1"));
-        let both = QueryTrait::query(&mut counted).union(UnionType::All, QueryTrait::query(&mut planned).take()).take();
+        let both = QueryTrait::query(&mut of_day).union(UnionType::All, QueryTrait::query(&mut caps).take()).take();
         for row in db.query_all(&both).await? {
             let (id, micros): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            let latest: Option<DateTime<Utc>> = row.try_get_by_index(3)?;
-            let sum = promised.entry(id).or_default();
-            *sum = sum.saturating_add(micros);
+            let (latest, only_planned): (Option<DateTime<Utc>>, i32) =
+                (row.try_get_by_index(3)?, row.try_get_by_index(4)?);
+            if only_planned == 1 {
+                planned.insert(id, micros);
+                continue;
+            }
+            counted.insert(id, micros);
             if latest.is_some_and(|latest| SpendWindows::at(latest) > SpendWindows::at(now)) {
-                ahead.push((id, micros));
+                ahead.push(id);
             }
         }
     }
     // Some process's clock is ahead of this one's, over the end of a window. That is rare.
-    let ids: Vec<Uuid> = ahead.iter().map(|(id, _)| *id).collect();
-    let later = if ids.is_empty() { HashMap::new() } else { spend::committed(db, tenant, &ids, now).await? };
-    for (id, micros) in ahead {
-        if let (Some(sum), Some(committed)) = (promised.get_mut(&id), later.get(&id)) {
-            *sum = sum.saturating_sub(micros).saturating_add(committed.used.today.micros());
-        }
+    if !ahead.is_empty() {
+        let later = spend::committed(db, tenant, &ahead, now).await?;
+        counted.extend(later.into_iter().map(|(id, committed)| (id, committed.used.today.micros())));
     }
-    Ok(promised)
+    for (id, micros) in planned {
+        let sum: &mut i64 = counted.entry(id).or_default();
+        *sum = sum.saturating_add(micros);
+    }
+    Ok(counted)
 }
 
 async fn planned_since(
