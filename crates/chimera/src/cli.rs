@@ -65,6 +65,11 @@ impl By {
         Self { by: std::env::var("USER").unwrap_or_else(|_| "operator".to_owned()) }
     }
 
+    /// Their name.
+    pub(crate) fn name(&self) -> &str {
+        &self.by
+    }
+
     /// As the audit log names them.
     pub(crate) fn operator(&self) -> Actor {
         Actor::operator(&self.by)
@@ -107,6 +112,8 @@ enum Command {
     Publisher(commands::publisher::Options),
     /// Budgets and the spend ledger
     Cfo(commands::cfo::Options),
+    /// The console: let people and programs in
+    Console(commands::console::Options),
     /// The database: its schema, the audit log, backups, and what is kept
     Db(commands::db::Options),
     /// The configuration in force
@@ -138,6 +145,7 @@ impl Cli {
             Command::Judge(options) => options.run(&global).await,
             Command::Publisher(options) => options.run(&global).await,
             Command::Cfo(options) => options.run(&global).await,
+            Command::Console(options) => options.run(&global).await,
             Command::Db(options) => options.run(&global).await,
             Command::Config(options) => options.run(&global),
             Command::Mcp(options) => options.run(&global).await,

@@ -1,15 +1,21 @@
 //! The HTTP surface: health, the state of the fleet as JSON, and pages to look at it.
 //!
-//! Read-only for now, and only on loopback: there is no sign-in yet, so [`serve`] refuses any other address.
+//! Only on loopback for now: [`serve`] refuses any other address. Whoever comes must be signed in, or bring a token
+//! ([`Needs`], one list of routes in `routes.rs`); only the probes tell everybody how the process does.
 //! [`FleetStatus`] and [`PostSummary`] are the read models that pages, API and command line share.
 
+mod access;
+mod door;
 mod pages;
 mod probes;
+mod problem;
+mod read;
 mod read_model;
 mod routes;
 mod serve;
 
+pub use access::{Needs, sign_in_link};
 pub use probes::{CHECK_MAX, Check, FRESH, Figures, Missing, Probes};
 pub use read_model::{FleetStatus, PostCounts, PostOutcome, PostSummary, SignalCounts, fleet_status, post_summaries};
-pub use routes::{probe_router, router};
+pub use routes::{Console, RouteInfo, probe_router};
 pub use serve::{ConsoleConfig, ServeError, bind, bind_anywhere, serve};

@@ -4,7 +4,34 @@ use askama::Template;
 use chimera_domain::{Artifact, Modality};
 use chimera_store::{PostRow, TraceView};
 
-use crate::read_model::{FleetStatus, PostOutcome, PostSummary};
+use crate::{
+    access::Visitor,
+    read_model::{FleetStatus, PostOutcome, PostSummary},
+};
+
+/// What is around every page.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// Who looks.
+    pub(crate) who: Option<String>,
+    pub(crate) role: &'static str,
+    /// What forms carry.
+    pub(crate) csrf: String,
+}
+
+impl Frame {
+    /// For somebody who is signed in.
+    pub(crate) fn of(visitor: &Visitor) -> Self {
+        let credential = &visitor.credential;
+        let csrf = visitor.csrf.clone().unwrap_or_default();
+        Self { who: Some(credential.who()), role: credential.role.as_str(), csrf }
+    }
+
+    /// For somebody who isn't.
+    pub(crate) const fn nobody() -> Self {
+        Self { who: None, role: "", csrf: String::new() }
+    }
+}
 
 /// A picture or video on a page.
 #[derive(Debug)]
@@ -51,15 +78,16 @@ pub(crate) struct Card {
 #[derive(Debug, Template)]
 #[template(path = "overview.html")]
 pub(crate) struct OverviewPage {
+    frame: Frame,
     status: FleetStatus,
     cards: Vec<Card>,
 }
 
 impl OverviewPage {
-    pub(crate) fn new(status: FleetStatus, rows: &[PostRow]) -> Self {
+    pub(crate) fn new(frame: Frame, status: FleetStatus, rows: &[PostRow]) -> Self {
         let mut cards: Vec<Card> = rows.iter().map(card).collect();
         cards.sort_by_key(|c| c.post.outcome);
-        Self { status, cards }
+        Self { frame, status, cards }
     }
 }
 
@@ -98,13 +126,14 @@ pub(crate) struct Event {
 #[derive(Debug, Template)]
 #[template(path = "trace.html")]
 pub(crate) struct TracePage {
+    frame: Frame,
     id: String,
     headline: String,
     events: Vec<Event>,
 }
 
 impl TracePage {
-    pub(crate) fn new(id: &str, view: &TraceView) -> Self {
+    pub(crate) fn new(frame: Frame, id: &str, view: &TraceView) -> Self {
         let mut events: Vec<(chrono::DateTime<chrono::Utc>, Event)> = Vec::new();
         let mut add = |at: chrono::DateTime<chrono::Utc>, what: String, detail: String, media| {
             events.push((at, Event { at: at.format("%H:%M:%S%.3f").to_string(), what, detail, media }));
@@ -145,6 +174,7 @@ impl TracePage {
         }
         events.sort_by_key(|(at, _)| *at);
         Self {
+            frame,
             id: id.to_owned(),
             headline: view.signal.as_ref().map(|s| s.item.title.clone()).unwrap_or_default(),
             events: events.into_iter().map(|(_, event)| event).collect(),

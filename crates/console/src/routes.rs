@@ -1,182 +1,106 @@
-//! Routes and what stands before them.
+//! The one list of routes, each with what it needs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use askama::Template as _;
 use axum::{
-    Json, Router,
-    body::Body,
-    extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware::{self, Next},
-    response::{Html, IntoResponse, Response},
-    routing::get,
+    Router,
+    handler::Handler,
+    http::Method,
+    middleware,
+    routing::{MethodFilter, MethodRouter, on},
 };
-use chimera_domain::{TraceId, error_chain};
-use chimera_store::{Blobs, Store, StoreError};
-use serde_json::json;
+use chimera_bus::Bus;
+use chimera_domain::{AccessRole, Ambient};
+use chimera_store::{Blobs, Store};
 
 use crate::{
     Probes,
-    pages::{OverviewPage, TracePage},
-    read_model::{POSTS_SHOWN, fleet_status, post_summaries, status_with},
+    access::{self, Access, Needs},
+    door::{behind_guard, dressed},
+    read,
 };
 
+/// The console: what it shows, and what it is shown through.
 #[derive(Debug, Clone)]
-struct Shared {
-    store: Store,
-    blobs: Blobs,
+pub struct Console {
+    shared: Shared,
 }
 
-/// Everything the console answers, the probes among it.
-pub fn router(store: Store, blobs: Blobs, probes: &Probes) -> Router {
-    let own = Router::new()
-        .route("/", get(overview))
-        .route("/traces/{id}", get(trace_page))
-        .route("/media/{name}", get(media))
-        .route("/style.css", get(style))
-        .route("/api/status", get(status))
-        .route("/api/posts", get(posts))
-        .route("/api/traces/{id}", get(trace))
-        .with_state(Shared { store, blobs });
-    behind_guard(own.merge(probes.router()))
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) access: Access,
+    pub(crate) blobs: Blobs,
+}
+
+/// A route, as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The method; GET answers HEAD too.
+    pub method: Method,
+    /// The path, with `{names}` for what varies.
+    pub path: &'static str,
+    /// What it needs of whoever asks.
+    pub needs: Needs,
+}
+
+struct Route {
+    info: RouteInfo,
+    handler: MethodRouter<Shared>,
+}
+
+fn route<T: 'static>(
+    (filter, method): (MethodFilter, Method),
+    path: &'static str,
+    needs: Needs,
+    handler: impl Handler<T, Shared>,
+) -> Route {
+    Route { info: RouteInfo { method, path, needs }, handler: on(filter, handler) }
+}
+
+fn all() -> Vec<Route> {
+    use Needs::{Nothing, Role};
+    let (get, post) = (|| (MethodFilter::GET, Method::GET), || (MethodFilter::POST, Method::POST));
+    let viewer = Role(AccessRole::Viewer);
+    vec![
+        route(get(), "/", viewer, read::overview),
+        route(get(), "/traces/{id}", viewer, read::trace_page),
+        route(get(), "/media/{name}", viewer, read::media),
+        route(get(), "/api/status", viewer, read::status),
+        route(get(), "/api/posts", viewer, read::posts),
+        route(get(), "/api/traces/{id}", viewer, read::trace),
+        route(get(), "/style.css", Nothing, read::style),
+        route(get(), "/sign-in", Nothing, access::sign_in_page),
+        route(post(), "/sign-in", Nothing, access::sign_in),
+        route(post(), "/sign-out", viewer, access::sign_out),
+    ]
+}
+
+impl Console {
+    /// A console over its dependencies.
+    #[must_use]
+    pub fn new(store: Store, blobs: Blobs, _bus: Arc<dyn Bus>, ambient: Arc<dyn Ambient>) -> Self {
+        Self { shared: Shared { access: Access::new(store, ambient), blobs } }
+    }
+
+    /// Every route but the probes'.
+    #[must_use]
+    pub fn routes() -> Vec<RouteInfo> {
+        all().into_iter().map(|route| route.info).collect()
+    }
+
+    /// Everything that the console answers, the probes among it.
+    pub fn router(&self, probes: &Probes) -> Router {
+        let own = all().into_iter().fold(Router::new(), |router, Route { info, handler }| {
+            let admit = middleware::from_fn_with_state((self.shared.access.clone(), info.needs), access::admit);
+            router.route(info.path, handler.route_layer(admit))
+        });
+        behind_guard(own.with_state(self.shared.clone()).merge(probes.router()))
+    }
 }
 
 /// What a role answers that is a process of its own. On loopback only its names are answered, as the console does;
 /// elsewhere any name is: supervisors come by the address of a pod. Nothing of the fleet's content is told here.
 pub fn probe_router(probes: &Probes, address: SocketAddr) -> Router {
     if address.ip().is_loopback() { behind_guard(probes.router()) } else { dressed(probes.router(), |routes| routes) }
-}
-
-fn behind_guard(routes: Router) -> Router {
-    dressed(routes, |routes| routes.layer(middleware::from_fn(guard)))
-}
-
-/// With a word for what is not there, whatever stands before all of it, and headers that keep every answer to itself.
-fn dressed(routes: Router, before: impl FnOnce(Router) -> Router) -> Router {
-    before(routes.fallback(async || Problem::not_found("there is no such page"))).layer(middleware::from_fn(dress))
-}
-
-/// What a page may load and who may show it: nothing but its own style, pictures and videos, and nobody.
-const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/// Refuses requests that came by another name than loopback's (DNS rebinding).
-async fn guard(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default();
-    if is_loopback(host) {
-        next.run(request).await
-    } else {
-        Problem::new(StatusCode::MISDIRECTED_REQUEST, "open the console by its loopback address").into_response()
-    }
-}
-
-/// Keeps every answer to itself.
-async fn dress(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    // What the fleet does is nobody else's to keep; media, named by their content, say otherwise themselves.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Whether a Host header, `name` or `name:port`, names this machine's loopback.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// An error as RFC 9457 has it.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    detail: String,
-}
-
-impl Problem {
-    fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into() }
-    }
-
-    fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, detail)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("error");
-        let body = json!({"title": title, "status": self.status.as_u16(), "detail": self.detail});
-        (self.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        tracing::error!(error = %error_chain(&error), "a request failed");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database can't be read; the log says why")
-    }
-}
-
-impl From<askama::Error> for Problem {
-    fn from(error: askama::Error) -> Self {
-        tracing::error!(error = %error, "a page could not be drawn");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be drawn; the log says why")
-    }
-}
-
-async fn status(State(shared): State<Shared>) -> Result<Response, Problem> {
-    Ok(Json(fleet_status(&shared.store).await?).into_response())
-}
-
-async fn posts(State(shared): State<Shared>) -> Result<Response, Problem> {
-    Ok(Json(post_summaries(&shared.store, POSTS_SHOWN).await?).into_response())
-}
-
-async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let view = shared.store.trace(trace_id(&id)?).await?;
-    Ok(Json(view.ok_or_else(|| Problem::not_found("there is no such trace"))?).into_response())
-}
-
-async fn overview(State(shared): State<Shared>) -> Result<Html<String>, Problem> {
-    let rows = shared.store.posts(POSTS_SHOWN).await?;
-    let status = status_with(&shared.store, &rows).await?;
-    Ok(Html(OverviewPage::new(status, &rows).render()?))
-}
-
-async fn trace_page(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Html<String>, Problem> {
-    let view = shared.store.trace(trace_id(&id)?).await?;
-    let view = view.ok_or_else(|| Problem::not_found("there is no such trace"))?;
-    Ok(Html(TracePage::new(&id, &view).render()?))
-}
-
-fn trace_id(text: &str) -> Result<TraceId, Problem> {
-    text.parse().map_err(|e: chimera_domain::TraceParseError| Problem::new(StatusCode::BAD_REQUEST, e.to_string()))
-}
-
-/// A picture or video by its content's name, `SHA256.png` and the like.
-async fn media(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let (sha256, extension) = name.split_once('.').unwrap_or((&name, ""));
-    let mime = match extension {
-        "png" => "image/png",
-        "jpg" => "image/jpeg",
-        "webp" => "image/webp",
-        "mp4" => "video/mp4",
-        _ => return Err(Problem::not_found("there is no such medium")),
-    };
-    let bytes = shared.blobs.get(sha256, mime).await.map_err(|error| {
-        tracing::debug!(error = %error_chain(&error), "a medium was not served");
-        Problem::not_found("there is no such medium")
-    })?;
-    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")];
-    Ok((headers, Body::from(bytes)).into_response())
-}
-
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
 }

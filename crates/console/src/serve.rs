@@ -27,7 +27,9 @@ impl Default for ConsoleConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Not loopback.
-    #[error("console.bind is {0}, which others could reach, and there is no sign-in yet; use 127.0.0.1 or [::1]")]
+    #[error(
+        "console.bind is {0}, which others could reach, and sign-in is for loopback only yet; use 127.0.0.1 or [::1]"
+    )]
     NotLoopback(SocketAddr),
     /// The port is taken, or may not be used.
     #[error("can't listen on {address}; choose another with --bind 127.0.0.1:PORT (port 0 takes any free one)")]

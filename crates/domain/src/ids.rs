@@ -90,6 +90,8 @@ typed_id! {
     ToolCallId("tool call");
     /// One thing that an agent remembers.
     MemoryId("memory");
+    /// A link, a session or a token.
+    CredentialId("credential");
 }
 
 impl TenantId {

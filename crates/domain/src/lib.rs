@@ -6,6 +6,7 @@
 //! To add an entity, give it a typed id in `ids.rs`, a file named after it, and a repository in `store`.
 //! To add a state or an event of a task, change the one `match` in `task/state.rs`; its tests go over all pairs.
 
+mod access;
 mod agent;
 mod alert;
 mod ambient;
@@ -33,6 +34,7 @@ mod verdict;
 mod version;
 mod wire;
 
+pub use access::{AccessRole, Credential, CredentialKind, Secret};
 pub use agent::{Agent, GovernorLimits, Presence};
 pub use alert::{Alert, AlertKind, Severity};
 pub use ambient::Ambient;
@@ -47,8 +49,8 @@ pub use channel::{Channel, ChannelRules, Modality};
 pub use disclosure::says_ai;
 pub use hash::{ContentHasher, is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
-    AgentId, AlertId, ArtifactId, CampaignId, DecisionId, IdParseError, MemoryId, PublicationId, SignalId, TaskId,
-    TenantId, TicketId, ToolCallId,
+    AgentId, AlertId, ArtifactId, CampaignId, CredentialId, DecisionId, IdParseError, MemoryId, PublicationId,
+    SignalId, TaskId, TenantId, TicketId, ToolCallId,
 };
 pub use memory::{
     EmbeddingModel, FoundMemory, Memory, MemoryKind, MemorySource, MemoryVector, Provenance, VectorError,

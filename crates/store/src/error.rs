@@ -46,6 +46,8 @@ pub enum RowKind {
     LedgerEntry,
     /// `agent_memories`.
     Memory,
+    /// `credentials`.
+    Credential,
 }
 
 impl fmt::Display for RowKind {
@@ -65,6 +67,7 @@ impl fmt::Display for RowKind {
             Self::AuditEntry => "audit entry",
             Self::LedgerEntry => "spend ledger entry of",
             Self::Memory => "memory",
+            Self::Credential => "credential",
         })
     }
 }

@@ -14,6 +14,7 @@
 //! To add an entity: a file in `entity/` with its conversions, a migration with a real `down`, a repository file beside
 //! this one, and a case in the conformance suite (`tests/it/`), which runs on both databases.
 
+mod access;
 mod agents;
 mod alerts;
 mod audit;

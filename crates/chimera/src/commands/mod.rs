@@ -6,6 +6,7 @@ pub(crate) mod campaign;
 pub(crate) mod cfo;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod console;
 pub(crate) mod db;
 pub(crate) mod demo;
 mod hitl;

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::{
     cli::{By, Global},
+    commands::console::sign_in_hint,
     compose::{House, patience},
     lifecycle::Lifecycle,
     output, seed,
@@ -30,6 +31,7 @@ impl Options {
         let address = house.start_console(&lifecycle).await?;
         output::note(&house.mind_choice);
         output::note(&format!("console   {address}"));
+        output::note(&sign_in_hint(ground, &address).await?);
         output::note(&format!("data      {}", ground.config.data_dir.0.display()));
         if ground.store.campaigns_active().await?.is_empty() {
             output::note("no campaign is active; `chimera seed trends --scenario fashion_drop` brings one in to try");

@@ -10,7 +10,7 @@ mod serve;
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use chimera_console::Probes;
+use chimera_console::{Console, Probes};
 use chimera_domain::error_chain;
 use chimera_llm::{Mind, TopicScanner};
 use chimera_mcp::Host;
@@ -148,9 +148,12 @@ impl House {
 
     /// Starts the console. Gives its address.
     pub(crate) async fn start_console(&self, lifecycle: &Lifecycle) -> anyhow::Result<String> {
-        let listener = chimera_console::bind(self.ground.config.console.bind).await?;
+        let ground = &self.ground;
+        let listener = chimera_console::bind(ground.config.console.bind).await?;
         let address = listener.local_addr()?;
-        let router = chimera_console::router(self.ground.store.clone(), self.ground.blobs(), &self.probes);
+        let console =
+            Console::new(ground.store.clone(), ground.blobs(), ground.queues.bus.clone(), ground.ambient.clone());
+        let router = console.router(&self.probes);
         lifecycle.spawn_door("console", |close| async move {
             if let Err(error) = chimera_console::serve(listener, router, close).await {
                 tracing::error!(error = %error_chain(&error), "the console broke");

@@ -75,7 +75,7 @@ pub(crate) fn a_taken_port_is_named(chimera: &Chimera) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     refused(&chimera.run(&["up", "--bind", &address]), &[&address, "--bind"]);
-    refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["console.bind", "sign-in"]);
+    refused(&chimera.run(&["up", "--bind", "0.0.0.0:0"]), &["console.bind", "sign-in is for loopback"]);
 }
 
 pub(crate) fn commands_that_read_say_where_nothing_is(chimera: &Chimera) {

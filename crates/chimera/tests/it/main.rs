@@ -18,6 +18,7 @@ mod chaos;
 mod chimera;
 mod collector;
 mod commands;
+mod console;
 mod contract;
 mod demo;
 mod dice;
@@ -60,6 +61,8 @@ chimera_testkit::on_both! {
         the_days_money_is_the_same_wherever_one_looks;
     commands:
         the_schema_goes_up_and_down;
+    console:
+        links_and_tokens_are_made_listed_and_revoked;
     demo:
         it_ends_with_posts_published_awaiting_review_and_rejected;
     hitl:

@@ -10,6 +10,8 @@
     reason = "in what only tests call, a panic is the report"
 )]
 
+mod access;
+mod browser;
 mod client;
 mod door;
 mod pages;
@@ -17,6 +19,14 @@ mod world;
 
 chimera_testkit::on_both! {
     world::World;
+    access:
+        every_route_refuses_whoever_is_not_signed_in
+        a_link_signs_in_once_and_only_by_its_button
+        a_link_that_waited_too_long_lets_nobody_in
+        a_session_ends_by_itself_or_when_its_person_says_so
+        what_only_a_cookie_vouches_for_must_come_from_a_page_of_ours
+        a_token_lets_in_until_it_is_revoked_or_too_old
+        whoever_asks_without_end_is_asked_to_wait;
     pages:
         every_route_answers_in_its_own_type
         an_empty_fleet_says_how_to_begin

@@ -2,17 +2,20 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use chimera_console::{Check, Figures, Missing, Probes, bind, router, serve};
+use chimera_console::{Check, Console, Figures, Missing, Probes, bind, serve, sign_in_link};
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Artifact, Campaign, Modality, NextAction, TaskEvent, TaskId, TaskType, TrendSignal,
-    Verdict,
+    AccessRole, Agent, AgentTask, Ambient, Artifact, Campaign, Credential, CredentialKind, Modality, NextAction,
+    TaskEvent, TaskId, TaskType, TrendSignal, Verdict,
 };
 use chimera_store::{Blobs, Plan, Ruling, Store, Submission};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::client::{Answer, send};
+use crate::{
+    browser::Browser,
+    client::{Answer, ask},
+};
 
 /// See the file's opening.
 pub(crate) struct World {
@@ -25,6 +28,15 @@ pub(crate) struct World {
     pub(crate) cancel: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
     pub(crate) backends: Backends,
+    /// A token that may do everything.
+    pub(crate) token: String,
+}
+
+async fn token(store: &Store, ambient: &dyn Ambient, role: AccessRole) -> String {
+    let (kind, life) = (CredentialKind::Token, chrono::Duration::days(1));
+    let (token, secret) = Credential::grant(kind, role, role.as_str(), life, store.tenant(), ambient);
+    store.credential_grant(&token).await.unwrap();
+    secret.reveal().to_owned()
 }
 
 #[derive(Debug)]
@@ -63,14 +75,36 @@ impl World {
         let address = listener.local_addr().unwrap();
         let probes = Probes::new("up", "test-1", Arc::new(NoFigures));
         probes.runs(vec![Arc::new(Database(store.clone()))]);
-        let (routes, cancel) = (router(store.clone(), blobs.clone(), &probes), CancellationToken::new());
+        let console = Console::new(store.clone(), blobs.clone(), backends.bus().await, ambient.clone());
+        let (routes, cancel) = (console.router(&probes), CancellationToken::new());
         let stop = cancel.clone();
         let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
-        Self { store, ambient, agent, campaign, blobs, address, cancel, serving, backends }
+        let token = token(&store, &*ambient, AccessRole::Operator).await;
+        Self { store, ambient, agent, campaign, blobs, address, cancel, serving, backends, token }
+    }
+
+    /// A token of this role.
+    pub(crate) async fn token(&self, role: AccessRole) -> String {
+        token(&self.store, &*self.ambient, role).await
+    }
+
+    /// Somebody of this role, signed in with a browser.
+    pub(crate) async fn browser(&self, name: &str, role: AccessRole) -> Browser {
+        let host = format!("127.0.0.1:{}", self.address.port());
+        let link = sign_in_link(&self.store, name, role, &format!("http://{host}"), &*self.ambient).await.unwrap();
+        let browser = Browser { address: self.address, host, cookie: String::new(), csrf: String::new() };
+        browser.follow(&link).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(self.address, "GET", path, "localhost").await
+        self.as_token(&self.token, "GET", path, "").await
+    }
+
+    /// A request of a program that brings this token; the body is JSON.
+    pub(crate) async fn as_token(&self, token: &str, method: &str, path: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Host", "localhost"), ("Authorization", &bearer), ("Content-Type", "application/json")];
+        ask(self.address, method, path, &headers, body).await
     }
 
     /// Stores a signal with this headline and a post for it, READY.

@@ -72,6 +72,12 @@ wire_enum! {
         DatabaseRestored = "database_restored",
         /// Old rows that nobody needs any more were deleted.
         RowsPruned = "rows_pruned",
+        /// A link or a token was made that lets somebody into the console.
+        AccessGranted = "access_granted",
+        /// Somebody signed in with a link, which is used up by that.
+        SignedIn = "signed_in",
+        /// Somebody signed out, or a token was revoked.
+        AccessEnded = "access_ended",
     }
 }
 
@@ -94,6 +100,8 @@ wire_enum! {
         Alert = "alert",
         /// The database as a whole; its id is the tenant's.
         Database = "database",
+        /// A link, a session or a token.
+        Credential = "credential",
     }
 }
 

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use chimera_domain::{
-    Actor, AuditAction, AuditRecord, AuditSubject, HitlTicket, JudgeDecision, Resolution, StateVersion, TaskEvent,
-    TaskState, TenantId, error_chain,
+    Actor, AuditAction, AuditRecord, AuditSubject, Credential, CredentialId, HitlTicket, JudgeDecision, Resolution,
+    StateVersion, TaskEvent, TaskState, TenantId, error_chain,
 };
 
 use crate::{
@@ -172,6 +172,34 @@ pub(crate) fn campaign_status_set(row: &campaigns::Model, from: &str, actor: Act
         .with("slug", &row.slug)
         .with("from", from)
         .with("to", &row.status)
+}
+
+/// A link or a token that lets somebody in.
+pub(crate) fn access_granted(credential: &Credential, actor: Actor) -> AuditRecord {
+    of_credential(credential, actor, AuditAction::AccessGranted, credential.created_at)
+        .versions(None, credential.state_version)
+        .with("expires_at", credential.expires_at.to_rfc3339())
+}
+
+/// Somebody who came with a link.
+pub(crate) fn signed_in(session: &Credential, link: CredentialId, now: DateTime<Utc>) -> AuditRecord {
+    of_credential(session, Actor::human(&session.name), AuditAction::SignedIn, now)
+        .versions(None, session.state_version)
+        .with("link", link)
+        .with("expires_at", session.expires_at.to_rfc3339())
+}
+
+/// A credential that lets nobody in any more, as it was before.
+pub(crate) fn access_ended(credential: &Credential, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    let before = credential.state_version;
+    of_credential(credential, actor, AuditAction::AccessEnded, now).versions(before, before.next())
+}
+
+fn of_credential(credential: &Credential, actor: Actor, action: AuditAction, now: DateTime<Utc>) -> AuditRecord {
+    AuditRecord::new(now, actor, action, AuditSubject::Credential, credential.id.as_uuid())
+        .with("kind", credential.kind)
+        .with("role", credential.role)
+        .with("name", &credential.name)
 }
 
 /// The database was filled from this backup.

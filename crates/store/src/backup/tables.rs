@@ -31,6 +31,8 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("audit_head", Fate::Kept),
     // Triggers make them of the ledger, while it is restored as at any other time.
     ("spend_totals", Fate::LeftOut),
+    // Whoever was let in here is not let in wherever it is restored.
+    ("credentials", Fate::LeftOut),
     // Who sweeps at the moment is nobody's to restore.
     ("duties", Fate::LeftOut),
 ];

@@ -6,6 +6,7 @@ pub(crate) mod artifacts;
 pub(crate) mod audit_head;
 pub(crate) mod audit_log;
 pub(crate) mod campaigns;
+pub(crate) mod credentials;
 pub(crate) mod cursors;
 pub(crate) mod decisions;
 pub(crate) mod dependencies;

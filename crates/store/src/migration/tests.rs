@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chimera_domain::{Actor, AuditAction, AuditRecord, AuditSubject, TaskType, TenantId, Verdict};
-use chimera_domain::{AlertKind, Ambient as _, ArtifactId, Publication, PublicationId, PublicationState, StateVersion};
+use chimera_domain::{AccessRole, Actor, AuditAction, AuditRecord, AuditSubject, TaskType, TenantId, Verdict};
+use chimera_domain::{
+    AlertKind, Ambient as _, ArtifactId, Credential, CredentialKind, Publication, PublicationId, PublicationState,
+    StateVersion,
+};
 use chimera_testkit::{SeededAmbient, TestPostgres, fixtures};
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
@@ -16,8 +19,8 @@ use crate::{
     Backend, ResourceCursor, audit, batch,
     codec::Mapped,
     entity::{
-        agents, alerts, artifacts, campaigns, cursors, decisions, dependencies, duties, memories, memory_heads,
-        publications, signals, spend_ledger, tasks, tickets, tool_calls,
+        agents, alerts, artifacts, campaigns, credentials, cursors, decisions, dependencies, duties, memories,
+        memory_heads, publications, signals, spend_ledger, tasks, tickets, tool_calls,
     },
 };
 
@@ -90,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 17] = [
+const TABLES: [&[&str]; 18] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -108,6 +111,7 @@ const TABLES: [&[&str]; 17] = [
     &[],
     &["memory_heads", "agent_memories"],
     &["spend_totals"],
+    &["credentials"],
 ];
 
 impl Rows {
@@ -210,6 +214,11 @@ impl Rows {
                 };
                 let insert = crate::memory::insert_rows([(row, memory.1.values())].into_iter(), backend).unwrap();
                 db.execute(&insert).await.unwrap();
+            }
+            17 => {
+                let (kind, life) = (CredentialKind::Token, chrono::Duration::days(1));
+                let (token, _) = Credential::grant(kind, AccessRole::Viewer, "ci", life, tenant, &self.ambient);
+                batch::insert::<credentials::Entity>(db, tenant, [&token]).await.unwrap();
             }
             // Columns and indices only.
             _ => {}

@@ -5,6 +5,8 @@
 #![expect(clippy::cloned_ref_to_slice_refs, reason = "a list of one reads best as a list of one")]
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod accounts;
 #[cfg(test)]
 mod archives;
@@ -73,6 +75,11 @@ mod world;
 
 chimera_testkit::on_both! {
     world::World;
+    access:
+        a_credential_is_found_by_its_secret_while_it_lives
+        no_other_tenant_finds_a_credential
+        of_many_who_come_with_one_link_one_signs_in
+        what_ended_long_ago_is_forgotten_but_for_tokens;
     accounts:
         money_is_counted_once
         the_governor_sees_spent_and_reserved_money_and_the_last_hour;

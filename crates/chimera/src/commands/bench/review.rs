@@ -5,8 +5,8 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use chimera_bus::InProcessBus;
-use chimera_console::{Figures, Probes};
-use chimera_domain::{Ambient as _, contracts::FeedItem};
+use chimera_console::{Console, Figures, Probes};
+use chimera_domain::{AccessRole, Ambient as _, Credential, CredentialKind, contracts::FeedItem};
 use chimera_judge::HitlQueue;
 use chimera_store::{Blobs, Store, TicketFilter};
 use clap::Args;
@@ -159,7 +159,13 @@ impl Options {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("a free port")?;
         let address = listener.local_addr()?;
         let probes = Probes::new("bench", system::instance(), Arc::new(NoFigures));
-        let router = chimera_console::router(store.clone(), Blobs::new(config.media_dir()), &probes);
+        let (blobs, bus) = (Blobs::new(config.media_dir()), Arc::new(InProcessBus::new()));
+        let router = Console::new(store.clone(), blobs, bus, Arc::new(SystemAmbient)).router(&probes);
+        let life = CredentialKind::LINK_LIFE;
+        let (token, secret) =
+            Credential::grant(CredentialKind::Token, AccessRole::Viewer, "bench", life, store.tenant(), &SystemAmbient);
+        store.credential_grant(&token).await?;
+        let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", secret.reveal());
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
         let guard = stop.clone().drop_guard();
         let serving = tracker.spawn(chimera_console::serve(listener, router, stop));
@@ -167,7 +173,7 @@ impl Options {
         let bytes = std::sync::atomic::AtomicUsize::new(0);
         let times = self
             .time(async || {
-                let (status, body) = wire.lock().await.get("/").await?;
+                let (status, body) = wire.lock().await.ask(request.as_bytes()).await?;
                 bytes.store(body.len(), std::sync::atomic::Ordering::Relaxed);
                 Ok(status == 200)
             })

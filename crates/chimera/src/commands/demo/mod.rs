@@ -10,12 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chimera_domain::AccessRole;
 use chimera_servers::feeds::FeedSource;
 use clap::Args;
 
 use crate::{
     cli::{By, Global},
-    commands::seed::{campaign, plant},
+    commands::{
+        console,
+        seed::{campaign, plant},
+    },
     compose::{self, House},
     config::{Config, DataDir, redacted_url},
     lifecycle::Lifecycle,
@@ -94,7 +98,11 @@ impl Options {
             summary.print()
         }
         if let Some(address) = console {
-            output::note(&format!("\nlook around at {address} ; Ctrl-C ends the demo"));
+            let link =
+                console::link(&house.ground.store, &By::whoever_runs_this(), AccessRole::Operator, &address).await?;
+            output::note(&format!(
+                "\nlook around; Ctrl-C ends the demo. This link signs you in, once, within 15 minutes:\n{link}"
+            ));
             house.start_planner(&lifecycle);
             lifecycle.cancel.cancelled().await;
         }

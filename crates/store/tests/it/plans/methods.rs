@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use chimera_domain::{
-    Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, EntryState,
-    GovernorLimits, HitlTicket, MemoryKind, NextAction, PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId,
-    TaskState, TaskType, ToolCall, TrendSignal, Usd, Verdict,
+    AccessRole, Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, Credential,
+    CredentialKind, EntryState, GovernorLimits, HitlTicket, MemoryKind, NextAction, PublicationId, Resolution,
+    SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, ToolCall, TrendSignal, Usd, Verdict,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
@@ -71,6 +71,7 @@ pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) 
     caller.parts().await;
     caller.posts().await;
     caller.people().await;
+    caller.access().await;
     caller.sweeping().await;
     caller.questions().await;
     caller.settings().await;
@@ -242,6 +243,20 @@ impl Caller<'_> {
         let waiting = world.store.tasks_by_ids(&[tickets[2].task_id]).await.unwrap().remove(0);
         let cancel = world.ruling(&waiting, &pairs[2].1, TaskEvent::Cancel);
         self.calls("task_decide").task_decide(vec![cancel], world.ambient.now()).await.unwrap();
+    }
+
+    /// Who is let in.
+    async fn access(&self) {
+        let Self { world, .. } = self;
+        let (now, tenant, life) = (world.ambient.now(), world.store.tenant(), chrono::Duration::hours(1));
+        let made = |kind| Credential::grant(kind, AccessRole::Viewer, "mara", life, tenant, &world.ambient);
+        let ((link, secret), (session, _)) = (made(CredentialKind::Link), made(CredentialKind::Session));
+        self.calls("credential_grant").credential_grant(&link).await.unwrap();
+        self.calls("credential_of").credential_of(CredentialKind::Link, &secret, now).await.unwrap().unwrap();
+        self.calls("sign_in").sign_in(&secret, &session, now).await.unwrap().unwrap();
+        self.calls("credentials_live").credentials_live(CredentialKind::Session, now).await.unwrap();
+        let by = chimera_domain::Actor::system();
+        self.calls("credential_end").credential_end(session.id, &by, now).await.unwrap().unwrap();
     }
 
     async fn sweeping(&self) {

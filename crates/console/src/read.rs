@@ -1,0 +1,77 @@
+//! What only looks: pages, lists and media.
+
+use askama::Template as _;
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State},
+    http::header,
+    response::{Html, IntoResponse, Response},
+};
+use chimera_domain::{TraceId, error_chain};
+
+use crate::{
+    access::Visitor,
+    pages::{Frame, OverviewPage, TracePage},
+    problem::Problem,
+    read_model::{POSTS_SHOWN, fleet_status, post_summaries, status_with},
+    routes::Shared,
+};
+
+pub(crate) async fn status(State(shared): State<Shared>) -> Result<Response, Problem> {
+    Ok(Json(fleet_status(&shared.access.store).await?).into_response())
+}
+
+pub(crate) async fn posts(State(shared): State<Shared>) -> Result<Response, Problem> {
+    Ok(Json(post_summaries(&shared.access.store, POSTS_SHOWN).await?).into_response())
+}
+
+pub(crate) async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let view = shared.access.store.trace(trace_id(&id)?).await?;
+    Ok(Json(view.ok_or_else(|| Problem::not_found("there is no such trace"))?).into_response())
+}
+
+pub(crate) async fn overview(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Html<String>, Problem> {
+    let rows = shared.access.store.posts(POSTS_SHOWN).await?;
+    let status = status_with(&shared.access.store, &rows).await?;
+    Ok(Html(OverviewPage::new(Frame::of(&visitor), status, &rows).render()?))
+}
+
+pub(crate) async fn trace_page(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+) -> Result<Html<String>, Problem> {
+    let view = shared.access.store.trace(trace_id(&id)?).await?;
+    let view = view.ok_or_else(|| Problem::not_found("there is no such trace"))?;
+    Ok(Html(TracePage::new(Frame::of(&visitor), &id, &view).render()?))
+}
+
+fn trace_id(text: &str) -> Result<TraceId, Problem> {
+    text.parse().map_err(|e: chimera_domain::TraceParseError| Problem::bad_request(e.to_string()))
+}
+
+/// A picture or video by its content's name, `SHA256.png` and the like.
+pub(crate) async fn media(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
+    let (sha256, extension) = name.split_once('.').unwrap_or((&name, ""));
+    let mime = match extension {
+        "png" => "image/png",
+        "jpg" => "image/jpeg",
+        "webp" => "image/webp",
+        "mp4" => "video/mp4",
+        _ => return Err(Problem::not_found("there is no such medium")),
+    };
+    let bytes = shared.blobs.get(sha256, mime).await.map_err(|error| {
+        tracing::debug!(error = %error_chain(&error), "a medium was not served");
+        Problem::not_found("there is no such medium")
+    })?;
+    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")];
+    Ok((headers, Body::from(bytes)).into_response())
+}
+
+pub(crate) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
+}
