@@ -108,6 +108,8 @@ enum Command {
     Worker(commands::worker::Options),
     /// The judge as a process of its own; posts that wait for a person
     Judge(commands::judge::Options),
+    /// The review desk in this terminal: look at the posts that wait, and answer by keyboard
+    Review(commands::review::Options),
     /// The publisher as a process of its own: the only role that needs the platforms' credentials
     Publisher(commands::publisher::Options),
     /// Budgets and the spend ledger
@@ -143,6 +145,7 @@ impl Cli {
             Command::Planner(options) => options.run(&global).await,
             Command::Worker(options) => options.run(&global).await,
             Command::Judge(options) => options.run(&global).await,
+            Command::Review(options) => options.run(&global).await,
             Command::Publisher(options) => options.run(&global).await,
             Command::Cfo(options) => options.run(&global).await,
             Command::Console(options) => options.run(&global).await,

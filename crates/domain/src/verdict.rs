@@ -120,6 +120,18 @@ wire_enum! {
     }
 }
 
+impl Question {
+    /// Whether a person may answer so. Nobody withdraws a question by hand.
+    #[must_use]
+    pub const fn takes(self, resolution: Resolution) -> bool {
+        match resolution {
+            Resolution::Approved | Resolution::Rejected => true,
+            Resolution::ConfirmedPublished => matches!(self, Self::IsItOut),
+            Resolution::Withdrawn => false,
+        }
+    }
+}
+
 /// A question put before a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HitlTicket {

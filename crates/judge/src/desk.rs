@@ -71,12 +71,7 @@ impl Desk {
     /// [`DeskError`] when there is no such ticket, the answer doesn't fit, someone was first, or the store fails.
     pub async fn answer(&self, answer: Answer) -> Result<TaskId, DeskError> {
         let ticket = self.store.ticket_by_id(answer.ticket_id).await?.ok_or(DeskError::NotFound(answer.ticket_id))?;
-        let fits = match answer.resolution {
-            Resolution::Approved | Resolution::Rejected => true,
-            Resolution::ConfirmedPublished => ticket.question == Question::IsItOut,
-            Resolution::Withdrawn => false,
-        };
-        if !fits {
+        if !ticket.question.takes(answer.resolution) {
             return Err(DeskError::WrongAnswer { question: ticket.question, resolution: answer.resolution });
         }
         let task_id = ticket.task_id;

@@ -16,6 +16,7 @@ pub(crate) mod mcp;
 pub(crate) mod metrics;
 pub(crate) mod planner;
 pub(crate) mod publisher;
+pub(crate) mod review;
 pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod status;

@@ -35,6 +35,7 @@ mod pruning;
 mod real_headlines;
 mod restoring;
 mod retry;
+mod review;
 mod roles;
 mod traces;
 mod wire;
