@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, ArtifactId, CampaignId, Channel, Costs, Modality, Score, TaskId, TenantId, ToolCallId, TraceId, Usd,
+    AgentId, ArtifactId, CampaignId, Channel, Costs, Modality, Post, Score, TaskId, TenantId, ToolCallId, TraceId, Usd,
     sha256_parts, wire::wire_enum,
 };
 
@@ -74,6 +74,9 @@ pub struct MediaRef {
     pub duration_ms: u64,
     /// What it shows, for those who can't see it.
     pub alt_text: String,
+    /// The words of a video as WebVTT, for those who can't hear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions_vtt: Option<String>,
 }
 
 /// Who made the content: set once, when an artifact is made, and never dropped on the way out.
@@ -143,7 +146,21 @@ impl Artifact {
         parts.extend(hashtags.iter().map(String::as_str));
         parts.push("media");
         parts.extend(media.iter().map(|m| m.sha256.as_str()));
+        parts.extend(media.iter().filter_map(|m| m.captions_vtt.as_deref()));
         sha256_parts(&parts.iter().map(|p| p.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// What would be posted, for those who look whether it may be.
+    #[must_use]
+    pub fn post(&self) -> Post<'_> {
+        Post {
+            channel: self.channel,
+            text: &self.text,
+            hashtags: &self.hashtags,
+            media: &self.media,
+            disclosure: &self.disclosure,
+            is_reply: false,
+        }
     }
 
     /// Whether the hash still fits the content.

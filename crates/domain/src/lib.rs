@@ -45,8 +45,11 @@ pub use audit::{
 };
 pub use campaign::{Campaign, CampaignStatus};
 pub use chain::error_chain;
-pub use channel::{Channel, ChannelRules, Modality};
-pub use disclosure::says_ai;
+pub use channel::{
+    Channel, ChannelRules, Counting, Links, Modality, Part, PictureRules, Post, Ratio, VideoRules, Violation,
+    is_hashtag,
+};
+pub use disclosure::{Marking, MarkingError, NativeField, TRAINED_ALGORITHMIC_MEDIA, marking, says_ai};
 pub use hash::{ContentHasher, is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
     AgentId, AlertId, ArtifactId, CampaignId, CredentialId, DecisionId, IdParseError, MemoryId, PublicationId,

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Component, Score, SensitiveTopic, TaskPayload, Usd,
+    Artifact, Component, Part, Score, SensitiveTopic, TaskPayload, Usd,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
-    says_ai,
 };
 use chimera_llm::Opinion;
 use chimera_store::ReviewCase;
@@ -43,7 +42,12 @@ pub struct Assessment {
 }
 
 /// Hard rules, which no person is asked to wave through.
-const FORBIDDEN: &[&str] = &["banned_topic", "disclosure_missing", "character_lock_broken", "artifact_changed"];
+const FORBIDDEN: &[&str] =
+    &["banned_topic", "disclosure_missing", "character_lock_broken", "artifact_changed", WORDS_REFUSED, MEDIA_REFUSED];
+/// The platform would not take the words.
+pub(crate) const WORDS_REFUSED: &str = "words_refused";
+/// The platform would not take the pictures and videos, or somebody could not make anything of them.
+const MEDIA_REFUSED: &str = "media_refused";
 /// Findings on which a person decides, as for a tainted source.
 const ASK: &[&str] = &["over_budget", "unjudged"];
 
@@ -100,10 +104,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         if let Some(topic) = banned_topic(&soul.banned_topics, &seen) {
             tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
         }
-        let label = artifact.disclosure.label.trim();
-        if !artifact.disclosure.ai_generated || !says_ai(label) || !artifact.text.contains(label) {
-            tripped.push(("disclosure_missing", "It does not say that it is made by AI.".to_owned()));
-        }
+        tripped.extend(refusals(artifact));
         let spent: Usd =
             case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
         if spent > case.campaign.post_budget_usd {
@@ -130,6 +131,18 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         tripped.push(("prompt_injection", format!("Its words carry {}.", findings.markers.join(", "))));
     }
     tripped.into_iter().map(|(name, note)| (name.to_owned(), note)).unzip()
+}
+
+/// What keeps the post from its channel, a note for each part of it.
+fn refusals(artifact: &Artifact) -> Vec<(&'static str, String)> {
+    let mut violations = artifact.post().violations();
+    violations.retain(|violation| !violation.is_advice());
+    let flags = [(Part::Words, WORDS_REFUSED), (Part::Media, MEDIA_REFUSED), (Part::Marking, "disclosure_missing")];
+    let note = |part: Part| {
+        let notes: Vec<String> = violations.iter().filter(|v| v.part() == part).map(ToString::to_string).collect();
+        (!notes.is_empty()).then(|| format!("It can't be sent: {}.", notes.join("; ")))
+    };
+    flags.into_iter().filter_map(|(part, flag)| Some((flag, note(part)?))).collect()
 }
 
 fn reasoning(

@@ -50,20 +50,18 @@ pub(crate) fn safety(markers: &[String]) -> Component {
     }
 }
 
-/// Whether the post fits its channel.
+/// Whether the words fit their channel, and beyond that read well there.
 pub(crate) fn platform_rules(artifact: &Artifact) -> Component {
-    let rules = artifact.channel.rules();
-    let hashtags: usize = artifact.hashtags.iter().map(|h| h.chars().count() + 2).sum();
-    let length = artifact.text.chars().count() + hashtags;
-    if length > rules.text_chars_max {
-        let reason = format!("{length} characters with hashtags, {} fit on {}", rules.text_chars_max, artifact.channel);
-        return component("platform_rules", Score::ZERO, reason);
+    let (refused, advice): (Vec<_>, Vec<_>) = artifact.post().of_words().into_iter().partition(|v| !v.is_advice());
+    if let Some(worst) = refused.first() {
+        return component("platform_rules", Score::ZERO, worst.to_string());
     }
-    if artifact.hashtags.len() > rules.hashtags_max {
-        let reason = format!("{} hashtags, {} read well", artifact.hashtags.len(), rules.hashtags_max);
-        return component("platform_rules", Score::percent(80), reason);
+    if let Some(advice) = advice.first() {
+        return component("platform_rules", Score::percent(80), advice.to_string());
     }
-    component("platform_rules", Score::ONE, format!("{length} of {} characters", rules.text_chars_max))
+    let (length, max) =
+        (artifact.channel.post_length(&artifact.text, &artifact.hashtags), artifact.channel.rules().text_chars_max);
+    component("platform_rules", Score::ONE, format!("{length} of {max} characters"))
 }
 
 /// Whether pictures and videos are whole, and described.
@@ -79,9 +77,6 @@ pub(crate) fn media(artifact: &Artifact, wanted: &[Modality]) -> Component {
             || (medium.modality == Modality::Video && medium.duration_ms == 0);
         if broken {
             return component("media", Score::ZERO, format!("the {} is empty or has no size", medium.modality));
-        }
-        if medium.alt_text.trim().is_empty() {
-            return component("media", Score::percent(60), format!("the {} has no alt text", medium.modality));
         }
     }
     component("media", Score::ONE, format!("{} media, whole and described", artifact.media.len()))

@@ -6,14 +6,20 @@ use chimera_domain::{
 };
 use chimera_store::{ReviewCase, Ruling};
 
-use crate::Assessment;
+use crate::{Assessment, assess::WORDS_REFUSED};
 
-/// Whether a post so assessed is planned anew.
+/// Whether a post so assessed is planned anew: other words may do better.
 #[must_use]
 pub fn is_replanned(case: &ReviewCase, assessment: &Assessment, replans_max: u32) -> bool {
     let task = &case.task;
+    let may_mend = match assessment.route.reason {
+        RouteReason::LowConfidence => true,
+        // Of the hard rules this one alone is broken by words that are only too long or ill-formed.
+        RouteReason::Forbidden => assessment.safety_flags.iter().all(|flag| flag == WORDS_REFUSED),
+        _ => false,
+    };
     assessment.route.verdict == Verdict::Reject
-        && assessment.route.reason == RouteReason::LowConfidence
+        && may_mend
         && task.task_type.is_publishable()
         && task.payload.replans < replans_max
 }

@@ -158,8 +158,8 @@ pub struct WriteAsk {
     pub summary: String,
     /// Where the post goes.
     pub channel: Channel,
-    /// The most Unicode scalar values of the text and its hashtags together, each hashtag with its `#` and a space.
-    /// Hashtags that don't fit beside the text are left out.
+    /// The longest text with its hashtags, as the channel counts ([`Channel::post_length`]): each hashtag with its `#` and a
+    /// space. Hashtags that don't fit beside the text are left out.
     pub text_chars_max: usize,
     /// The most hashtags.
     pub hashtags_max: usize,

@@ -8,7 +8,7 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.unicode_words().map(|word| word.replace('’', "'").to_lowercase())
 }
 
-/// Length in Unicode scalar values, as the channels' limits are given.
+/// Length in Unicode scalar values. How long a post is, its channel says ([`Channel::length`]).
 pub(crate) fn length(text: &str) -> usize {
     text.chars().count()
 }
@@ -53,12 +53,12 @@ pub(crate) fn cut(text: &str, chars_max: usize) -> String {
     format!("{}…", whole.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')' && c != '’'))
 }
 
-/// The hashtags, from the first, that fit beside a text, as [`Channel::post_chars`] counts.
-pub(crate) fn tags_that_fit(text: &str, tags: Vec<String>, chars_max: usize) -> Vec<String> {
+/// The hashtags, from the first, that fit beside a text, as its channel counts.
+pub(crate) fn tags_that_fit(channel: Channel, text: &str, tags: Vec<String>, chars_max: usize) -> Vec<String> {
     let mut fitting = Vec::new();
     for tag in tags {
         fitting.push(tag);
-        if Channel::post_chars(text, &fitting) > chars_max {
+        if channel.post_length(text, &fitting) > chars_max {
             fitting.pop();
         }
     }
@@ -177,8 +177,10 @@ mod tests {
     #[test]
     fn tags_take_only_what_the_text_leaves() {
         let tags = || ["Denim", "SlowFashion", "Wool"].map(str::to_owned).to_vec();
-        assert_eq!(tags_that_fit("0123456789", tags(), 23), ["Denim", "Wool"]);
-        assert!(tags_that_fit("0123456789", tags(), 10).is_empty());
+        let fitting = |max| tags_that_fit(Channel::Threads, "0123456789", tags(), max);
+        assert_eq!(fitting(23), ["Denim", "Wool"]);
+        assert!(fitting(10).is_empty());
+        assert_eq!(tags_that_fit(Channel::X, "糸", vec!["糸".to_owned(), "a".to_owned()], 6), ["糸"]);
     }
 
     #[test]

@@ -230,13 +230,14 @@ pub fn artifact(ambient: &dyn Ambient, task: &AgentTask) -> Artifact {
         height: 1_350,
         duration_ms: 1,
         alt_text: "A folded silk dress".to_owned(),
+        captions_vtt: None,
     }];
     let disclosure = Disclosure {
         ai_generated: true,
         label: "Made by an AI.".to_owned(),
         models: vec!["offline-mind-1".to_owned(), "studio".to_owned()],
     };
-    let text = format!("Silk, again. ({mark})");
+    let text = format!("Silk, again. ({mark})\n\n{}", disclosure.label);
     Artifact {
         id: ArtifactId::generate(ambient),
         tenant_id: task.tenant_id,

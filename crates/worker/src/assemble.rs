@@ -30,15 +30,15 @@ pub struct Assembled {
 #[must_use]
 pub fn disclosure(soul: &Soul, channel: Channel, models: Vec<String>) -> Disclosure {
     let own = soul.disclosure.trim();
-    let fits = own.chars().count() * 4 <= channel.rules().text_chars_max;
+    let fits = channel.length(own) * 4 <= channel.rules().text_chars_max;
     Disclosure { ai_generated: true, label: if fits { own } else { SHORT_LABEL }.to_owned(), models }
 }
 
-/// Room left for the writer once the label stands below its words.
+/// Room left for the writer once the label stands below its words, as the channel counts.
 #[must_use]
 pub(crate) fn room_for_words(soul: &Soul, channel: Channel) -> usize {
-    let label = disclosure(soul, channel, vec![]).label.chars().count();
-    channel.rules().text_chars_max.saturating_sub(label + SEPARATOR.len())
+    let tail = format!("{SEPARATOR}{}", disclosure(soul, channel, vec![]).label);
+    channel.rules().text_chars_max.saturating_sub(channel.length(&tail))
 }
 
 const SEPARATOR: &str = "\n\n";
@@ -85,7 +85,7 @@ mod tests {
         for &channel in Channel::ALL {
             let made = disclosure(&agent.soul, channel, vec![]);
             assert!(made.ai_generated && !made.label.is_empty());
-            assert!(made.label.chars().count() + 20 < channel.rules().text_chars_max, "{channel}");
+            assert!(channel.length(&made.label) + 20 < channel.rules().text_chars_max, "{channel}");
             assert!(room_for_words(&agent.soul, channel) > 40, "{channel}");
         }
     }

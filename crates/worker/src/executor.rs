@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chimera_domain::{
     AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Outdated, Score,
-    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain,
+    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain, is_hashtag,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_store::{BlobError, Blobs, StoreError, WorkOrder};
@@ -235,7 +235,11 @@ impl Executor {
         Ok(Made {
             content_type: "text/plain".to_owned(),
             text: text.to_owned(),
-            hashtags: hashtags.filter_map(Value::as_str).map(|t| t.trim_start_matches('#').to_owned()).collect(),
+            hashtags: hashtags
+                .filter_map(Value::as_str)
+                .map(|tag| tag.trim_start_matches('#').to_owned())
+                .filter(|tag| is_hashtag(tag))
+                .collect(),
             media: vec![],
             disclosure: disclosure(soul, task.channel, models(&output)),
             self_score: named(&output, "self_score").and_then(Value::as_f64).and_then(|s| Score::new(s).ok()),
@@ -245,14 +249,19 @@ impl Executor {
     async fn picture(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let mut variables = common(order);
         variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
-        variables.insert("aspect".into(), json!(order.task.channel.rules().aspect));
+        let rules = order.task.channel.rules();
+        variables.insert("aspect".into(), json!(rules.aspect));
+        variables.insert("image_format".into(), json!(rules.picture.mimes.first()));
         self.media(order, PICTURE, Modality::Image, &variables, calls).await
     }
 
     async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let mut variables = common(order);
         variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
-        variables.insert("duration_seconds".into(), json!(order.task.payload.video_seconds));
+        // Some channels take no video as short as campaigns may ask for.
+        let shortest = order.task.channel.rules().video.duration_ms.0.div_ceil(1_000);
+        let seconds = u64::from(order.task.payload.video_seconds).max(shortest);
+        variables.insert("duration_seconds".into(), json!(seconds));
         self.media(order, VIDEO, Modality::Video, &variables, calls).await
     }
 
@@ -285,7 +294,8 @@ impl Executor {
             width: whole(number("width")),
             height: whole(number("height")),
             duration_ms: u64::from(whole(number("duration_seconds") * 1_000.0)),
-            alt_text: text_at(&output, "alt_text").unwrap_or(&order.task.payload.headline).to_owned(),
+            alt_text: described(order, text_at(&output, "alt_text")),
+            captions_vtt: text_at(&output, "captions_vtt").map(str::to_owned),
         };
         Ok(Made {
             content_type: medium.mime.clone(),
@@ -360,6 +370,13 @@ const fn label(task_type: TaskType) -> &'static str {
         }
         _ => "other",
     }
+}
+
+/// A medium in words: as the tool that made it says, else by the headline that it is about.
+fn described(order: &WorkOrder, alt_text: Option<&str>) -> String {
+    let told = alt_text.map(str::trim).filter(|text| !text.is_empty());
+    // The limit is in UTF-16 code units, as Instagram's texts are counted.
+    Channel::Instagram.fit(told.unwrap_or(&order.task.payload.headline), order.task.channel.rules().alt_max)
 }
 
 /// A headline as it may be drawn: without addresses, and without signs that call people or name topics. A stranger's

@@ -109,6 +109,15 @@ impl Platform {
         if !case.artifact.is_intact() {
             return Call::Refused("its content is not what was made and judged: it was changed since".to_owned());
         }
+        let refused: Vec<String> =
+            case.artifact.post().violations().into_iter().filter(|v| !v.is_advice()).map(|v| v.to_string()).collect();
+        if !refused.is_empty() {
+            return Call::Refused(format!(
+                "{} would not take it, or we may not send it: {}",
+                case.artifact.channel,
+                refused.join("; ")
+            ));
+        }
         for media in &case.artifact.media {
             if let Err(error) = self.blobs.get(&media.sha256, &media.mime).await {
                 // It may come back, as a folder does that several machines share.
@@ -167,7 +176,8 @@ impl Platform {
                 let uri = self.blobs.path(&m.sha256, &m.mime).map(|p| format!("file://{}", p.display()));
                 json!({
                     "sha256": m.sha256, "mime": m.mime, "alt_text": m.alt_text, "width": m.width, "height": m.height,
-                    "duration_ms": m.duration_ms, "uri": uri.unwrap_or_default(),
+                    "duration_ms": m.duration_ms, "bytes": m.bytes, "captions_vtt": m.captions_vtt,
+                    "uri": uri.unwrap_or_default(),
                 })
             })
             .collect();
@@ -179,6 +189,7 @@ impl Platform {
         variables.insert("media".into(), json!(media));
         variables.insert("ai_generated".into(), json!(artifact.disclosure.ai_generated));
         variables.insert("ai_label".into(), json!(artifact.disclosure.label));
+        variables.insert("ai_fields".into(), artifact.channel.ai_fields());
         variables.insert("idempotency_key".into(), json!(case.publication.idempotency_key));
         variables
     }

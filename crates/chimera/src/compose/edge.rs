@@ -74,7 +74,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
                 "generate_image",
                 json!({
                     "character_reference_id": "{{character_reference_id}}", "headline": "{{headline}}",
-                    "kicker": "{{persona_name}}", "aspect": "{{aspect}}", "seed": "{{seed}}",
+                    "kicker": "{{persona_name}}", "aspect": "{{aspect}}", "format": "{{image_format}}", "seed": "{{seed}}",
                 }),
             ),
         ),
@@ -96,6 +96,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
                 json!({
                     "account": "{{account}}", "channel": "{{channel}}", "text": "{{text}}", "hashtags": "{{hashtags}}",
                     "media": "{{media}}", "ai_generated": "{{ai_generated}}", "ai_label": "{{ai_label}}",
+                    "ai_fields": "{{ai_fields}}",
                     "idempotency_key": "{{idempotency_key}}",
                 }),
             ),

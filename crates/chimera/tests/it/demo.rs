@@ -53,8 +53,10 @@ pub(crate) fn it_ends_with_posts_published_awaiting_review_and_rejected(first: &
     assert!(summary["wall_ms"].as_u64().is_some() && summary["spend_usd"] == "0");
     for artifact in summary["artifacts"].as_array().unwrap() {
         let bytes = std::fs::read(artifact.as_str().unwrap()).unwrap();
-        let known = bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.get(4..8) == Some(b"ftyp".as_slice());
-        assert!(known, "{artifact} is neither a PNG nor an MP4");
+        let known = bytes.starts_with(b"\x89PNG\r\n\x1a\n")
+            || bytes.starts_with(b"\xff\xd8\xff")
+            || bytes.get(4..8) == Some(b"ftyp".as_slice());
+        assert!(known, "{artifact} is neither a PNG nor a JPEG nor an MP4");
     }
     assert!(!summary["artifacts"].as_array().unwrap().is_empty());
     assert_eq!(came_to, outcome(&second, "7").1, "one seed, one outcome");

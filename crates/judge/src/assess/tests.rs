@@ -1,6 +1,6 @@
 //! What a case is worth, and why.
 
-use chimera_domain::{AgentTask, Artifact, Disclosure, TaskType, ToolStatus, Verdict};
+use chimera_domain::{AgentTask, Artifact, Disclosure, Modality, TaskType, ToolStatus, Verdict};
 use chimera_llm::Finding;
 use chimera_testkit::{SeededAmbient, fixtures};
 use proptest::prelude::*;
@@ -63,11 +63,20 @@ fn every_rule_trips_on_its_own_fault_alone() {
     let no_label = |case: &mut ReviewCase| {
         change(case, |a| a.disclosure = Disclosure { ai_generated: true, label: " ".to_owned(), models: vec![] });
     };
+    let long = |case: &mut ReviewCase| change(case, |a| a.text.push_str(&"long ".repeat(100)));
+    let blind = |case: &mut ReviewCase| case.artifact.media[0].alt_text = " ".to_owned();
+    let mute = |case: &mut ReviewCase| {
+        change(case, |a| {
+            a.media[0].modality = Modality::Video;
+            a.media[0].mime = "video/mp4".to_owned();
+        });
+        case.task.payload.modalities = vec![Modality::Video];
+    };
     let cost = |case: &mut ReviewCase| case.artifact.costs.inference_usd = Usd::dollars(2);
     let taint = |case: &mut ReviewCase| case.task.payload.taint = vec!["role_tag".to_owned()];
     let restored = |case: &mut ReviewCase| case.task.payload.taint = vec![TaskPayload::RESTORED.to_owned()];
     type Fault = fn(&mut ReviewCase);
-    let faults: [(Fault, &str, Verdict); 10] = [
+    let faults: [(Fault, &str, Verdict); 13] = [
         (face, "character_lock_broken", Verdict::Reject),
         (hash, "artifact_changed", Verdict::Reject),
         (topic, "banned_topic", Verdict::Reject),
@@ -75,6 +84,9 @@ fn every_rule_trips_on_its_own_fault_alone() {
         (in_hashtags, "banned_topic", Verdict::Reject),
         (label, "disclosure_missing", Verdict::Reject),
         (no_label, "disclosure_missing", Verdict::Reject),
+        (long, "words_refused", Verdict::Reject),
+        (blind, "media_refused", Verdict::Reject),
+        (mute, "media_refused", Verdict::Reject),
         (cost, "over_budget", Verdict::HitlQueue),
         (taint, "tainted_source", Verdict::HitlQueue),
         (restored, "restored", Verdict::HitlQueue),
@@ -109,6 +121,25 @@ fn a_part_of_a_post_needs_no_opinion_and_no_label() {
     let assessment = judged(&case, None);
     assert_eq!((assessment.route.verdict, assessment.safety_flags.len()), (Verdict::Approve, 0));
     assert!(assessment.breakdown.iter().all(|part| part.name != "persona" && part.name != "media"));
+}
+
+#[test]
+fn words_that_are_too_long_are_written_anew_and_what_words_can_not_mend_is_not() {
+    let is_replanned = |fault: fn(&mut ReviewCase)| {
+        let mut case = case();
+        case.task.payload.replans = 0;
+        fault(&mut case);
+        let assessment = judged(&case, Some(opinion(1.0, 1.0, 1.0)));
+        assert_eq!(assessment.route.verdict, Verdict::Reject);
+        (crate::is_replanned(&case, &assessment, 1), assessment.reasoning)
+    };
+    let long = |case: &mut ReviewCase| change(case, |a| a.text.push_str(&"long ".repeat(100)));
+    let (anew, why) = is_replanned(long);
+    assert!(anew && why.contains("shorten it by"), "{why}");
+    assert!(!is_replanned(|case| case.artifact.media[0].alt_text.clear()).0);
+    assert!(!is_replanned(|case| change(case, |a| a.text = "Silk election.\n\nMade by an AI.".to_owned())).0);
+    let both = |case: &mut ReviewCase| change(case, |a| a.text.push_str(&"election ".repeat(100)));
+    assert!(!is_replanned(both).0);
 }
 
 proptest! {

@@ -49,7 +49,7 @@ pub(crate) async fn a_sensitive_topic_goes_to_a_person_whatever_the_confidence(w
 }
 
 pub(crate) async fn a_topic_in_a_hashtag_or_an_alt_text_counts(world: World) {
-    let in_hashtag = |artifact: &mut Artifact| artifact.hashtags = vec!["acme gown".to_owned()];
+    let in_hashtag = |artifact: &mut Artifact| artifact.hashtags = vec!["acme".to_owned(), "gown".to_owned()];
     let in_alt_text = |artifact: &mut Artifact| artifact.media[0].alt_text = "A model in the Acme gown".to_owned();
     let (_, first) = world.post_with("Silk", |_| {}, in_hashtag).await;
     let (_, second) = world.post_with("Silk", |_| {}, in_alt_text).await;
@@ -135,5 +135,5 @@ pub(crate) async fn a_part_that_does_not_fit_takes_its_post_along(world: World) 
     assert_eq!(world.stored(words.id).await.state, TaskState::Rejected);
     assert_eq!(world.stored(post.id).await.state, TaskState::Cancelled);
     let decision = world.decision(&words).await;
-    assert!(decision.reasoning_trace.contains("500 fit on threads"), "{}", decision.reasoning_trace);
+    assert!(decision.reasoning_trace.contains("threads takes 500"), "{}", decision.reasoning_trace);
 }

@@ -1,13 +1,13 @@
 //! What the model is asked to answer: schemas, and the checks that a schema can't say.
 
-use chimera_domain::{Score, shown};
+use chimera_domain::{Channel, Score, is_hashtag, shown};
 use jsonschema::Validator;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
     COVER_LINE_CHARS_MAX, ConfigProblem, Draft, Finding, KICKER_WORDS_MAX, MindError, Opinion, Relevance,
-    text::{cut, length, plain, tags_that_fit},
+    text::{cut, plain, tags_that_fit},
 };
 
 const PROBLEM_CHARS_MAX: usize = 400;
@@ -140,14 +140,15 @@ pub(super) fn draft_form(hashtags_max: usize) -> Result<Form, MindError> {
 
 impl RawDraft {
     /// The draft within its limits. Small slips are mended; a text that is too long is the model's to shorten.
-    pub(super) fn within(self, text_chars_max: usize, hashtags_max: usize) -> Result<Draft, String> {
+    pub(super) fn within(self, channel: Channel, text_chars_max: usize, hashtags_max: usize) -> Result<Draft, String> {
         let text = shown(&self.text).trim().to_owned();
-        let chars = length(&text);
+        let chars = channel.length(&text);
         if text.is_empty() {
             return Err("`text` is empty".to_owned());
         }
         if chars > text_chars_max {
-            return Err(format!("`text` has {chars} characters; at most {text_chars_max} are allowed"));
+            let counting = channel.rules().counting.in_words();
+            return Err(format!("`text` has {chars} characters ({counting}); at most {text_chars_max} are allowed"));
         }
         let tag = |tag: String| {
             tag.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(TAG_CHARS_MAX).collect::<String>()
@@ -158,9 +159,9 @@ impl RawDraft {
         if kicker.is_empty() || cover_line.is_empty() {
             return Err("`kicker` and `cover_line` may not be empty".to_owned());
         }
-        let tags = self.hashtags.into_iter().map(tag).filter(|tag| !tag.is_empty()).take(hashtags_max).collect();
+        let tags = self.hashtags.into_iter().map(tag).filter(|tag| is_hashtag(tag)).take(hashtags_max).collect();
         Ok(Draft {
-            hashtags: tags_that_fit(&text, tags, text_chars_max),
+            hashtags: tags_that_fit(channel, &text, tags, text_chars_max),
             text,
             alt_text: cut(&plain(&self.alt_text), ALT_CHARS_MAX),
             kicker: kicker.join(" "),
@@ -257,17 +258,23 @@ mod tests {
     fn drafts_are_brought_within_their_limits() {
         let raw = |text: &str| RawDraft {
             text: text.to_owned(),
-            hashtags: vec!["#Slow-Fashion".to_owned(), "##".to_owned(), "Two".to_owned(), "Three".to_owned()],
+            hashtags: vec![
+                "#Slow-Fashion".to_owned(),
+                "##".to_owned(),
+                "2026".to_owned(),
+                "Two".to_owned(),
+                "Three".to_owned(),
+            ],
             alt_text: "A <b>poster</b>".to_owned(),
             kicker: "one two three four".to_owned(),
             cover_line: "word ".repeat(40),
             self_score: 0.8,
         };
-        let draft = raw("fine\u{200b}").within(30, 2).unwrap();
+        let draft = raw("fine\u{200b}").within(Channel::X, 30, 2).unwrap();
         assert_eq!((draft.text.as_str(), draft.hashtags), ("fine", vec!["SlowFashion".to_owned(), "Two".to_owned()]));
         assert_eq!(draft.kicker, "one two three");
-        assert!(length(&draft.cover_line) <= COVER_LINE_CHARS_MAX);
-        assert!(raw("far too long").within(10, 2).unwrap_err().contains("12 characters; at most 10"));
-        assert!(raw(" ").within(10, 2).is_err());
+        assert!(crate::text::length(&draft.cover_line) <= COVER_LINE_CHARS_MAX);
+        assert!(raw("far too long").within(Channel::X, 10, 2).unwrap_err().contains("at most 10"));
+        assert!(raw(" ").within(Channel::X, 10, 2).is_err());
     }
 }

@@ -207,7 +207,7 @@ impl Mind for GeminiMind {
             output_tokens_max: self.settings.output_tokens_max,
             thinking: "LOW",
         };
-        let within = |raw: RawDraft| raw.within(ask.text_chars_max, ask.hashtags_max);
+        let within = |raw: RawDraft| raw.within(ask.channel, ask.text_chars_max, ask.hashtags_max);
         let draft = self.ask(question, &mut meter, within).await?;
         Ok(meter.answer(draft, model))
     }

@@ -78,8 +78,8 @@ impl Prompts {
         let boundary = boundary(&[&headline, &summary, correction.as_deref().unwrap_or_default()]);
         let values = context! {
             persona => Serde(&ask.persona), goal => ask.goal.as_str(), channel => ask.channel.as_str(),
-            text_chars_max => ask.text_chars_max, hashtags_max => ask.hashtags_max,
-            cover_line_chars_max => COVER_LINE_CHARS_MAX, seed => ask.seed,
+            text_chars_max => ask.text_chars_max, counting => ask.channel.rules().counting.in_words(),
+            hashtags_max => ask.hashtags_max, cover_line_chars_max => COVER_LINE_CHARS_MAX, seed => ask.seed,
             headline, summary, correction, boundary,
         };
         self.render(WRITE.0, &values)
@@ -96,8 +96,8 @@ impl Prompts {
         let rules = ask.channel.rules();
         let values = context! {
             persona => Serde(&ask.persona), goal => ask.goal.as_str(), channel => ask.channel.as_str(),
-            text_chars_max => rules.text_chars_max, hashtags_max => rules.hashtags_max,
-            headline, summary, text, hashtags, boundary,
+            text_chars_max => rules.text_chars_max, counting => rules.counting.in_words(),
+            hashtags_max => rules.hashtags_max, headline, summary, text, hashtags, boundary,
         };
         self.render(OPINION.0, &values)
     }

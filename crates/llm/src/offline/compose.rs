@@ -113,7 +113,7 @@ impl Writer {
         let text = self.finish(&text.joined, ask, &material, rules, wish, &dice);
         let tags = hashtags(about, &details, &ask.goal, tags_max, rules, &self.words, &self.near);
         Draft {
-            hashtags: tags_that_fit(&text, tags, ask.text_chars_max),
+            hashtags: tags_that_fit(ask.channel, &text, tags, ask.text_chars_max),
             text,
             alt_text: format!(
                 "A poster in {}'s colours, headed “{kicker}”, with the words: “{}”",
@@ -135,8 +135,9 @@ impl Writer {
         parts.extend(material.beliefs().first().map(|belief| (Part::Belief, belief.clone())));
         let text = fit(parts, ask);
         if text.parts.is_empty() {
-            let short = if length(disclosure) <= ask.text_chars_max { disclosure } else { "I'm an AI." };
-            return Text { parts: BTreeMap::new(), joined: cut(short, ask.text_chars_max) };
+            let channel = ask.channel;
+            let short = if channel.length(disclosure) <= ask.text_chars_max { disclosure } else { "I'm an AI." };
+            return Text { parts: BTreeMap::new(), joined: channel.fit(short, ask.text_chars_max) };
         }
         text
     }
@@ -216,8 +217,9 @@ impl Writer {
             let bank = &self.phrases.emoji;
             let key = if bank.contains_key(material.theme()) { material.theme() } else { "any" };
             let emoji = line(bank, key, dice, "emoji-of");
-            if !emoji.is_empty() && length(&text) + 1 + length(emoji) <= ask.text_chars_max {
-                text = format!("{text} {emoji}");
+            let with_it = format!("{text} {emoji}");
+            if !emoji.is_empty() && ask.channel.length(&with_it) <= ask.text_chars_max {
+                text = with_it;
             }
         }
         text
@@ -245,6 +247,7 @@ fn comfortable(channel: Channel) -> usize {
 
 /// Fills a shape: what matters most is placed first, and what no longer fits is left out.
 fn unfold(ask: &WriteAsk, material: &Material<'_>, rules: &Rules, wish: &Wish, dice: &Dice) -> Text {
+    let length = |text: &str| ask.channel.length(text);
     let mut room = ask.text_chars_max.min(comfortable(ask.channel));
     if wish.shorter {
         room = room * 3 / 5;
@@ -292,14 +295,11 @@ fn unfold(ask: &WriteAsk, material: &Material<'_>, rules: &Rules, wish: &Wish, d
     if !parts.values().any(|(part, _)| matches!(part, Part::Quote | Part::Turn)) {
         // Not even the headline fits: its subject must do, or as much of it as there is room for.
         let lead = material.candidates(Part::Lead, true).into_iter().find(|text| length(text) <= room);
-        let lead = lead.unwrap_or_else(|| cut(&material.headline, room));
+        let lead = lead.unwrap_or_else(|| ask.channel.fit(&material.headline, room));
         parts.insert(0, (Part::Lead, lead));
     }
     let joined = join(&parts, ask.channel);
-    Text {
-        joined: if length(&joined) <= ask.text_chars_max { joined } else { cut(&joined, ask.text_chars_max) },
-        parts,
-    }
+    Text { joined: ask.channel.fit(&joined, ask.text_chars_max), parts }
 }
 
 /// What is placed first when room is short; lower is weightier.
@@ -323,7 +323,7 @@ fn fit(parts: Vec<(Part, String)>, ask: &WriteAsk) -> Text {
     let mut kept = BTreeMap::new();
     for (at, part) in parts.into_iter().enumerate() {
         kept.insert(at, part);
-        if length(&join(&kept, ask.channel)) > ask.text_chars_max {
+        if ask.channel.length(&join(&kept, ask.channel)) > ask.text_chars_max {
             kept.remove(&at);
             break;
         }

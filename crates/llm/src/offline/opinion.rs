@@ -84,7 +84,7 @@ fn task_fit(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceScorer>)
     let mut sight = Sight::new("on the goal, about the headline, and within the channel's limits");
     let text = plain(&ask.text);
     let rules = ask.channel.rules();
-    let chars = length(&ask.text);
+    let chars = ask.channel.length(&ask.text);
     if chars > rules.text_chars_max {
         sight.lose(0.5, || format!("{chars} characters, and {} takes {}", ask.channel, rules.text_chars_max));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chimera_domain::{Channel, error_chain};
+use chimera_domain::{Part, Violation, error_chain};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +98,8 @@ pub enum ErrorCode {
     TooManyHashtags,
     /// A picture or video without words for those who can't see it.
     MissingAltText,
+    /// A video without words for those who can't hear it.
+    MissingCaptions,
     /// Machine-made, but not labelled so.
     MissingAiLabel,
     /// A file that the platform doesn't take, or that is not what it claims to be.
@@ -164,22 +166,12 @@ pub(super) enum Refusal {
     Account { account: String },
     #[error("the idempotency key has {chars} characters; use 1 to 128 visible ASCII ones")]
     Key { chars: usize },
-    #[error("there is neither text nor media; give at least one of them")]
-    Empty,
-    #[error("the text has {chars} characters, {channel} takes {max}; shorten it")]
-    TextTooLong { channel: Channel, chars: usize, max: usize },
-    #[error("there are {count} hashtags; the most that is taken is {max}")]
-    TooManyHashtags { count: usize, max: usize },
-    #[error("{tag:?} is no hashtag; give it without the sign, spaces and punctuation")]
-    Hashtag { tag: String },
-    #[error("media[{index}] has no alt_text; say what it shows")]
-    MissingAltText { index: usize },
+    #[error(transparent)]
+    Rule(Violation),
     #[error("the post is ai_generated but has no ai_label; say what a machine made of it")]
     MissingAiLabel,
-    #[error("there are {count} media; the most that is taken is {max}")]
-    TooManyMedia { count: usize, max: usize },
-    #[error("media[{index}] is {mime:?}; taken are {taken}")]
-    Mime { index: usize, mime: String, taken: &'static str },
+    #[error("the post is ai_generated, but its ai_fields don't say so as this channel wants it; give {wanted}")]
+    WrongAiFields { wanted: serde_json::Value },
     #[error("media[{index}].sha256 is not 64 lower-case hex digits")]
     Sha256 { index: usize },
     #[error("media[{index}] has bytes_base64 and uri; give one of them")]
@@ -235,19 +227,21 @@ impl Refusal {
             Self::Schema { .. }
             | Self::Account { .. }
             | Self::Key { .. }
-            | Self::Empty
-            | Self::Hashtag { .. }
             | Self::MalformedId { .. }
             | Self::OneOf
             | Self::OutOfBounds { .. }
             | Self::Cursor { .. } => ErrorCode::InvalidArguments,
-            Self::TextTooLong { .. } => ErrorCode::TextTooLong,
-            Self::TooManyHashtags { .. } => ErrorCode::TooManyHashtags,
-            Self::MissingAltText { .. } => ErrorCode::MissingAltText,
-            Self::MissingAiLabel => ErrorCode::MissingAiLabel,
-            Self::TooManyMedia { .. }
-            | Self::Mime { .. }
-            | Self::Sha256 { .. }
+            Self::Rule(violation) => match violation {
+                Violation::TextTooLong { .. } => ErrorCode::TextTooLong,
+                Violation::TooManyHashtags { .. } => ErrorCode::TooManyHashtags,
+                Violation::NoAltText { .. } => ErrorCode::MissingAltText,
+                Violation::NoCaptions { .. } => ErrorCode::MissingCaptions,
+                Violation::Marking(_) => ErrorCode::MissingAiLabel,
+                other if other.part() == Part::Media => ErrorCode::BadMedia,
+                _ => ErrorCode::InvalidArguments,
+            },
+            Self::MissingAiLabel | Self::WrongAiFields { .. } => ErrorCode::MissingAiLabel,
+            Self::Sha256 { .. }
             | Self::TwoSources { .. }
             | Self::Base64 { .. }
             | Self::MediaSize { .. }

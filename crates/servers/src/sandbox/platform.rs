@@ -57,6 +57,7 @@ impl Platform {
             media: Vec::new(),
             ai_generated: input.ai_generated,
             ai_label: input.ai_label,
+            ai_fields: None,
             idempotency_key: input.idempotency_key,
             in_reply_to: Some(input.post_id),
         };

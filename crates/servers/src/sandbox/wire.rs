@@ -13,7 +13,7 @@ use super::audience::Engagement;
 pub struct MediaInput {
     /// SHA-256 of the bytes, 64 lower-case hex digits.
     pub sha256: String,
-    /// image/png, image/jpeg, image/gif, image/webp, video/mp4 or video/webm.
+    /// Its type; which are taken depends on the channel.
     pub mime: String,
     /// What it shows, for those who can't see it.
     #[serde(default)]
@@ -33,6 +33,12 @@ pub struct MediaInput {
     /// Length of a video, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// Size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// The words of a video as WebVTT; a video needs them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions_vtt: Option<String>,
 }
 
 /// What to post.
@@ -56,6 +62,9 @@ pub struct PublishPostInput {
     /// The words that say so to readers; needed when a machine made any of it.
     #[serde(default)]
     pub ai_label: String,
+    /// The same in the fields that the platform itself has for it. Left out, the words alone count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ai_fields: Option<serde_json::Value>,
     /// Names this intent: 1 to 128 visible ASCII characters, the same for every attempt at the same post.
     pub idempotency_key: String,
     /// The post or comment that this answers.

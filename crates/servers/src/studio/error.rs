@@ -75,6 +75,9 @@ pub enum StudioError {
     /// The picture could not be written as PNG.
     #[error("writing the picture as PNG")]
     Png(#[source] png::EncodingError),
+    /// The picture could not be written as JPEG.
+    #[error("writing the picture as JPEG")]
+    Jpeg(#[source] jpeg_encoder::EncodingError),
     /// The H.264 encoder gave up.
     #[error("encoding the video")]
     Encode(#[source] openh264::Error),

@@ -39,6 +39,28 @@ pub enum Aspect {
     Story,
 }
 
+/// The format of a picture's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+pub enum PictureFormat {
+    /// Exact, and larger.
+    #[default]
+    #[serde(rename = "image/png")]
+    Png,
+    /// What Instagram and TikTok want.
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+}
+
+impl PictureFormat {
+    /// Its type.
+    pub(super) const fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+        }
+    }
+}
+
 /// Arguments of `generate_image`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct ImageRequest {
@@ -55,6 +77,9 @@ pub struct ImageRequest {
     /// Shape of the picture; "4:5" if not given.
     #[serde(default)]
     pub aspect: Aspect,
+    /// Format of the file; "image/png" if not given.
+    #[serde(default)]
+    pub format: PictureFormat,
     /// Another number gives another composition of the same agent; 0 if not given.
     pub seed: Option<u64>,
     /// Which of the agent's colour schemes: "light", "dark" or "bold".
@@ -84,7 +109,7 @@ pub struct VideoRequest {
 /// Structured result of `generate_image`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImageMade {
-    /// `image/png`.
+    /// `image/png` or `image/jpeg`.
     pub mime: String,
     /// Pixels.
     pub width: u32,
@@ -239,6 +264,7 @@ mod tests {
             kicker: None,
             caption: None,
             aspect: Aspect::default(),
+            format: PictureFormat::default(),
             seed: None,
             palette_hint: Some("teal and gold".to_owned()),
         }

@@ -360,7 +360,7 @@ fn assert_disclosed(png: &[u8]) {
         }
     }
     assert_eq!(elements, 7, "the headline added elements: {xmp}");
-    assert!(xmp.contains("digitalsourcetype/algorithmicMedia"));
+    assert!(xmp.contains("digitalsourcetype/trainedAlgorithmicMedia"));
 }
 
 #[tokio::test]

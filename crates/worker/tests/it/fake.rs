@@ -150,7 +150,7 @@ impl Fake {
             "generate_video" => made(
                 "video/mp4",
                 json!({"width": 720, "height": 1280, "duration_seconds": 6.0,
-                "alt_text": "A coat turns", "model": "fake-painter", "cost_usd": "0.3"}),
+                "alt_text": "A coat turns", "captions_vtt": "WEBVTT\n", "model": "fake-painter", "cost_usd": "0.3"}),
             ),
             "publish_post" => CallToolResult::structured(self.publish(arguments)),
             _ => CallToolResult::structured(self.find(arguments)),

@@ -145,8 +145,8 @@ impl IdleServer {
 
     fn made(&self, width: u32, height: u32) -> Value {
         json!({
-            "width": width, "height": height, "duration_seconds": 6, "alt_text": "Linen on a line.", "model": "idle",
-            "cost_usd": COST_USD,
+            "width": width, "height": height, "duration_seconds": 6, "alt_text": "Linen on a line.",
+            "captions_vtt": "WEBVTT\n", "model": "idle", "cost_usd": COST_USD,
         })
     }
 }
@@ -182,7 +182,11 @@ impl ServerHandler for IdleServer {
     ) -> Result<CallToolResponse, ErrorData> {
         let (medium, said) = match &*request.name {
             "generate_text" => (None, said_words(&self.words)),
-            "generate_image" => (Some(ContentBlock::image(self.medium(), "image/png")), self.made(1_080, 1_350)),
+            "generate_image" => {
+                let format = request.arguments.as_ref().and_then(|a| a.get("format")).and_then(Value::as_str);
+                let picture = ContentBlock::image(self.medium(), format.unwrap_or("image/png"));
+                (Some(picture), self.made(1_080, 1_350))
+            }
             "generate_video" => {
                 let video = ResourceContents::blob(self.medium(), "bench://video").with_mime_type("video/mp4");
                 (Some(ContentBlock::resource(video)), self.made(720, 1_280))

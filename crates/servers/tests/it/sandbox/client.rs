@@ -125,7 +125,7 @@ impl Client {
 /// A post that nothing is wrong with.
 pub(super) fn post(key: &str) -> Value {
     json!({
-        "account": "fae", "channel": "instagram", "text": format!("Linen, but make it weather. ({key})"),
+        "account": "fae", "channel": "threads", "text": format!("Linen, but make it weather. ({key})"),
         "hashtags": ["linen", "slowfashion"], "ai_generated": true, "ai_label": "Made with AI",
         "idempotency_key": key
     })

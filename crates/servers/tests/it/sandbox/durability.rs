@@ -18,7 +18,7 @@ async fn a_key_is_one_post_and_other_content_is_refused() {
     assert_eq!(again["duplicate_of_key"], true);
     assert_eq!((&again["post_id"], &again["created_at"]), (&first["post_id"], &first["created_at"]));
 
-    for fields in [json!({"text": "Other words"}), json!({"channel": "threads"}), json!({"hashtags": []})] {
+    for fields in [json!({"text": "Other words"}), json!({"channel": "bluesky"}), json!({"hashtags": []})] {
         let error = client.refused("publish_post", post_with("k", fields)).await;
         assert_eq!(error["code"], "key_conflict");
         assert!(error["message"].as_str().unwrap().contains(first["post_id"].as_str().unwrap()));
@@ -59,7 +59,7 @@ async fn a_careless_platform_doubles_and_the_double_is_seen() {
     let doubles = server.state().duplicates().await.unwrap();
     assert_eq!(doubles.len(), 1);
     assert_eq!(json!(doubles[0].post_ids), json!([first, second]));
-    assert_eq!((doubles[0].account.as_str(), doubles[0].channel.as_str()), ("fae", "instagram"));
+    assert_eq!((doubles[0].account.as_str(), doubles[0].channel.as_str()), ("fae", "threads"));
     let found = client.call("find_post", json!({"idempotency_key": "k"})).await;
     assert_eq!((&found["matches"], &found["post"]["post_id"]), (&json!(2), &first));
     let tools = client.running.list_all_tools().await.unwrap();

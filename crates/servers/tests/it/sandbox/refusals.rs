@@ -26,8 +26,11 @@ async fn bad_posts_are_refused_for_the_right_reason_and_leave_nothing() {
         ("invalid_arguments", json!({"channel": "myspace"})),
         ("invalid_arguments", json!({"hashtags": ["two words"]})),
         ("invalid_arguments", json!({"surprise": 1})),
-        ("too_many_hashtags", json!({"hashtags": vec!["x"; 31]})),
+        ("too_many_hashtags", json!({"channel": "instagram", "hashtags": vec!["x"; 31]})),
+        ("bad_media", json!({"channel": "instagram"})),
         ("missing_ai_label", json!({"ai_label": " "})),
+        ("missing_ai_label", json!({"channel": "x", "ai_fields": {}})),
+        ("missing_captions", media(json!({"mime": "video/mp4"}))),
         ("missing_alt_text", media(json!({"alt_text": ""}))),
         ("bad_media", media(json!({"mime": "application/x-msdownload"}))),
         ("bad_media", media(json!({"sha256": "ABC"}))),
@@ -35,8 +38,8 @@ async fn bad_posts_are_refused_for_the_right_reason_and_leave_nothing() {
         ("bad_media", media(json!({"bytes_base64": ""}))),
         ("bad_media", media(json!({"bytes_base64": other}))),
         ("bad_media", media(json!({"bytes_base64": BASE64_STANDARD.encode(png), "uri": "file:///x"}))),
-        ("bad_media", media(json!({"bytes_base64": BASE64_STANDARD.encode(png), "mime": "video/mp4"}))),
-        ("bad_media", json!({"media": vec![media(json!({}))["media"][0].clone(); 11]})),
+        ("bad_media", media(json!({"bytes_base64": BASE64_STANDARD.encode(png), "mime": "image/jpeg"}))),
+        ("bad_media", json!({"media": vec![media(json!({}))["media"][0].clone(); 21]})),
         ("not_found", json!({"in_reply_to": "sbx-77"})),
         ("not_found", json!({"in_reply_to": "sbx-77.c0"})),
     ];
@@ -54,14 +57,20 @@ async fn every_channel_has_its_own_limit_in_characters_not_bytes() {
     let bench = Bench::new();
     let client = bench.client().await;
     for channel in Channel::ALL {
-        let max = channel.rules().text_chars_max;
-        let of = |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": []});
+        let rules = channel.rules();
+        let max = rules.text_chars_max;
+        let film = json!([{
+            "sha256": sha256_hex(b"film"), "mime": rules.video.mimes[0], "alt_text": "A shirt", "captions_vtt": "WEBVTT\n"
+        }]);
+        let media = || if rules.needs.is_empty() { json!([]) } else { film.clone() };
+        let of = |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": [], "media": media()});
         client.call("publish_post", post_with(&format!("{channel}-fits"), of(max))).await;
         let error = client.refused("publish_post", post_with(&format!("{channel}-long"), of(max + 1))).await;
         assert_eq!(error["code"], "text_too_long", "{channel}");
         assert!(error["message"].as_str().unwrap().contains(&max.to_string()), "{error}");
         // Hashtags are posted too, each with its sign and a space.
-        let tagged = |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": ["lïn", "en"]});
+        let tagged =
+            |chars| json!({"channel": channel, "text": "ö".repeat(chars), "hashtags": ["lïn", "en"], "media": media()});
         client.call("publish_post", post_with(&format!("{channel}-tags"), tagged(max - 9))).await;
         let error = client.refused("publish_post", post_with(&format!("{channel}-more"), tagged(max - 8))).await;
         assert_eq!(error["code"], "text_too_long", "{channel}");
