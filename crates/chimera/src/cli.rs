@@ -101,7 +101,7 @@ enum Command {
     /// Alerts: see and acknowledge them
     Alerts(commands::alerts::Options),
     /// Campaigns: see, pause and resume them
-    Campaign(commands::campaign::Options),
+    Campaign(Box<commands::campaign::Options>),
     /// The planner as a process of its own; signals and their scores
     Planner(commands::planner::Options),
     /// A pool of workers as a process of its own; the work that waits

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, CampaignId, CampaignStatus, GovernorLimits, Presence, Soul, StateVersion,
-    TenantId, sha256_hex,
+    Agent, AgentId, Ambient, Campaign, CampaignId, CampaignOrigin, CampaignStatus, GovernorLimits, Presence, Soul,
+    StateVersion, TenantId, sha256_hex,
 };
 use chimera_store::Store;
 
@@ -91,10 +91,21 @@ pub(crate) async fn agent_file(
     agent(store, &read(path)?, &path.display().to_string(), limits, ambient).await
 }
 
-/// Brings in a campaign.
+/// Brings in a campaign, unless it is an operator's and this one is not.
 pub(crate) async fn campaign(
     store: &Store,
     wanted: &CampaignConfig,
+    origin: CampaignOrigin,
+    ambient: &dyn Ambient,
+) -> anyhow::Result<Campaign> {
+    Ok(store.campaign_save(&whole(store, wanted, origin, ambient).await?).await?)
+}
+
+/// A campaign of what is said of it, ACTIVE, with its agents looked up.
+pub(crate) async fn whole(
+    store: &Store,
+    wanted: &CampaignConfig,
+    origin: CampaignOrigin,
     ambient: &dyn Ambient,
 ) -> anyhow::Result<Campaign> {
     let mut agents = Vec::with_capacity(wanted.agents.len());
@@ -108,7 +119,7 @@ pub(crate) async fn campaign(
         agents.push(found.id);
     }
     let now = ambient.now();
-    let campaign = Campaign {
+    Ok(Campaign {
         id: CampaignId::generate(ambient),
         tenant_id: TenantId::DEFAULT,
         slug: wanted.slug.clone(),
@@ -119,13 +130,15 @@ pub(crate) async fn campaign(
         relevance_threshold: wanted.relevance_threshold,
         post_budget_usd: wanted.post_budget_usd,
         video_seconds: wanted.video_seconds,
+        terms: wanted.terms.clone(),
+        limits: wanted.limits.clone(),
+        origin,
         status: CampaignStatus::Active,
         brief_version: StateVersion::FIRST,
         state_version: StateVersion::FIRST,
         created_at: now,
         updated_at: now,
-    };
-    Ok(store.campaign_save(&campaign).await?)
+    })
 }
 
 /// Brings in everything that the configuration names.
@@ -134,7 +147,14 @@ pub(crate) async fn configured(store: &Store, config: &Config, ambient: &dyn Amb
         agent_file(store, &wanted.soul, wanted.limits, ambient).await?;
     }
     for wanted in &config.campaigns {
-        campaign(store, wanted, ambient).await?;
+        let kept = campaign(store, wanted, CampaignOrigin::Configuration, ambient).await?;
+        if kept.origin == CampaignOrigin::Operator {
+            tracing::warn!(
+                campaign = %kept.slug,
+                "an operator's campaign has the name of one in the configuration, which is left aside; take it out there, or \
+                 give it another slug"
+            );
+        }
     }
     Ok(())
 }

@@ -34,11 +34,19 @@ pub struct GovernorLimits {
     pub max_hourly_spend: Option<Usd>,
     /// The most posts that may be planned for it in any sixty minutes.
     pub max_tasks_per_hour: u32,
+    /// The most posts that may be planned for it in a UTC day, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tasks_per_day: Option<u32>,
 }
 
 impl Default for GovernorLimits {
     fn default() -> Self {
-        Self { max_daily_spend: Usd::dollars(50), max_hourly_spend: None, max_tasks_per_hour: 10 }
+        Self {
+            max_daily_spend: Usd::dollars(50),
+            max_hourly_spend: None,
+            max_tasks_per_hour: 10,
+            max_tasks_per_day: None,
+        }
     }
 }
 

@@ -43,7 +43,10 @@ pub use audit::{
     Actor, AuditAction, AuditEntry, AuditFinding, AuditHead, AuditRecord, AuditSubject, ChainVerifier, FindingKind,
     NotedHead, NotedHeadParseError,
 };
-pub use campaign::{Campaign, CampaignStatus};
+pub use campaign::{
+    Campaign, CampaignLimits, CampaignOrigin, CampaignProblem, CampaignSketch, CampaignStatus, CampaignTerms,
+    QuietHours, QuietHoursError,
+};
 pub use chain::error_chain;
 pub use channel::{
     Channel, ChannelRules, Counting, Links, Modality, Part, PictureRules, Post, Ratio, VideoRules, Violation,

@@ -24,6 +24,6 @@ pub use offline::OfflineMind;
 pub use price::{Price, PriceTable, Quote};
 pub use record::{Asked, MIND_SERVER};
 pub use relevance::{
-    Atlas, AtlasError, Goal, GoalError, InjectionKind, InjectionMarker, RelevanceScorer, injection_markers,
+    Atlas, AtlasError, Goal, GoalError, InjectionKind, InjectionMarker, OwnWords, RelevanceScorer, injection_markers,
 };
 pub use topics::{Evidence, TopicError, TopicHit, TopicScanner};

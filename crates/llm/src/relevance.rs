@@ -10,6 +10,7 @@ mod brief;
 mod contest;
 mod goal;
 mod injection;
+mod own_words;
 mod scorer;
 mod terms;
 
@@ -18,5 +19,6 @@ pub use atlas::{Atlas, AtlasError};
 pub(crate) use contest::{Contest, curve, pulls};
 pub use goal::{Goal, GoalError};
 pub use injection::{InjectionKind, InjectionMarker, injection_markers};
+pub use own_words::OwnWords;
 pub use scorer::RelevanceScorer;
 pub(crate) use terms::{TermSet, text_words};

@@ -7,8 +7,10 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd, contracts::FeedDocument, error_chain,
-    policy::Governor,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd,
+    contracts::FeedDocument,
+    error_chain,
+    policy::{CampaignGovernor, Governor},
 };
 use chimera_llm::{Mind, injection_markers};
 use chimera_mcp::Host;
@@ -21,7 +23,7 @@ use crate::{
     backoff::Backoff,
     reading::Read,
     spans::{self, Origin, ReadAt},
-    triage::{Planned, Seen, Sighting, triage},
+    triage::{Planned, Room, Seen, Sighting, triage},
 };
 
 /// Why a round of planning stopped. What was committed stays; the next round goes on from there.
@@ -209,12 +211,11 @@ impl Planner {
         if !complete {
             tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh, "left for the next round");
         }
-        let used = self.store.governor_use(&[agent.id], self.ambient.now()).await?;
-        let mut governor = Governor::new(agent.governor_limits, used.get(&agent.id).copied().unwrap_or_default());
+        let mut room = self.room(campaign, agent).await?;
         let mut planned = Planned::default();
         for (sighting, relevance) in scores.scored {
             let taint = taint(&sighting);
-            planned.scored(seen, sighting, relevance, taint, &mut governor, &*self.ambient);
+            planned.scored(seen, sighting, relevance, taint, &mut room, &*self.ambient);
         }
         // A copy of a story that is yet to be scored must not make the story known.
         let open: HashSet<String> = scores.left.into_iter().map(|s| s.content_hash).collect();
@@ -225,6 +226,18 @@ impl Planner {
             return Ok(complete);
         }
         Ok(self.commit(campaign, planned, &origin, calls, report).await? && complete)
+    }
+
+    /// How much more may be planned for a campaign by this agent.
+    async fn room(&self, campaign: &Campaign, agent: &Agent) -> Result<Room, PlannerError> {
+        let now = self.ambient.now();
+        let by_day: Vec<AgentId> = agent.governor_limits.max_tasks_per_day.map(|_| agent.id).into_iter().collect();
+        let used = self.store.governor_use(&[agent.id], &by_day, now).await?;
+        let of_campaign = self.store.campaign_use(&[campaign], now).await?;
+        Ok(Room {
+            agent: Governor::new(agent.governor_limits, used.get(&agent.id).copied().unwrap_or_default()),
+            campaign: CampaignGovernor::new(campaign, of_campaign.get(&campaign.id).copied().unwrap_or_default(), now),
+        })
     }
 
     async fn commit(

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    Agent, AgentId, Campaign, SignalOutcome, TrendSignal, error_chain,
-    policy::{Governor, GovernorVerdict},
+    Agent, AgentId, Campaign, CampaignId, SignalOutcome, TrendSignal, error_chain,
+    policy::{CampaignGovernor, Governor, GovernorVerdict},
 };
 use chimera_store::{HeldPlan, PlanError};
 use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, TASKS_PLANNED};
@@ -42,7 +42,9 @@ impl Planner {
             return Ok(());
         }
         let mut governors = self.governors(agents).await?;
-        let with_room: Vec<&Campaign> = campaigns.iter().filter(|campaign| has_room(campaign, &governors)).collect();
+        let mut wholes = self.campaign_governors(campaigns).await?;
+        let with_room: Vec<&Campaign> =
+            campaigns.iter().filter(|campaign| has_room(campaign, &governors, &wholes)).collect();
         let ids: Vec<_> = with_room.iter().map(|campaign| campaign.id).collect();
         let mut held: HashMap<_, Vec<TrendSignal>> = HashMap::new();
         for signal in self.store.signals_held(&ids, BATCH).await? {
@@ -50,18 +52,34 @@ impl Planner {
         }
         for campaign in with_room {
             let Some(signals) = held.remove(&campaign.id) else { continue };
-            self.release_of(campaign, agents, signals, &mut governors, report).await?;
+            let Some(whole) = wholes.remove(&campaign.id) else { continue };
+            self.release_of(campaign, agents, signals, (&mut governors, whole), report).await?;
         }
         Ok(())
     }
 
     async fn governors(&self, agents: &HashMap<AgentId, Agent>) -> Result<HashMap<AgentId, Governor>, PlannerError> {
         let ids: Vec<AgentId> = agents.keys().copied().collect();
-        let mut used = self.store.governor_use(&ids, self.ambient.now()).await?;
+        let capped = agents.values().filter(|agent| agent.governor_limits.max_tasks_per_day.is_some());
+        let by_day: Vec<AgentId> = capped.map(|agent| agent.id).collect();
+        let mut used = self.store.governor_use(&ids, &by_day, self.ambient.now()).await?;
         let governor = |agent: &Agent| {
             (agent.id, Governor::new(agent.governor_limits, used.remove(&agent.id).unwrap_or_default()))
         };
         Ok(agents.values().map(governor).collect())
+    }
+
+    async fn campaign_governors(
+        &self,
+        campaigns: &[Campaign],
+    ) -> Result<HashMap<CampaignId, CampaignGovernor>, PlannerError> {
+        let now = self.ambient.now();
+        let mut used = self.store.campaign_use(&campaigns.iter().collect::<Vec<_>>(), now).await?;
+        let governor = |campaign: &Campaign| {
+            let used = used.remove(&campaign.id).unwrap_or_default();
+            (campaign.id, CampaignGovernor::new(campaign, used, now))
+        };
+        Ok(campaigns.iter().map(governor).collect())
     }
 
     async fn release_of(
@@ -69,7 +87,7 @@ impl Planner {
         campaign: &Campaign,
         agents: &HashMap<AgentId, Agent>,
         signals: Vec<TrendSignal>,
-        governors: &mut HashMap<AgentId, Governor>,
+        (governors, whole): (&mut HashMap<AgentId, Governor>, CampaignGovernor),
         report: &mut PlannerReport,
     ) -> Result<(), PlannerError> {
         let stories: Vec<String> = signals.iter().map(|signal| signal.content_hash.clone()).collect();
@@ -83,11 +101,11 @@ impl Planner {
             tasks: vec![],
             decided_at: now,
         };
-        let chosen = choose(campaign, signals, &told, governors);
+        let chosen = choose(campaign, signals, &told, governors, whole);
         plan.told = chosen.told.into_iter().map(|signal| signal.id).collect();
         for signal in chosen.admitted {
             let Some(agent) = agents.get(&signal.agent_id) else { continue };
-            let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, ..signal };
+            let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, note: None, ..signal };
             let seed = PlanSeed { campaign, agent, signal: &signal, seed: self.config.seed };
             plan.tasks.extend(plan_posts(seed, &*self.ambient));
             plan.planned.push(signal);
@@ -121,10 +139,15 @@ impl Planner {
 }
 
 /// Whether any of a campaign's agents may plan one more of its posts.
-fn has_room(campaign: &Campaign, governors: &HashMap<AgentId, Governor>) -> bool {
-    let budget = posts_budget(campaign);
+fn has_room(
+    campaign: &Campaign,
+    governors: &HashMap<AgentId, Governor>,
+    wholes: &HashMap<CampaignId, CampaignGovernor>,
+) -> bool {
+    let (budget, Some(whole)) = (posts_budget(campaign), wholes.get(&campaign.id)) else { return false };
     let may = |id: &AgentId| {
-        governors.get(id).is_some_and(|governor| governor.clone().admit(budget) == GovernorVerdict::Allowed)
+        let governor = governors.get(id).copied();
+        governor.is_some_and(|mut agent| whole.clone().admit(&mut agent, budget) == GovernorVerdict::Allowed)
     };
     campaign.agents.iter().any(may)
 }
@@ -136,13 +159,14 @@ struct Chosen {
     told: Vec<TrendSignal>,
 }
 
-/// Takes signals, the best first, for as long as their agents' governors have room. An agent that left the campaign has
+/// Takes signals, the best first, for as long as the campaign's and their agents' governors have room. An agent that left the campaign has
 /// none.
 fn choose(
     campaign: &Campaign,
     signals: Vec<TrendSignal>,
     told: &HashSet<String>,
     governors: &mut HashMap<AgentId, Governor>,
+    mut whole: CampaignGovernor,
 ) -> Chosen {
     let budget = posts_budget(campaign);
     let mut chosen = Chosen::default();
@@ -154,7 +178,7 @@ fn choose(
         }
         let belongs = campaign.agents.contains(&signal.agent_id);
         let Some(governor) = governors.get_mut(&signal.agent_id).filter(|_| belongs) else { continue };
-        if governor.admit(budget) == GovernorVerdict::Allowed {
+        if whole.admit(governor, budget) == GovernorVerdict::Allowed {
             stories.insert(signal.content_hash.clone());
             chosen.admitted.push(signal);
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use chimera_domain::{Agent, Campaign, Score, ToolCall, TraceId, error_chain};
-use chimera_llm::{Answer, Asked, ItemText, MindError, PersonaBrief, Relevance, RelevanceAsk};
+use chimera_llm::{Answer, Asked, ItemText, MindError, OwnWords, PersonaBrief, Relevance, RelevanceAsk};
 
 use crate::{Planner, spans, triage::Sighting};
 
@@ -24,12 +24,21 @@ pub(crate) struct Scores {
 }
 
 impl Planner {
-    /// Scores new items. A batch that the mind refuses because of what it says is halved until the item that it chokes
+    /// Scores new items, but for those that the campaign denies: nobody is asked about them. A batch that the mind refuses because of what it says is halved until the item that it chokes
     /// on is alone; that one counts as not relevant. Any other failure leaves the rest for the next round.
     pub(crate) async fn score(&self, campaign: &Campaign, agent: &Agent, fresh: Vec<Sighting>) -> Scores {
         let mut scores = Scores::default();
+        let wording = OwnWords::new(&campaign.terms);
+        let mut asked = Vec::with_capacity(fresh.len());
+        for sighting in fresh {
+            match wording.denied(&text_of(&sighting)) {
+                Some(relevance) => scores.scored.push((sighting, relevance)),
+                None => asked.push(sighting),
+            }
+        }
+        let denied = scores.scored.len();
         let mut batches: VecDeque<Vec<Sighting>> = VecDeque::new();
-        let mut fresh = fresh.into_iter().peekable();
+        let mut fresh = asked.into_iter().peekable();
         while fresh.peek().is_some() {
             batches.push_back(fresh.by_ref().take(self.config.score_batch.max(1)).collect());
         }
@@ -42,7 +51,10 @@ impl Planner {
             }
             questions_left -= 1;
             match self.ask(campaign, agent, &batch, &mut scores.calls).await {
-                Ok(answer) => scores.scored.extend(batch.into_iter().zip(answer)),
+                Ok(answer) => scores.scored.extend(batch.into_iter().zip(answer).map(|(sighting, said)| {
+                    let weighed = wording.weighed(&text_of(&sighting), said);
+                    (sighting, weighed)
+                })),
                 Err(error) if is_about_the_items(&error) && batch.len() > 1 => {
                     let (first, second) = batch.split_at(batch.len() / 2);
                     // In place of the batch, so that the order of items stays.
@@ -61,7 +73,7 @@ impl Planner {
             }
         }
         // A mind that understood nothing at all is out of order, and the items are not to blame.
-        let in_order = !scores.scored.is_empty();
+        let in_order = scores.scored.len() > denied;
         for (item, error) in refused {
             if in_order || matches!(error, MindError::Blocked { .. }) {
                 let why = format!("the mind would not score it: {}", error_chain(&error));
@@ -84,10 +96,7 @@ impl Planner {
         let ask = RelevanceAsk {
             goal: campaign.goal.clone(),
             persona: Some(PersonaBrief::from(&agent.soul)),
-            items: batch
-                .iter()
-                .map(|s| ItemText { title: s.item.title.clone(), summary: s.item.summary.clone() })
-                .collect(),
+            items: batch.iter().map(text_of).collect(),
             budget: None,
         };
         let trace_id = TraceId::generate(&*self.ambient);
@@ -105,6 +114,11 @@ impl Planner {
         let problem = format!("{} scores for {} items", value.len(), batch.len());
         Err(MindError::Malformed { model, problem, spent: chimera_domain::Usd::ZERO })
     }
+}
+
+/// The text that is scored.
+fn text_of(sighting: &Sighting) -> ItemText {
+    ItemText { title: sighting.item.title.clone(), summary: sighting.item.summary.clone() }
 }
 
 /// Whether it lies in what was asked about, so that other items may fare better.

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use chimera_domain::{
-    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, Severity, SignalId, SignalOutcome, TraceId, TrendSignal,
-    Usd,
+    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, GovernorLimits, Severity, SignalId, SignalOutcome, TraceId,
+    TrendSignal, Usd,
     contracts::FeedItem,
-    policy::{Governor, GovernorVerdict},
+    policy::{CampaignGovernor, Governor, GovernorVerdict},
 };
 use chimera_llm::Relevance;
+use chrono::{DateTime, Utc};
 
 use crate::dag::{PlanSeed, plan_posts};
 
@@ -64,6 +65,13 @@ pub(crate) struct Seen<'a> {
     pub(crate) seed: u64,
 }
 
+/// How much more may be planned.
+#[derive(Debug, Clone)]
+pub(crate) struct Room {
+    pub(crate) agent: Governor,
+    pub(crate) campaign: CampaignGovernor,
+}
+
 /// Signals with the tasks and alerts that follow from them.
 #[derive(Debug, Default)]
 pub(crate) struct Planned {
@@ -86,14 +94,14 @@ impl Planned {
         sighting: Sighting,
         relevance: Relevance,
         taint: Vec<String>,
-        governor: &mut Governor,
+        room: &mut Room,
         ambient: &dyn Ambient,
     ) {
         if relevance.score < seen.campaign.relevance_threshold {
             self.signals.push(signal(seen, sighting, relevance, taint, SignalOutcome::BelowThreshold, ambient));
             return;
         }
-        match governor.admit(posts_budget(seen.campaign)) {
+        match room.campaign.admit(&mut room.agent, posts_budget(seen.campaign)) {
             GovernorVerdict::Allowed => {
                 let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Planned, ambient);
                 let plan = PlanSeed { campaign: seen.campaign, agent: seen.agent, signal: &signal, seed: seen.seed };
@@ -101,8 +109,9 @@ impl Planned {
                 self.signals.push(signal);
             }
             refused => {
-                let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Deferred, ambient);
-                self.alerts.push(cap_alert(seen.agent, &signal, refused, ambient));
+                let mut signal = signal(seen, sighting, relevance, taint, SignalOutcome::Deferred, ambient);
+                signal.note = Some(held_back(seen.campaign, refused, ambient.now()));
+                self.alerts.extend(cap_alert(seen, &signal, refused, ambient));
                 self.signals.push(signal);
             }
         }
@@ -143,12 +152,34 @@ pub(crate) fn posts_budget(campaign: &Campaign) -> Usd {
     campaign.channels.iter().map(|_| campaign.post_budget_usd).sum()
 }
 
-fn cap_alert(agent: &Agent, signal: &TrendSignal, refused: GovernorVerdict, ambient: &dyn Ambient) -> Alert {
-    let message = format!(
-        "relevant signals for {} are held back: at most {} posts an hour and ${} a day",
-        agent.persona_slug, agent.governor_limits.max_tasks_per_hour, agent.governor_limits.max_daily_spend
-    );
-    let (kind, subject) = (AlertKind::GovernorCap, agent.persona_slug.as_str());
-    Alert::new(agent.tenant_id, kind, Severity::Warning, subject, refused.reason_code(), message, ambient)
-        .in_trace(signal.trace_id)
+/// Why a signal waits, in words.
+fn held_back(campaign: &Campaign, refused: GovernorVerdict, now: DateTime<Utc>) -> String {
+    let until = match campaign.quiet_until(now).filter(|_| refused == GovernorVerdict::QuietHours) {
+        Some(end) => format!(" until {}", end.format("%F %H:%M UTC")),
+        None => String::new(),
+    };
+    format!("held back: {}{until}", refused.reason_code())
+}
+
+/// What an operator should know of a signal that is held back. Quiet hours are as wished, and nothing to tell of.
+fn cap_alert(seen: Seen<'_>, signal: &TrendSignal, refused: GovernorVerdict, ambient: &dyn Ambient) -> Option<Alert> {
+    if refused == GovernorVerdict::QuietHours {
+        return None;
+    }
+    let (agent, limits) = (seen.agent, &seen.campaign.limits);
+    let (subject, caps) = if refused.is_of_campaign() {
+        let posts = limits.daily_task_cap.map(|cap| format!("{cap} posts a day"));
+        let money = limits.daily_budget_usd.map(|budget| format!("${budget} a day"));
+        (&seen.campaign.slug, [posts, money].into_iter().flatten().collect::<Vec<_>>())
+    } else {
+        let GovernorLimits { max_tasks_per_hour, max_tasks_per_day, max_daily_spend, .. } = agent.governor_limits;
+        let a_day = max_tasks_per_day.map(|cap| format!("{cap} a day"));
+        let caps =
+            [Some(format!("{max_tasks_per_hour} posts an hour")), a_day, Some(format!("${max_daily_spend} a day"))];
+        (&agent.persona_slug, caps.into_iter().flatten().collect())
+    };
+    let message = format!("relevant signals for {subject} are held back: at most {}", caps.join(" and "));
+    let (kind, code) = (AlertKind::GovernorCap, refused.reason_code());
+    let alert = Alert::new(agent.tenant_id, kind, Severity::Warning, subject.as_str(), code, message, ambient);
+    Some(alert.in_trace(signal.trace_id))
 }

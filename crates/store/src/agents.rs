@@ -90,6 +90,7 @@ fn is_same(stored: &Model, wanted: &Model) -> bool {
         && stored.max_daily_spend_micros == wanted.max_daily_spend_micros
         && stored.max_tasks_per_hour == wanted.max_tasks_per_hour
         && stored.max_hourly_spend_micros == wanted.max_hourly_spend_micros
+        && stored.max_tasks_per_day == wanted.max_tasks_per_day
 }
 
 fn changes(stored: &Model, wanted: &Model) -> Vec<(Column, Expr)> {
@@ -102,6 +103,7 @@ fn changes(stored: &Model, wanted: &Model) -> Vec<(Column, Expr)> {
         (Column::MaxDailySpendMicros, Expr::val(wanted.max_daily_spend_micros)),
         (Column::MaxTasksPerHour, Expr::val(wanted.max_tasks_per_hour)),
         (Column::MaxHourlySpendMicros, Expr::val(wanted.max_hourly_spend_micros)),
+        (Column::MaxTasksPerDay, Expr::val(wanted.max_tasks_per_day)),
         (Column::UpdatedAt, Expr::val(wanted.updated_at)),
     ]
 }

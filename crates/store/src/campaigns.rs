@@ -1,12 +1,13 @@
 //! Campaigns.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, ModelTrait as _, QueryFilter, QueryOrder, Select, Value, sea_query::Expr};
+use uuid::Uuid;
 
-use chimera_domain::{Campaign, CampaignId, CampaignStatus, StateVersion};
+use chimera_domain::{Campaign, CampaignId, CampaignOrigin, CampaignProblem, CampaignStatus, StateVersion};
 
 use crate::{
-    Result, RowKind, Store,
+    Result, RowKind, Store, StoreError,
     audit::{self, records},
     batch,
     codec::{Mapped, time},
@@ -14,10 +15,42 @@ use crate::{
     versioned,
 };
 
+/// Why a campaign was not created or edited. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// It can't run.
+    #[error(transparent)]
+    Problem(#[from] CampaignProblem),
+    /// There is another one of its name.
+    #[error("there is a campaign {slug} already, and it is over or says something else: edit it, or take another slug")]
+    Taken {
+        /// The name.
+        slug: String,
+    },
+    /// It is over.
+    #[error("campaign {slug} is over: create another one")]
+    Over {
+        /// Its name.
+        slug: String,
+    },
+    /// The configuration says what it is.
+    #[error(
+        "campaign {slug} comes from the configuration, and the next start would undo this: edit it there, or take it over"
+    )]
+    Configured {
+        /// Its name.
+        slug: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Store {
     /// Inserts the campaign, or brings the stored one of its slug up to date when it differs. The stored id, status
     /// and birth are kept: only [`Self::campaign_set_status`] pauses or resumes. An edit of the brief voids what was
-    /// planned before ([`Campaign::brief_version`]). Returns the row as it stands.
+    /// planned before ([`Campaign::brief_version`]). A campaign of the configuration changes none that is an operator's.
+    /// Returns the row as it stands.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails, or others keep saving the same campaign.
@@ -31,11 +64,77 @@ impl Store {
             find,
             |stored| {
                 let seen = (stored.id, StateVersion::new(stored.state_version));
-                if is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(stored, &wanted)) }
+                let theirs = campaign.origin == CampaignOrigin::Configuration
+                    && stored.origin == CampaignOrigin::Operator.as_str();
+                if theirs || is_same(stored, &wanted) { (seen, vec![]) } else { (seen, changes(stored, &wanted)) }
             },
             |row, changed| records::campaign_saved(row, self.actor.clone(), changed, row.updated_at),
         )
         .await
+    }
+
+    /// Brings in a campaign, unless there is one of its slug. When that one says the same it is returned, so that asking
+    /// twice creates once.
+    ///
+    /// # Errors
+    /// [`CampaignError`]; then nothing was written.
+    pub async fn campaign_create(&self, campaign: &Campaign) -> Result<Campaign, CampaignError> {
+        campaign.sketch().check()?;
+        let row = Entity::write(campaign, self.tenant)?;
+        let tx = self.begin().await?;
+        if batch::insert_new::<Entity>(&*tx, self.tenant, [campaign]).await? == 0 {
+            tx.abandon().await?;
+            let stored = self.campaigns_of_slug(&row.slug).one(&self.db).await.map_err(StoreError::from)?;
+            let stored = stored.ok_or(StoreError::NotFound { entity: RowKind::Campaign, id: row.id })?;
+            let over = stored.status == CampaignStatus::Ended.as_str();
+            if over || !is_same(&stored, &row) {
+                return Err(CampaignError::Taken { slug: row.slug });
+            }
+            return Ok(Entity::read(stored)?);
+        }
+        let logged = records::campaign_saved(&row, self.actor.clone(), "", row.updated_at);
+        audit::append(&*tx, self.tenant, &[logged]).await?;
+        tx.commit().await?;
+        Ok(Entity::read(row)?)
+    }
+
+    /// Makes a campaign what `wanted` says of it; its slug, status, birth and id stay. An edit of the brief voids what was
+    /// planned before ([`Campaign::brief_version`]). One that comes from the configuration must be taken over first or by
+    /// the same edit, by `wanted.origin`. Returns the row as it stands; nothing is written when it says all that already.
+    ///
+    /// # Errors
+    /// [`CampaignError`], such as [`StoreError::Conflict`] when it was changed since `version`; then nothing was written.
+    pub async fn campaign_edit(
+        &self,
+        id: CampaignId,
+        version: StateVersion,
+        wanted: &Campaign,
+    ) -> Result<Campaign, CampaignError> {
+        let stored = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?.pop();
+        let stored = stored.ok_or(StoreError::NotFound { entity: RowKind::Campaign, id: id.as_uuid() })?;
+        let before = Entity::read(stored.clone())?;
+        let kept = Campaign { id, slug: before.slug.clone(), tenant_id: self.tenant, ..wanted.clone() };
+        kept.sketch().check()?;
+        if before.status == CampaignStatus::Ended {
+            return Err(CampaignError::Over { slug: before.slug });
+        }
+        if before.origin == CampaignOrigin::Configuration && wanted.origin == CampaignOrigin::Configuration {
+            return Err(CampaignError::Configured { slug: before.slug });
+        }
+        let row = Entity::write(&kept, self.tenant)?;
+        if before.state_version == version && is_same(&stored, &row) {
+            return Ok(before);
+        }
+        let tx = self.begin().await?;
+        // Written only if nobody wrote it since it was read above, so what differs is known.
+        let set = changes(&stored, &row);
+        let after =
+            versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Campaign, (id.as_uuid(), version), set).await?;
+        let changed = versioned::changed::<Entity>(&stored, &after);
+        let logged = records::campaign_saved(&after, self.actor.clone(), &changed, wanted.updated_at);
+        audit::append(&*tx, self.tenant, &[logged]).await?;
+        tx.commit().await?;
+        Ok(Entity::read(after)?)
     }
 
     /// Every campaign, by slug.
@@ -107,6 +206,22 @@ impl Store {
         Entity::read(row)
     }
 
+    /// The campaigns that are quiet at this moment.
+    pub(crate) async fn campaigns_quiet(&self, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+        let rows = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::QuietHours.is_not_null())
+            .all(&self.db)
+            .await?;
+        let mut quiet = Vec::new();
+        for row in rows {
+            if row.quiet_hours()?.is_some_and(|hours| hours.is_quiet(now)) {
+                quiet.push(row.id);
+            }
+        }
+        Ok(quiet)
+    }
+
     fn campaigns_of_slug(&self, slug: &str) -> Select<Entity> {
         Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).filter(Column::Slug.eq(slug))
     }
@@ -117,32 +232,47 @@ pub(crate) fn to_status(status: CampaignStatus, now: DateTime<Utc>) -> Vec<(Colu
     vec![(Column::Status, Expr::val(status.as_str())), (Column::UpdatedAt, Expr::val(time(now)))]
 }
 
+/// What is planned already rests on; see also [`is_same_brief`].
+const BRIEF: [Column; 5] =
+    [Column::Goal, Column::Agents, Column::Channels, Column::PostBudgetMicros, Column::VideoSeconds];
+
+/// What an operator sets beside the brief.
+const SETTINGS: [Column; 7] = [
+    Column::Resources,
+    Column::RelevanceThreshold,
+    Column::Terms,
+    Column::DailyTaskCap,
+    Column::DailyBudgetMicros,
+    Column::QuietHours,
+    Column::Origin,
+];
+
 fn is_same(stored: &Model, wanted: &Model) -> bool {
-    is_same_brief(stored, wanted)
-        && stored.resources == wanted.resources
-        && stored.relevance_threshold.to_bits() == wanted.relevance_threshold.to_bits()
+    BRIEF.iter().chain(&SETTINGS).all(|column| is_equal(stored, wanted, *column))
 }
 
-/// Whether what is planned already still is what the campaign wants.
+/// Whether what is planned already still is what the campaign wants. A story that it denies by now must not go out.
 fn is_same_brief(stored: &Model, wanted: &Model) -> bool {
-    stored.goal == wanted.goal
-        && stored.agents == wanted.agents
-        && stored.channels == wanted.channels
-        && stored.post_budget_micros == wanted.post_budget_micros
-        && stored.video_seconds == wanted.video_seconds
+    BRIEF.iter().all(|column| is_equal(stored, wanted, *column)) && denied(stored) == denied(wanted)
+}
+
+/// PostgreSQL gives the fields of a document back in an order of its own, which makes no difference.
+fn is_equal(stored: &Model, wanted: &Model, column: Column) -> bool {
+    match (stored.get(column), wanted.get(column)) {
+        (Value::Json(stored), Value::Json(wanted)) => stored == wanted,
+        (stored, wanted) => stored == wanted,
+    }
+}
+
+/// The terms that rule a story out.
+fn denied(row: &Model) -> &[serde_json::Value] {
+    row.terms.get("deny").and_then(serde_json::Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn changes(stored: &Model, wanted: &Model) -> Vec<(Column, Expr)> {
-    let mut set = vec![
-        (Column::Goal, Expr::val(wanted.goal.clone())),
-        (Column::Agents, Expr::val(wanted.agents.clone())),
-        (Column::Resources, Expr::val(wanted.resources.clone())),
-        (Column::Channels, Expr::val(wanted.channels.clone())),
-        (Column::RelevanceThreshold, Expr::val(wanted.relevance_threshold)),
-        (Column::PostBudgetMicros, Expr::val(wanted.post_budget_micros)),
-        (Column::VideoSeconds, Expr::val(wanted.video_seconds)),
-        (Column::UpdatedAt, Expr::val(wanted.updated_at)),
-    ];
+    let value = |column: &Column| (*column, Expr::val(wanted.get(*column)));
+    let mut set: Vec<(Column, Expr)> = BRIEF.iter().chain(&SETTINGS).map(value).collect();
+    set.push((Column::UpdatedAt, Expr::val(wanted.updated_at)));
     if !is_same_brief(stored, wanted) {
         // The version that this very write makes.
         set.push((Column::BriefVersion, Expr::val(stored.state_version + 1)));

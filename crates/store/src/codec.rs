@@ -7,7 +7,7 @@ use sea_orm::{ActiveModelBehavior, ActiveModelTrait, EntityTrait, IntoActiveMode
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use chimera_domain::{Score, TenantId, TraceId, UnknownName};
+use chimera_domain::{QuietHours, Score, TenantId, TraceId, UnknownName};
 
 use crate::{BadValue, Result, RowKind, StoreError};
 
@@ -49,6 +49,10 @@ impl Reader {
 
     pub(crate) fn trace(self, text: &str) -> Result<TraceId> {
         text.parse().map_err(|e: chimera_domain::TraceParseError| self.corrupt("trace_id", e))
+    }
+
+    pub(crate) fn quiet_hours(self, text: &str) -> Result<QuietHours> {
+        text.parse().map_err(|e: chimera_domain::QuietHoursError| self.corrupt("quiet_hours", e))
     }
 
     pub(crate) fn count(self, column: &'static str, value: i64) -> Result<u32> {

@@ -81,6 +81,9 @@ pub enum BadValue {
     /// A score outside 0..=1.
     #[error(transparent)]
     Score(#[from] chimera_domain::ScoreOutOfRange),
+    /// A text that does not say when it is quiet.
+    #[error(transparent)]
+    QuietHours(#[from] chimera_domain::QuietHoursError),
     /// A text that is not a trace id.
     #[error(transparent)]
     Trace(#[from] chimera_domain::TraceParseError),

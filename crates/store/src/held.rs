@@ -73,8 +73,8 @@ impl Store {
 
     async fn plan_held_once(&self, plan: &HeldPlan) -> Result<Vec<TaskId>, PlanError> {
         let tx = self.begin().await?;
-        self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
-        self.check_governor(&*tx, &plan.planned.iter().collect::<Vec<_>>(), &plan.tasks).await?;
+        let campaign = self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
+        self.check_governor(&*tx, &campaign, &plan.planned.iter().collect::<Vec<_>>(), &plan.tasks).await?;
         let ids: Vec<SignalId> = plan.planned.iter().map(|signal| signal.id).collect();
         let mut changed = self.decide_held(&*tx, &ids, SignalOutcome::Planned, None, plan.decided_at).await?;
         let told = Some("the story was planned meanwhile");

@@ -56,6 +56,7 @@ mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
+pub use campaigns::CampaignError;
 pub use config::StoreConfig;
 pub use duties::Duty;
 pub use error::{BadValue, Result, RowKind, StoreError};

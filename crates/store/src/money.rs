@@ -9,12 +9,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{AgentId, CampaignId, SignalOutcome, SpendWindows, TaskState, TenantId, Usd, policy::GovernorUse};
+use chimera_domain::{
+    AgentId, Campaign, CampaignId, SignalOutcome, SpendWindows, TaskState, TenantId, Usd,
+    policy::{CampaignUse, GovernorUse},
+};
 
 use crate::{
     Result, Store, batch,
     dialect::{self, LISTED_MAX},
-    entity::{artifacts, signals, tasks, tool_calls},
+    entity::{artifacts, signals, spend_ledger, tasks, tool_calls},
     spend,
 };
 
@@ -23,13 +26,33 @@ const PLANNED: [TaskState; 2] = [TaskState::Pending, TaskState::Ready];
 
 impl Store {
     /// What each agent has used. Planned in the last hour: its signals that were planned in the sixty minutes before `now`.
+    /// Planned today: since midnight UTC, of those that are in `by_day` too, and 0 of others.
     /// Spent today: what the spend ledger counts since midnight UTC ([`Self::spend_use`]), and the whole caps of its tasks
     /// that are PENDING or READY (a task that has spent part of its cap is counted with both, the cautious reading).
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
-    pub async fn governor_use(&self, agents: &[AgentId], now: DateTime<Utc>) -> Result<HashMap<AgentId, GovernorUse>> {
-        used(&self.db, self.tenant, agents, now).await
+    pub async fn governor_use(
+        &self,
+        agents: &[AgentId],
+        by_day: &[AgentId],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<AgentId, GovernorUse>> {
+        used(&self.db, self.tenant, agents, by_day, now).await
+    }
+
+    /// What each of these campaigns has used today, as far as its limits count it: its signals that were planned since
+    /// midnight UTC; what the spend ledger counts since then; and the whole caps of its
+    /// tasks that are PENDING or READY. Those without such limits are left out.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn campaign_use(
+        &self,
+        campaigns: &[&Campaign],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<CampaignId, CampaignUse>> {
+        used_by_campaigns(&self.db, self.tenant, campaigns, now).await
     }
 
     /// Everything that was ever spent, or everything that was spent on one campaign's tasks.
@@ -66,6 +89,7 @@ pub(crate) async fn used(
     db: &impl ConnectionTrait,
     tenant: TenantId,
     agents: &[AgentId],
+    by_day: &[AgentId],
     now: DateTime<Utc>,
 ) -> Result<HashMap<AgentId, GovernorUse>> {
     let mut uses: HashMap<AgentId, GovernorUse> = agents.iter().map(|id| (*id, GovernorUse::default())).collect();
@@ -76,10 +100,73 @@ pub(crate) async fn used(
     for (id, count) in planned_since(db, tenant, &ids, now - Duration::hours(1)).await? {
         uses.entry(AgentId::from_uuid(id)).or_default().planned_last_hour = u32::try_from(count).unwrap_or(u32::MAX);
     }
+    if !by_day.is_empty() {
+        let ids: Vec<Uuid> = by_day.iter().map(|id| id.as_uuid()).collect();
+        for (id, count) in planned_since(db, tenant, &ids, before(SpendWindows::midnight(now))).await? {
+            uses.entry(AgentId::from_uuid(id)).or_default().planned_today = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+    }
     for (id, micros) in promised(db, tenant, &ids, now).await? {
         uses.entry(AgentId::from_uuid(id)).or_default().spent_today = Usd::from_micros(micros);
     }
     Ok(uses)
+}
+
+/// What these campaigns have used, as far as their limits count it.
+pub(crate) async fn used_by_campaigns(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    campaigns: &[&Campaign],
+    now: DateTime<Utc>,
+) -> Result<HashMap<CampaignId, CampaignUse>> {
+    let day = SpendWindows::midnight(now);
+    let mut uses: HashMap<CampaignId, CampaignUse> = HashMap::new();
+    let ids = |counts: fn(&Campaign) -> bool| -> Vec<Uuid> {
+        campaigns.iter().filter(|campaign| counts(campaign)).map(|campaign| campaign.id.as_uuid()).collect()
+    };
+    let capped = ids(|campaign| campaign.limits.daily_task_cap.is_some());
+    if !capped.is_empty() {
+        use signals::Column as C;
+        let select = signals::Entity::find()
+            .select_only()
+            .column(C::CampaignId)
+            .expr(Expr::col(C::Id).count())
+            .filter(batch::of_tenant::<signals::Entity>(tenant))
+            .filter(C::CampaignId.is_in(capped))
+            .filter(Expr::col((signals::Entity, C::Outcome)).eq(dialect::literal(SignalOutcome::Planned.as_str())))
+            .filter(C::DecidedAt.gte(day))
+            .group_by(C::CampaignId);
+        let counts: Vec<(Uuid, i64)> = select.into_tuple().all(db).await?;
+        for (id, count) in counts {
+            uses.entry(CampaignId::from_uuid(id)).or_default().planned_today = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+    }
+    let budgeted = ids(|campaign| campaign.limits.daily_budget_usd.is_some());
+    if !budgeted.is_empty() {
+        use spend_ledger::Column as L;
+        let mut entries = spend_ledger::Entity::find()
+            .select_only()
+            .column(L::CampaignId)
+            .expr(dialect::sum(Expr::col(L::CountedMicros)))
+            .filter(batch::of_tenant::<spend_ledger::Entity>(tenant))
+            .filter(L::CampaignId.is_in(budgeted.clone()))
+            .filter(L::ReservedAt.gte(day))
+            .group_by(L::CampaignId);
+        // One statement, so one moment, as for agents.
+        let mut caps = caps_of(tasks::Column::CampaignId, tenant, &budgeted);
+        let both = QueryTrait::query(&mut entries).union(UnionType::All, QueryTrait::query(&mut caps).take()).take();
+        for row in db.query_all(&both).await? {
+            let (id, micros): (Uuid, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let spent = &mut uses.entry(CampaignId::from_uuid(id)).or_default().spent_today;
+            *spent = spent.saturating_add(Usd::from_micros(micros));
+        }
+    }
+    Ok(uses)
+}
+
+/// The last moment before this one that columns can hold.
+fn before(moment: DateTime<Utc>) -> DateTime<Utc> {
+    moment - Duration::microseconds(1)
 }
 
 /// By agent: what the ledger counts today, and the caps of its tasks that are yet to be claimed. One statement, so one
@@ -153,12 +240,17 @@ pub(crate) async fn planned_caps(
 }
 
 fn caps_of_planned(tenant: TenantId, agents: &[Uuid]) -> Select<tasks::Entity> {
+    caps_of(tasks::Column::AgentId, tenant, agents)
+}
+
+/// By agent or campaign: what its tasks may yet set aside.
+fn caps_of(whose: tasks::Column, tenant: TenantId, ids: &[Uuid]) -> Select<tasks::Entity> {
     tasks::Entity::find()
         .select_only()
-        .column(tasks::Column::AgentId)
+        .column(whose)
         .expr(dialect::sum(Expr::col(tasks::Column::BudgetCapMicros)))
         .filter(batch::of_tenant::<tasks::Entity>(tenant))
-        .filter(tasks::Column::AgentId.is_in(batch::padded(agents.iter().copied())))
+        .filter(whose.is_in(batch::padded(ids.iter().copied())))
         .filter(tasks::Column::State.is_in(PLANNED.iter().map(|s| s.as_str())))
-        .group_by(tasks::Column::AgentId)
+        .group_by(whose)
 }

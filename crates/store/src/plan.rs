@@ -2,15 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, Iterable as _, QueryFilter, QuerySelect,
     sea_query::{LockType, Order, Query},
 };
 
 use chimera_domain::{
-    Agent, AgentId, AgentTask, Alert, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome,
+    Agent, AgentId, AgentTask, Alert, Campaign, CampaignId, CampaignStatus, GovernorLimits, SignalId, SignalOutcome,
     StateVersion, TaskId, ToolCall, TrendSignal, Usd,
-    policy::{Governor, GovernorVerdict},
+    policy::{CampaignGovernor, CampaignUse, Governor, GovernorVerdict},
 };
 
 use crate::{
@@ -72,11 +73,11 @@ pub enum PlanError {
         event_keys: Vec<String>,
     },
     /// Together with what others planned meanwhile, the plan would break the governor's cap.
-    #[error("agent {agent_id} has reached its cap ({reason_code}) meanwhile: read its use again")]
+    #[error("agent {agent_id} or its campaign has reached a cap ({reason_code}) meanwhile: read its use again")]
     OverCap {
         /// The agent.
         agent_id: AgentId,
-        /// `hourly_task_cap` or `daily_spend_cap`.
+        /// Which: [`GovernorVerdict::reason_code`].
         reason_code: &'static str,
     },
     /// The store failed.
@@ -109,9 +110,9 @@ impl Store {
     /// `None` when some signal is recorded already.
     async fn plan_once(&self, plan: &Plan) -> Result<Option<Vec<TaskId>>, PlanError> {
         let tx = self.begin().await?;
-        self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
+        let campaign = self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
         let planned: Vec<_> = plan.signals.iter().filter(|s| s.outcome == SignalOutcome::Planned).collect();
-        self.check_governor(&*tx, &planned, &plan.tasks).await?;
+        self.check_governor(&*tx, &campaign, &planned, &plan.tasks).await?;
         let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;
         if inserted < plan.signals.len() {
             return Ok(None);
@@ -129,7 +130,7 @@ impl Store {
         db: &impl ConnectionTrait,
         id: CampaignId,
         expected: StateVersion,
-    ) -> Result<(), PlanError> {
+    ) -> Result<Campaign, PlanError> {
         let row = campaigns::Entity::find()
             .filter(batch::of_tenant::<campaigns::Entity>(self.tenant))
             .filter(campaigns::Column::Id.eq(id.as_uuid()))
@@ -139,15 +140,16 @@ impl Store {
             .ok_or(StoreError::NotFound { entity: RowKind::Campaign, id: id.as_uuid() })?;
         let campaign = campaigns::Entity::read(row)?;
         if campaign.status == CampaignStatus::Active && campaign.state_version == expected {
-            return Ok(());
+            return Ok(campaign);
         }
         Err(PlanError::CampaignMoved { id, expected, found: campaign.state_version, status: campaign.status })
     }
 
-    /// Asks each agent's governor again, under lock. "Now" is when the newest of the signals was planned.
+    /// Asks the campaign's and each agent's governor again, under lock. "Now" is when the newest of the signals was planned.
     pub(crate) async fn check_governor(
         &self,
         db: &impl ConnectionTrait,
+        campaign: &Campaign,
         planned: &[&TrendSignal],
         tasks: &[AgentTask],
     ) -> Result<(), PlanError> {
@@ -155,6 +157,7 @@ impl Store {
         let mut ids: Vec<AgentId> = planned.iter().map(|s| s.agent_id).collect();
         ids.sort_unstable();
         ids.dedup();
+        let mut whole = self.campaign_governor(db, campaign, now).await?;
         // Held against edits, which others may do at the same time; and nobody else plans for them meanwhile.
         let planned_for = Query::select()
             .columns(agents::Column::iter())
@@ -173,7 +176,9 @@ impl Store {
         check_personas(tasks, &agents)?;
         let limits: HashMap<AgentId, GovernorLimits> =
             agents.into_iter().map(|agent| (agent.id, agent.governor_limits)).collect();
-        let mut used = money::used(db, self.tenant, &ids, now).await?;
+        let by_day: Vec<AgentId> =
+            limits.iter().filter(|(_, limits)| limits.max_tasks_per_day.is_some()).map(|(id, _)| *id).collect();
+        let mut used = money::used(db, self.tenant, &ids, &by_day, now).await?;
         let mut governors: HashMap<AgentId, Governor> = limits
             .into_iter()
             .map(|(id, limits)| (id, Governor::new(limits, used.remove(&id).unwrap_or_default())))
@@ -184,12 +189,33 @@ impl Store {
             let governor = governors
                 .get_mut(&agent_id)
                 .ok_or(StoreError::NotFound { entity: RowKind::Agent, id: agent_id.as_uuid() })?;
-            let verdict = governor.admit(costs.get(&signal.id).copied().unwrap_or_default());
+            let verdict = whole.admit(governor, costs.get(&signal.id).copied().unwrap_or_default());
             if verdict != GovernorVerdict::Allowed {
                 return Err(PlanError::OverCap { agent_id, reason_code: verdict.reason_code() });
             }
         }
         Ok(())
+    }
+
+    /// The governor of a campaign. Where its limits are counted, nobody else plans for it until the transaction ends.
+    async fn campaign_governor(
+        &self,
+        db: &impl ConnectionTrait,
+        campaign: &Campaign,
+        now: DateTime<Utc>,
+    ) -> Result<CampaignGovernor, PlanError> {
+        if !campaign.limits.are_counted() {
+            return Ok(CampaignGovernor::new(campaign, CampaignUse::default(), now));
+        }
+        let of_campaign = Query::select()
+            .column(campaigns::Column::Id)
+            .from(campaigns::Entity)
+            .and_where(batch::of_tenant::<campaigns::Entity>(self.tenant))
+            .and_where(campaigns::Column::Id.eq(campaign.id.as_uuid()))
+            .take();
+        db.query_all(&self.backend.one_at_a_time(of_campaign, [campaigns::Column::Id], Purpose::Planning)).await?;
+        let used = money::used_by_campaigns(db, self.tenant, &[campaign], now).await?;
+        Ok(CampaignGovernor::new(campaign, used.get(&campaign.id).copied().unwrap_or_default(), now))
     }
 
     /// The event keys that keep the plan from being committed.

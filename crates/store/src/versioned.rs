@@ -133,7 +133,7 @@ where
 }
 
 /// The names of the columns in which two versions of a row differ, but for what every write changes.
-fn changed<E: EntityTrait>(before: &E::Model, after: &E::Model) -> String {
+pub(crate) fn changed<E: EntityTrait>(before: &E::Model, after: &E::Model) -> String {
     let columns = E::Column::iter().filter(|column| before.get(*column) != after.get(*column));
     let names: Vec<&str> = columns.map(|column| column.as_str()).collect();
     let told = names.into_iter().filter(|name| !["state_version", "updated_at"].contains(name));

@@ -2,11 +2,12 @@
 
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Campaign, CampaignId,
-    CampaignStatus, Channel, Component, Costs, DecisionId, Disclosure, EntryState, GovernorLimits, HitlTicket,
-    JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId, MemoryKind, MemorySource, MemoryVector, Modality,
-    NextAction, PersonaLock, Presence, Priority, Provenance, Question, ReservationId, Score, SensitiveTopic, Severity,
-    SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId,
-    ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict, contracts::FeedItem, sha256_hex,
+    CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, DecisionId, Disclosure,
+    EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId, MemoryKind,
+    MemorySource, MemoryVector, Modality, NextAction, PersonaLock, Presence, Priority, Provenance, Question,
+    ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload,
+    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict,
+    contracts::FeedItem, sha256_hex,
 };
 
 /// Eight hex digits that no other call gives.
@@ -47,6 +48,7 @@ pub fn agent(ambient: &dyn Ambient) -> Agent {
             max_daily_spend: Usd::from_micros(777_000_001),
             max_hourly_spend: Some(Usd::from_micros(555_000_001)),
             max_tasks_per_hour: 99,
+            max_tasks_per_day: None,
         },
         presence: Presence::Idle,
         state_version: StateVersion::FIRST,
@@ -70,6 +72,16 @@ pub fn campaign(ambient: &dyn Ambient, agent: &Agent) -> Campaign {
         relevance_threshold: score(23),
         post_budget_usd: Usd::from_micros(1_250_003),
         video_seconds: 6,
+        terms: CampaignTerms {
+            keywords: vec!["silk*".to_owned()],
+            allow: vec!["mending circle".to_owned()],
+            deny: vec!["fur".to_owned(), "\"prêt\"".to_owned()],
+            examples: vec!["A jacket mended for the tenth time".to_owned()],
+            counter_examples: vec!["Stock of a silk mill falls".to_owned()],
+        },
+        // What is counted costs statements.
+        limits: CampaignLimits::default(),
+        origin: CampaignOrigin::Operator,
         status: CampaignStatus::Active,
         brief_version: StateVersion::FIRST,
         state_version: StateVersion::FIRST,

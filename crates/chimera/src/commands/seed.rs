@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chimera_domain::{Ambient, Campaign, Channel, GovernorLimits};
+use chimera_domain::{Ambient, Campaign, CampaignLimits, CampaignOrigin, CampaignTerms, Channel, GovernorLimits};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use crate::{
@@ -67,7 +67,7 @@ pub(crate) async fn plant(
     written.with_context(|| format!("writing {}", file.display()))?;
     let agent = seed::agent(store, FAE, "the built-in persona", GovernorLimits::default(), ambient).await?;
     let campaign = campaign(scenario.name, scenario.goal, &agent.persona_slug, &[scenario.feed_name()]);
-    seed::campaign(store, &campaign, ambient).await?;
+    seed::campaign(store, &campaign, CampaignOrigin::Operator, ambient).await?;
     Ok(())
 }
 
@@ -82,5 +82,7 @@ pub(crate) fn campaign(slug: &str, goal: &str, agent: &str, feeds: &[String]) ->
         relevance_threshold: Campaign::RELEVANCE_THRESHOLD,
         post_budget_usd: Campaign::POST_BUDGET,
         video_seconds: Campaign::VIDEO_SECONDS,
+        terms: CampaignTerms::default(),
+        limits: CampaignLimits::default(),
     }
 }

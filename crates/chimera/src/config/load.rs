@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chimera_domain::CampaignProblem;
 use chimera_worker::RetentionConfig;
 use figment::{
     Figment,
@@ -10,7 +11,7 @@ use figment::{
 use serde_json::{Value, json};
 use serde_saphyr::figment::Yaml;
 
-use super::{CampaignConfig, Config, Flags, platform, unknown::unknown_keys};
+use super::{Config, Flags, platform, unknown::unknown_keys};
 use crate::compose::built_in;
 
 const DEFAULT_FOLDER: &str = "configs";
@@ -44,7 +45,7 @@ pub(crate) enum ConfigError {
     },
     /// A campaign that can't run.
     #[error("campaigns[{index}] ({slug}): {problem}")]
-    Campaign { index: usize, slug: String, problem: &'static str },
+    Campaign { index: usize, slug: String, problem: CampaignProblem },
     /// Values that don't go together.
     #[error("{key}: {problem}")]
     Contradiction { key: &'static str, problem: &'static str },
@@ -88,7 +89,7 @@ impl Config {
         self.check_own()?;
         self.check_addresses()?;
         for (index, campaign) in self.campaigns.iter().enumerate() {
-            campaign.check().map_err(|problem| ConfigError::Campaign {
+            campaign.sketch().check().map_err(|problem| ConfigError::Campaign {
                 index,
                 slug: campaign.slug.clone(),
                 problem,
@@ -157,34 +158,6 @@ impl Config {
 
 pub(super) fn section(section: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> ConfigError {
     ConfigError::Section { section, source: Box::new(source) }
-}
-
-/// Lengths that the studio makes, in seconds.
-const VIDEO_SECONDS: std::ops::RangeInclusive<u32> = 2..=15;
-
-impl CampaignConfig {
-    fn check(&self) -> Result<(), &'static str> {
-        let watched = |uri: &String| {
-            let parts = uri.strip_prefix("mcp://").and_then(|rest| rest.split_once('/'));
-            parts.is_some_and(|(server, resource)| !server.is_empty() && !resource.is_empty())
-        };
-        if self.goal.trim().is_empty() {
-            return Err("`goal` is empty; say in words what it looks for");
-        }
-        if self.agents.is_empty() {
-            return Err("`agents` is empty; name at least one agent's slug");
-        }
-        if self.channels.is_empty() {
-            return Err("`channels` is empty; name at least one place to post");
-        }
-        if !self.resources.iter().all(watched) {
-            return Err("each of `resources` must be mcp://SERVER/RESOURCE-URI, such as mcp://feeds/feed://news");
-        }
-        if !VIDEO_SECONDS.contains(&self.video_seconds) {
-            return Err("`video_seconds` must lie in 2..=15");
-        }
-        Ok(())
-    }
 }
 
 /// The files to read, in order.

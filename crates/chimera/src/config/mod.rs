@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use chimera_bus::RedisConfig;
 use chimera_console::ConsoleConfig;
-use chimera_domain::{Campaign, Channel, GovernorLimits, Score, Usd};
+use chimera_domain::{Campaign, CampaignLimits, CampaignSketch, CampaignTerms, Channel, GovernorLimits, Score, Usd};
 use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
@@ -246,6 +246,29 @@ pub(crate) struct CampaignConfig {
     /// Length of its videos, in seconds.
     #[serde(default = "default_video_seconds")]
     pub(crate) video_seconds: u32,
+    /// Words by which its signals are told, beside the goal.
+    #[serde(default)]
+    pub(crate) terms: CampaignTerms,
+    /// How much it may do, and when.
+    #[serde(default)]
+    pub(crate) limits: CampaignLimits,
+}
+
+impl CampaignConfig {
+    /// What it says, to be checked.
+    pub(crate) fn sketch(&self) -> CampaignSketch<'_> {
+        CampaignSketch {
+            slug: &self.slug,
+            goal: &self.goal,
+            agents: self.agents.len(),
+            resources: &self.resources,
+            channels: &self.channels,
+            post_budget_usd: self.post_budget_usd,
+            video_seconds: self.video_seconds,
+            limits: &self.limits,
+            terms: &self.terms,
+        }
+    }
 }
 
 const fn default_threshold() -> Score {

@@ -1,16 +1,28 @@
-//! The governor: how much may be planned for one agent.
+//! The governor: how much may be planned for one agent, and for one campaign.
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{GovernorLimits, Usd};
+use crate::{Campaign, CampaignLimits, GovernorLimits, Usd};
 
 /// What an agent has used so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct GovernorUse {
     /// Posts planned in the last sixty minutes.
     pub planned_last_hour: u32,
+    /// Posts planned since midnight UTC; 0 where no cap asks for it.
+    pub planned_today: u32,
     /// Spent or reserved since midnight UTC.
+    pub spent_today: Usd,
+}
+
+/// What a campaign has used so far, all its agents together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CampaignUse {
+    /// Posts planned since midnight UTC; 0 where no cap asks for it.
+    pub planned_today: u32,
+    /// Spent or reserved since midnight UTC; 0 where no budget asks for it.
     pub spent_today: Usd,
 }
 
@@ -19,10 +31,18 @@ pub struct GovernorUse {
 pub enum GovernorVerdict {
     /// It may.
     Allowed,
-    /// Too many posts in the hour.
+    /// Too many posts of the agent in the hour.
     HourlyCap,
-    /// The day's money would not cover it.
+    /// Too many posts of the agent in the day.
+    DailyCap,
+    /// The agent's money of the day would not cover it.
     DailySpendCap,
+    /// The campaign is quiet at this hour.
+    QuietHours,
+    /// Too many posts of the campaign in the day.
+    CampaignDailyCap,
+    /// The campaign's money of the day would not cover it.
+    CampaignBudget,
 }
 
 impl GovernorVerdict {
@@ -32,8 +52,18 @@ impl GovernorVerdict {
         match self {
             Self::Allowed => "",
             Self::HourlyCap => "hourly_task_cap",
+            Self::DailyCap => "daily_task_cap",
             Self::DailySpendCap => "daily_spend_cap",
+            Self::QuietHours => "quiet_hours",
+            Self::CampaignDailyCap => "campaign_daily_task_cap",
+            Self::CampaignBudget => "campaign_daily_budget",
         }
+    }
+
+    /// Whether it is the campaign, not the agent, that has no room.
+    #[must_use]
+    pub const fn is_of_campaign(self) -> bool {
+        matches!(self, Self::QuietHours | Self::CampaignDailyCap | Self::CampaignBudget)
     }
 }
 
@@ -53,22 +83,94 @@ impl Governor {
 
     /// Asks for one more post of at most `cost`, and counts it when allowed.
     pub fn admit(&mut self, cost: Usd) -> GovernorVerdict {
+        let verdict = self.check(cost);
+        if verdict == GovernorVerdict::Allowed {
+            self.count(cost);
+        }
+        verdict
+    }
+
+    fn check(&self, cost: Usd) -> GovernorVerdict {
         if self.used.planned_last_hour >= self.limits.max_tasks_per_hour {
             return GovernorVerdict::HourlyCap;
         }
-        let spent = self.used.spent_today.saturating_add(cost);
-        if spent > self.limits.max_daily_spend {
+        if self.limits.max_tasks_per_day.is_some_and(|cap| self.used.planned_today >= cap) {
+            return GovernorVerdict::DailyCap;
+        }
+        if self.used.spent_today.saturating_add(cost) > self.limits.max_daily_spend {
             return GovernorVerdict::DailySpendCap;
         }
-        self.used.planned_last_hour += 1;
-        self.used.spent_today = spent;
         GovernorVerdict::Allowed
+    }
+
+    fn count(&mut self, cost: Usd) {
+        self.used.planned_last_hour = self.used.planned_last_hour.saturating_add(1);
+        self.used.planned_today = self.used.planned_today.saturating_add(1);
+        self.used.spent_today = self.used.spent_today.saturating_add(cost);
+    }
+}
+
+/// Counts what is planned against a campaign's limits, whichever of its agents speaks.
+#[derive(Debug, Clone)]
+pub struct CampaignGovernor {
+    limits: CampaignLimits,
+    quiet: bool,
+    used: CampaignUse,
+}
+
+impl CampaignGovernor {
+    /// The governor, as of `now`, of a campaign that has already used something.
+    #[must_use]
+    pub fn new(campaign: &Campaign, used: CampaignUse, now: DateTime<Utc>) -> Self {
+        Self { limits: campaign.limits.clone(), quiet: campaign.quiet_until(now).is_some(), used }
+    }
+
+    /// Asks for one more post of at most `cost` of both the campaign and its agent, and counts it with both when both
+    /// allow it. Quiet hours come first: nothing else needs to be known while they last.
+    pub fn admit(&mut self, agent: &mut Governor, cost: Usd) -> GovernorVerdict {
+        let verdict = match self.check(cost) {
+            GovernorVerdict::Allowed => agent.admit(cost),
+            refused => refused,
+        };
+        if verdict == GovernorVerdict::Allowed {
+            self.used.planned_today = self.used.planned_today.saturating_add(1);
+            self.used.spent_today = self.used.spent_today.saturating_add(cost);
+        }
+        verdict
+    }
+
+    fn check(&self, cost: Usd) -> GovernorVerdict {
+        if self.quiet {
+            return GovernorVerdict::QuietHours;
+        }
+        if self.limits.daily_task_cap.is_some_and(|cap| self.used.planned_today >= cap) {
+            return GovernorVerdict::CampaignDailyCap;
+        }
+        let spent = self.used.spent_today.saturating_add(cost);
+        if self.limits.daily_budget_usd.is_some_and(|budget| spent > budget) {
+            return GovernorVerdict::CampaignBudget;
+        }
+        GovernorVerdict::Allowed
+    }
+}
+
+impl CampaignLimits {
+    /// Whether what the campaign has planned or spent today has to be known to plan for it.
+    #[must_use]
+    pub const fn are_counted(&self) -> bool {
+        self.daily_task_cap.is_some() || self.daily_budget_usd.is_some()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::tests::campaign;
+    use proptest::prelude::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-07-01T12:00:00Z".parse().unwrap()
+    }
 
     #[test]
     fn ten_an_hour_and_not_eleven() {
@@ -82,9 +184,64 @@ mod tests {
     fn the_days_money_is_never_overdrawn() {
         let limits =
             GovernorLimits { max_daily_spend: Usd::dollars(1), max_tasks_per_hour: 100, ..GovernorLimits::default() };
-        let mut governor = Governor::new(limits, GovernorUse { spent_today: Usd::cents(90), planned_last_hour: 0 });
+        let used = GovernorUse { spent_today: Usd::cents(90), ..GovernorUse::default() };
+        let mut governor = Governor::new(limits, used);
         assert_eq!(governor.admit(Usd::cents(11)), GovernorVerdict::DailySpendCap);
         assert_eq!(governor.admit(Usd::cents(10)), GovernorVerdict::Allowed);
         assert_eq!(governor.admit(Usd::from_micros(1)), GovernorVerdict::DailySpendCap);
+    }
+
+    #[test]
+    fn a_quiet_campaign_plans_nothing_and_uses_up_nothing() {
+        let mut campaign = campaign();
+        campaign.limits.quiet_hours = Some("11:00-13:00 UTC".parse().unwrap());
+        let mut agent = Governor::new(GovernorLimits::default(), GovernorUse::default());
+        let mut quiet = CampaignGovernor::new(&campaign, CampaignUse::default(), now());
+        assert_eq!(quiet.admit(&mut agent, Usd::ZERO), GovernorVerdict::QuietHours);
+        assert_eq!((agent.used, quiet.used), (GovernorUse::default(), CampaignUse::default()));
+        let later = now() + chrono::TimeDelta::hours(1);
+        let mut awake = CampaignGovernor::new(&campaign, CampaignUse::default(), later);
+        assert_eq!(awake.admit(&mut agent, Usd::ZERO), GovernorVerdict::Allowed);
+    }
+
+    proptest! {
+        /// Whatever is asked for: no cap is ever broken, what is refused uses up nothing, and a refusal names a cap that
+        /// the post would really have broken.
+        #[test]
+        fn no_cap_is_broken_and_no_refusal_is_without_cause(
+            (hourly, daily, spend) in (0_u32..6, prop::option::of(0_u32..8), 0_i64..40),
+            (cap, budget) in (prop::option::of(1_u32..8), prop::option::of(0_i64..40)),
+            costs in prop::collection::vec(0_i64..9, 0..30),
+        ) {
+            let limits = GovernorLimits {
+                max_daily_spend: Usd::from_micros(spend),
+                max_tasks_per_hour: hourly,
+                max_tasks_per_day: daily,
+                ..GovernorLimits::default()
+            };
+            let budget = budget.map(Usd::from_micros);
+            let mut campaign = campaign();
+            campaign.limits = CampaignLimits { daily_task_cap: cap, daily_budget_usd: budget, quiet_hours: None };
+            let mut agent = Governor::new(limits, GovernorUse::default());
+            let mut both = CampaignGovernor::new(&campaign, CampaignUse::default(), now());
+            let (mut posts, mut spent) = (0_u32, Usd::ZERO);
+            for cost in costs.into_iter().map(Usd::from_micros) {
+                let wanted = spent.saturating_add(cost);
+                match both.admit(&mut agent, cost) {
+                    GovernorVerdict::Allowed => (posts, spent) = (posts + 1, wanted),
+                    GovernorVerdict::HourlyCap => prop_assert_eq!(posts, hourly),
+                    GovernorVerdict::DailyCap => prop_assert_eq!(Some(posts), daily),
+                    GovernorVerdict::DailySpendCap => prop_assert!(wanted > limits.max_daily_spend),
+                    GovernorVerdict::CampaignDailyCap => prop_assert_eq!(Some(posts), cap),
+                    GovernorVerdict::CampaignBudget => prop_assert!(budget.is_some_and(|budget| wanted > budget)),
+                    GovernorVerdict::QuietHours => prop_assert!(false, "never quiet"),
+                }
+                prop_assert!(posts <= hourly && spent <= limits.max_daily_spend);
+                prop_assert!(daily.is_none_or(|cap| posts <= cap) && cap.is_none_or(|cap| posts <= cap));
+                prop_assert!(budget.is_none_or(|budget| spent <= budget));
+                prop_assert_eq!((agent.used.planned_last_hour, both.used.planned_today), (posts, posts));
+                prop_assert_eq!((agent.used.spent_today, both.used.spent_today), (spent, spent));
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ mod retry;
 mod routing;
 
 pub use dead_letter::WayBack;
-pub use governor::{Governor, GovernorUse, GovernorVerdict};
+pub use governor::{CampaignGovernor, CampaignUse, Governor, GovernorUse, GovernorVerdict};
 pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};
 pub use recall::{RecallWeights, Recalled};
 pub use rest::TroubleRest;

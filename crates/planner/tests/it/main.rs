@@ -15,6 +15,7 @@ mod campaigns;
 mod fake;
 mod feeds;
 mod held;
+mod limits;
 mod mind;
 mod planning;
 mod serving;
@@ -48,6 +49,12 @@ chimera_testkit::on_both! {
         what_waited_too_long_is_dropped_and_says_why
         a_paused_campaign_holds_on_to_what_it_held_back
         two_planners_release_each_signal_once;
+    limits:
+        quiet_hours_hold_back_and_lose_nothing
+        a_campaigns_cap_holds_for_all_its_news_and_turns_at_midnight
+        a_campaigns_budget_covers_whole_posts
+        an_agents_day_has_a_cap_too
+        own_words_deny_without_asking_and_lift;
     mind:
         what_could_not_be_scored_is_planned_in_the_next_round
         what_was_scored_before_the_failure_is_kept

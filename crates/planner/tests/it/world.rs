@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chimera_bus::Bus;
 use chimera_domain::{
-    Agent, AgentTask, Ambient as _, Campaign, CampaignStatus, Channel, GovernorLimits, Score, SignalOutcome,
-    TrendSignal, Usd, contracts::FeedItem,
+    Agent, AgentTask, Ambient as _, Campaign, CampaignStatus, CampaignTerms, Channel, GovernorLimits, Score,
+    SignalOutcome, TrendSignal, Usd, contracts::FeedItem,
 };
 use chimera_mcp::{Host, HostConfig};
 use chimera_planner::{Planner, PlannerConfig, PlannerReport};
@@ -57,6 +57,7 @@ impl World {
             resources: vec![RESOURCE.to_owned()],
             channels: vec![Channel::Instagram],
             relevance_threshold: Score::percent(75),
+            terms: CampaignTerms::default(),
             ..fixtures::campaign(&*ambient, &agent)
         };
         let campaign = store.campaign_save(&campaign).await.unwrap();

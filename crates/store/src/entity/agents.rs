@@ -25,6 +25,7 @@ pub(crate) struct Model {
     pub(crate) max_daily_spend_micros: i64,
     pub(crate) max_tasks_per_hour: i64,
     pub(crate) max_hourly_spend_micros: Option<i64>,
+    pub(crate) max_tasks_per_day: Option<i64>,
     pub(crate) presence: String,
     pub(crate) state_version: i64,
     pub(crate) created_at: DateTimeUtc,
@@ -53,6 +54,7 @@ impl Mapped for Entity {
             max_daily_spend_micros: agent.governor_limits.max_daily_spend.micros(),
             max_tasks_per_hour: agent.governor_limits.max_tasks_per_hour.into(),
             max_hourly_spend_micros: agent.governor_limits.max_hourly_spend.map(Usd::micros),
+            max_tasks_per_day: agent.governor_limits.max_tasks_per_day.map(i64::from),
             presence: agent.presence.to_string(),
             state_version: agent.state_version.get(),
             created_at: time(agent.created_at),
@@ -74,6 +76,10 @@ impl Mapped for Entity {
                 max_daily_spend: Usd::from_micros(row.max_daily_spend_micros),
                 max_hourly_spend: row.max_hourly_spend_micros.map(Usd::from_micros),
                 max_tasks_per_hour: reader.count("max_tasks_per_hour", row.max_tasks_per_hour)?,
+                max_tasks_per_day: row
+                    .max_tasks_per_day
+                    .map(|cap| reader.count("max_tasks_per_day", cap))
+                    .transpose()?,
             },
             presence: reader.name("presence", &row.presence)?,
             state_version: StateVersion::new(row.state_version),

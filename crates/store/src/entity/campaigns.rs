@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::{Campaign, CampaignId, StateVersion, TenantId, Usd};
+use chimera_domain::{Campaign, CampaignId, CampaignLimits, QuietHours, StateVersion, TenantId, Usd};
 
 use crate::{
     Result, RowKind,
@@ -27,6 +27,12 @@ pub(crate) struct Model {
     pub(crate) relevance_threshold: f64,
     pub(crate) post_budget_micros: i64,
     pub(crate) video_seconds: i64,
+    #[sea_orm(column_type = "JsonBinary")]
+    pub(crate) terms: Json,
+    pub(crate) daily_task_cap: Option<i64>,
+    pub(crate) daily_budget_micros: Option<i64>,
+    pub(crate) quiet_hours: Option<String>,
+    pub(crate) origin: String,
     pub(crate) status: String,
     pub(crate) brief_version: i64,
     pub(crate) state_version: i64,
@@ -39,6 +45,20 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// When it is quiet, if ever.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Corrupt`] when the column can't be read.
+    pub(crate) fn quiet_hours(&self) -> Result<Option<QuietHours>> {
+        self.quiet_hours.as_deref().map(|hours| self.reader().quiet_hours(hours)).transpose()
+    }
+
+    const fn reader(&self) -> Reader {
+        Reader { entity: RowKind::Campaign, id: self.id }
+    }
+}
 
 impl Mapped for Entity {
     type Domain = Campaign;
@@ -56,6 +76,11 @@ impl Mapped for Entity {
             relevance_threshold: campaign.relevance_threshold.get(),
             post_budget_micros: campaign.post_budget_usd.micros(),
             video_seconds: campaign.video_seconds.into(),
+            terms: writer.document("terms", &campaign.terms)?,
+            daily_task_cap: campaign.limits.daily_task_cap.map(i64::from),
+            daily_budget_micros: campaign.limits.daily_budget_usd.map(Usd::micros),
+            quiet_hours: campaign.limits.quiet_hours.map(|hours| hours.to_string()),
+            origin: campaign.origin.to_string(),
             status: campaign.status.to_string(),
             brief_version: campaign.brief_version.get(),
             state_version: campaign.state_version.get(),
@@ -65,7 +90,12 @@ impl Mapped for Entity {
     }
 
     fn read(row: Model) -> Result<Campaign> {
-        let reader = Reader { entity: RowKind::Campaign, id: row.id };
+        let reader = row.reader();
+        let limits = CampaignLimits {
+            daily_task_cap: row.daily_task_cap.map(|cap| reader.count("daily_task_cap", cap)).transpose()?,
+            daily_budget_usd: row.daily_budget_micros.map(Usd::from_micros),
+            quiet_hours: row.quiet_hours()?,
+        };
         Ok(Campaign {
             id: CampaignId::from_uuid(row.id),
             tenant_id: TenantId::from_uuid(row.tenant_id),
@@ -77,6 +107,9 @@ impl Mapped for Entity {
             relevance_threshold: reader.score("relevance_threshold", row.relevance_threshold)?,
             post_budget_usd: Usd::from_micros(row.post_budget_micros),
             video_seconds: reader.count("video_seconds", row.video_seconds)?,
+            terms: reader.document("terms", row.terms)?,
+            limits,
+            origin: reader.name("origin", &row.origin)?,
             status: reader.name("status", &row.status)?,
             brief_version: StateVersion::new(row.brief_version),
             state_version: StateVersion::new(row.state_version),

@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 18] = [
+const TABLES: [&[&str]; 19] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -111,6 +111,7 @@ const TABLES: [&[&str]; 18] = [
     &[],
     &["memory_heads", "agent_memories"],
     &["spend_totals"],
+    &[],
     &["credentials"],
 ];
 
@@ -132,8 +133,11 @@ impl Rows {
         let task = &self.tasks[0];
         match step {
             0 => {
-                batch::insert::<agents::Entity>(db, tenant, [&self.agent]).await.unwrap();
-                insert_early::<campaigns::Entity>(db, [&self.campaign], &[campaigns::Column::BriefVersion]).await;
+                insert_early::<agents::Entity>(db, [&self.agent], &[agents::Column::MaxTasksPerDay]).await;
+                use campaigns::Column as C;
+                let limits = [C::DailyTaskCap, C::DailyBudgetMicros, C::QuietHours];
+                let later = [&[C::BriefVersion, C::Terms, C::Origin], &limits[..]].concat();
+                insert_early::<campaigns::Entity>(db, [&self.campaign], &later).await;
             }
             1 => {
                 let cursor = ResourceCursor {
@@ -215,7 +219,7 @@ impl Rows {
                 let insert = crate::memory::insert_rows([(row, memory.1.values())].into_iter(), backend).unwrap();
                 db.execute(&insert).await.unwrap();
             }
-            17 => {
+            18 => {
                 let (kind, life) = (CredentialKind::Token, chrono::Duration::days(1));
                 let (token, _) = Credential::grant(kind, AccessRole::Viewer, "ci", life, tenant, &self.ambient);
                 batch::insert::<credentials::Entity>(db, tenant, [&token]).await.unwrap();

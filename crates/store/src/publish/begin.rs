@@ -105,7 +105,7 @@ impl Store {
     ) -> Result<Vec<PublishCase>> {
         let lease = Lease { owner: publisher.to_owned(), end: self.lease_end(lease) };
         let tx = self.begin().await?;
-        let (rows, grounds) = self.publishable(&*tx, ids).await?;
+        let (rows, grounds) = self.publishable(&*tx, ids, now).await?;
         let approved = with_dependencies(&*tx, self.tenant, rows.clone()).await?;
         let around = self.around(&*tx, &approved, grounds).await?;
         let known = self.ledger(&*tx, &approved, &around).await?;
@@ -133,11 +133,12 @@ impl Store {
     }
 
     /// Whether a publication that was begun at this version may be called for at this very moment: nobody took it over,
-    /// and its campaign is ACTIVE and wants what it wanted. For a caller who had to wait after [`Self::publish_begin`].
+    /// and its campaign is ACTIVE, not quiet, and wants what it wanted. For a caller who had to wait after
+    /// [`Self::publish_begin`].
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn publish_stands(&self, id: TaskId, version: StateVersion) -> Result<bool> {
+    pub async fn publish_stands(&self, id: TaskId, version: StateVersion, now: DateTime<Utc>) -> Result<bool> {
         let standing = tasks::Entity::find()
             .select_only()
             .column(tasks::Column::Id)
@@ -145,7 +146,8 @@ impl Store {
             .filter(tasks::Column::Id.eq(id.as_uuid()))
             .filter(tasks::Column::StateVersion.eq(version.get()))
             .filter(unindexed(Expr::col((tasks::Entity, tasks::Column::State))).eq(TaskState::Publishing.as_str()))
-            .filter(ground::standing(self.tenant));
+            .filter(ground::standing(self.tenant))
+            .filter(ground::not_of(&self.campaigns_quiet(now).await?));
         Ok(standing.into_tuple::<Uuid>().one(&self.db).await?.is_some())
     }
 
@@ -225,16 +227,22 @@ impl Store {
         Ok(cases)
     }
 
-    /// Locks the APPROVED ones that hold, after their campaigns, which must be ACTIVE, and their agents: these stay as they
-    /// are until the commit.
-    async fn publishable(&self, db: &impl ConnectionTrait, ids: &[TaskId]) -> Result<(Vec<tasks::Model>, Grounds)> {
+    /// Locks the APPROVED ones that hold, after their campaigns, which must be ACTIVE and not quiet, and their agents: these
+    /// stay as they are until the commit.
+    async fn publishable(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: &[TaskId],
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<tasks::Model>, Grounds)> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         let grounds = Grounds::hold(db, self.tenant, &ids).await?;
         let mut rows = Vec::with_capacity(ids.len());
         if grounds.any_active() {
             for row in moves::lock(db, self.tenant, ids).await?.into_values() {
                 let approved = row.state == TaskState::Approved.as_str();
-                if approved && grounds.is_active(&row) && grounds.voids(&row)?.is_none() {
+                let awake = grounds.is_active(&row) && !grounds.is_quiet(&row, now)?;
+                if approved && awake && grounds.voids(&row)?.is_none() {
                     rows.push(row);
                 }
             }

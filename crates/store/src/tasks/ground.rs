@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockType, Query, SelectStatement},
@@ -90,6 +91,12 @@ impl Grounds {
         self.campaigns.get(&row.campaign_id).is_some_and(is_active)
     }
 
+    /// Whether the task's campaign is quiet at this moment.
+    pub(crate) fn is_quiet(&self, row: &Model, now: DateTime<Utc>) -> Result<bool> {
+        let hours = self.campaigns.get(&row.campaign_id).map(campaigns::Model::quiet_hours).transpose()?.flatten();
+        Ok(hours.is_some_and(|hours| hours.is_quiet(now)))
+    }
+
     /// Whether one of the campaigns plans and publishes.
     pub(crate) fn any_active(&self) -> bool {
         self.campaigns.values().any(is_active)
@@ -123,6 +130,12 @@ pub(crate) fn standing(tenant: TenantId) -> Condition {
         .and_where(edited().not())
         .take();
     Condition::all().add(Expr::exists(campaign)).add(persona().in_subquery(personas(tenant)))
+}
+
+/// Tasks of other campaigns than these few.
+pub(crate) fn not_of(campaigns: &[Uuid]) -> Condition {
+    let others = Expr::col((Entity, Column::CampaignId)).is_not_in(campaigns.iter().copied());
+    Condition::all().add_option((!campaigns.is_empty()).then_some(others))
 }
 
 /// Tasks of campaigns that are over, or whose brief was edited after the task was planned.

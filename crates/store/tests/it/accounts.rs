@@ -49,17 +49,23 @@ pub(crate) async fn the_governor_sees_spent_and_reserved_money_and_the_last_hour
     let stranger = AgentId::from_uuid(Uuid::from_u128(9));
     let ids = [world.agent.id, stranger];
     let nothing = ids.iter().map(|id| (*id, GovernorUse::default())).collect();
-    assert_eq!(world.store.governor_use(&ids, now).await.unwrap(), nothing);
-    assert!(world.store.governor_use(&[], now).await.unwrap().is_empty());
+    assert_eq!(world.store.governor_use(&ids, &[], now).await.unwrap(), nothing);
+    assert!(world.store.governor_use(&[], &[], now).await.unwrap().is_empty());
 
     let task = world.ready(TaskType::AssemblePost).await;
     let cap = task.budget_cap_usd;
-    let use_at = async |now| world.store.governor_use(&ids, now).await.unwrap()[&world.agent.id];
-    assert_eq!(use_at(world.ambient.now()).await, GovernorUse { planned_last_hour: 1, spent_today: cap });
+    let use_at = async |now| world.store.governor_use(&ids, &[], now).await.unwrap()[&world.agent.id];
+    assert_eq!(
+        use_at(world.ambient.now()).await,
+        GovernorUse { planned_last_hour: 1, spent_today: cap, ..GovernorUse::default() }
+    );
     world.in_review(task.id).await;
     // The cap is free again; what was spent counts: 100,003 for the artifact and one more call of 30,001.
     let spent = Usd::from_micros(130_004);
-    assert_eq!(use_at(world.ambient.now()).await, GovernorUse { planned_last_hour: 1, spent_today: spent });
+    assert_eq!(
+        use_at(world.ambient.now()).await,
+        GovernorUse { planned_last_hour: 1, spent_today: spent, ..GovernorUse::default() }
+    );
     // A call without a task, such as scoring, counts to the agent it names; one that names nobody, to nobody.
     let stray = fixtures::tool_call(&world.ambient, &task);
     let scoring = ToolCall { id: ToolCallId::generate(&world.ambient), task_id: None, ..stray.clone() };
@@ -71,8 +77,8 @@ pub(crate) async fn the_governor_sees_spent_and_reserved_money_and_the_last_hour
     assert_eq!(use_at(world.ambient.now()).await.spent_today, spent);
     assert_eq!(world.store.spend_total(None).await.unwrap(), spent.saturating_add(Usd::from_micros(30_001)));
     let later = world.ambient.now() + chrono::Duration::minutes(61);
-    assert_eq!(use_at(later).await, GovernorUse { planned_last_hour: 0, spent_today: spent });
+    assert_eq!(use_at(later).await, GovernorUse { planned_last_hour: 0, spent_today: spent, ..GovernorUse::default() });
     let tomorrow = world.ambient.now() + chrono::Duration::hours(14);
     assert_eq!(use_at(tomorrow).await, GovernorUse::default());
-    assert_eq!(world.store.governor_use(&ids, later).await.unwrap()[&stranger], GovernorUse::default());
+    assert_eq!(world.store.governor_use(&ids, &[], later).await.unwrap()[&stranger], GovernorUse::default());
 }

@@ -252,6 +252,7 @@ async fn unlimited(mut world: World) -> World {
         max_daily_spend: Usd::dollars(9_999_999),
         max_tasks_per_hour: 9_999_999,
         max_hourly_spend: None,
+        max_tasks_per_day: None,
     };
     world.agent.governor_limits = limits;
     world.agent = world.store.agent_save(&world.agent).await.unwrap();

@@ -78,7 +78,7 @@ pub(crate) async fn what_is_held_back_is_planned_under_the_checks_of_every_plan(
     assert!(matches!(refused, PlanError::OverCap { reason_code: "hourly_task_cap", .. }), "{refused:?}");
     world.store.plan_held(&plan(&world, &signals[..1])).await.unwrap();
     // It counts from when it was planned, however long ago it was read.
-    let used = world.store.governor_use(&[world.agent.id], world.ambient.now()).await.unwrap();
+    let used = world.store.governor_use(&[world.agent.id], &[], world.ambient.now()).await.unwrap();
     assert_eq!(used[&world.agent.id].planned_last_hour, 1);
     let refused = world.store.plan_held(&plan(&world, &signals[1..2])).await.unwrap_err();
     assert!(matches!(refused, PlanError::OverCap { .. }), "{refused:?}");

@@ -15,6 +15,8 @@ mod audit;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod campaigns;
+#[cfg(test)]
 mod caps;
 #[cfg(test)]
 mod damage;
@@ -141,6 +143,12 @@ chimera_testkit::on_both! {
         of_two_contenders_one_holds_a_duty_until_it_lays_it_down
         a_duty_of_one_that_vanished_goes_to_the_next
         of_many_contenders_at_once_one_holds_the_duty;
+    campaigns:
+        a_campaign_is_created_once
+        an_edit_counts_only_at_the_version_that_was_read
+        one_alone_says_what_a_campaign_is
+        a_quiet_campaign_publishes_nothing_until_its_hours_are_over
+        a_campaigns_caps_hold_between_planners;
     entities:
         an_agent_comes_back_whole_and_is_written_only_when_it_differs
         a_campaign_comes_back_whole_and_keeps_its_status

@@ -181,12 +181,15 @@ pub(crate) async fn what_was_not_called_counts_as_not_begun(world: World) {
     let (task, _) = world.approved().await;
     let case = world.begin(&[task.id], "publisher", LEASE).await.remove(0);
     let (id, version) = (task.id, case.task.state_version);
-    assert!(world.store.publish_stands(id, version).await.unwrap());
-    assert!(!world.store.publish_stands(id, task.state_version).await.unwrap(), "another version is another's");
+    assert!(world.store.publish_stands(id, version, world.ambient.now()).await.unwrap());
+    assert!(
+        !world.store.publish_stands(id, task.state_version, world.ambient.now()).await.unwrap(),
+        "another version is another's"
+    );
     let (campaign, now) = (&world.campaign, world.ambient.now());
     let paused = CampaignStatus::Paused;
     world.store.campaign_set_status(campaign.id, campaign.state_version, paused, now).await.unwrap();
-    assert!(!world.store.publish_stands(id, version).await.unwrap());
+    assert!(!world.store.publish_stands(id, version, world.ambient.now()).await.unwrap());
     for sure in [true, false] {
         if !sure {
             let version = campaign.state_version.next();

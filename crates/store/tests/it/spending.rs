@@ -15,7 +15,12 @@ pub(crate) const DOLLAR: Usd = Usd::dollars(1);
 
 /// The agent may spend so much a day.
 pub(crate) async fn limit(world: &World, daily: Usd, hourly: Option<Usd>) -> Agent {
-    let limits = GovernorLimits { max_daily_spend: daily, max_hourly_spend: hourly, max_tasks_per_hour: 9_999 };
+    let limits = GovernorLimits {
+        max_daily_spend: daily,
+        max_hourly_spend: hourly,
+        max_tasks_per_hour: 9_999,
+        max_tasks_per_day: None,
+    };
     world.store.agent_save(&Agent { governor_limits: limits, ..world.agent.clone() }).await.unwrap()
 }
 
@@ -110,8 +115,11 @@ pub(crate) async fn a_claim_sets_its_cap_aside_and_handing_in_enters_the_cost(wo
     };
     assert_eq!(open, wanted);
     assert_eq!(used(&world).await, DOLLAR);
-    let governor = world.store.governor_use(&[world.agent.id], world.ambient.now()).await.unwrap();
-    assert_eq!(governor[&world.agent.id], GovernorUse { planned_last_hour: 1, spent_today: DOLLAR });
+    let governor = world.store.governor_use(&[world.agent.id], &[], world.ambient.now()).await.unwrap();
+    assert_eq!(
+        governor[&world.agent.id],
+        GovernorUse { planned_last_hour: 1, spent_today: DOLLAR, ..GovernorUse::default() }
+    );
 
     let handed_in = result(&world, &held, call(&world, &held, Usd::cents(40), ToolStatus::Success));
     let now = world.ambient.now();

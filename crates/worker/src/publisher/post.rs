@@ -94,16 +94,18 @@ impl Publisher {
     /// Asked right before the call: whether the gate, through which this post went when it was begun, is still open.
     fn permit(&self, case: &PublishCase, fresh_until: Instant) -> Permit {
         let (store, id, version) = (self.store.clone(), case.task.id, case.task.state_version);
+        let ambient = self.ambient.clone();
         Permit::new(move || {
-            let store = store.clone();
+            let (store, ambient) = (store.clone(), ambient.clone());
             async move {
                 if Instant::now() < fresh_until {
                     return Ok(());
                 }
-                match store.publish_stands(id, version).await {
+                match store.publish_stands(id, version, ambient.now()).await {
                     Ok(true) => Ok(()),
                     Ok(false) => {
-                        Err("its campaign was paused or edited, or its lease lapsed, while it waited".to_owned())
+                        Err("its campaign was paused or edited or fell quiet, or its lease lapsed, while it waited"
+                            .to_owned())
                     }
                     Err(error) => Err(format!("nobody could say whether it may go out: {}", error_chain(&error))),
                 }

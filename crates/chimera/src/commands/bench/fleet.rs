@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use chimera_domain::{Channel, GovernorLimits, Score, Usd};
+use chimera_domain::{CampaignLimits, CampaignOrigin, CampaignTerms, Channel, GovernorLimits, Score, Usd};
 use chimera_store::Store;
 use clap::Args;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -219,8 +219,10 @@ impl Options {
                     relevance_threshold: Score::ONE,
                     post_budget_usd: Usd::cents(1),
                     video_seconds: 6,
+                    terms: CampaignTerms::default(),
+                    limits: CampaignLimits::default(),
                 };
-                seed::campaign(store, &campaign, &SystemAmbient).await?;
+                seed::campaign(store, &campaign, CampaignOrigin::Operator, &SystemAmbient).await?;
                 anyhow::Ok(())
             })
             .buffer_unordered(PLANTED_AT_ONCE)

@@ -7,7 +7,9 @@ use std::{
 
 use anyhow::Context as _;
 use chimera_bus::{RedisConfig, RedisLink};
-use chimera_domain::{Ambient as _, Channel, GovernorLimits, Score, Usd};
+use chimera_domain::{
+    Ambient as _, CampaignLimits, CampaignOrigin, CampaignTerms, Channel, GovernorLimits, Score, Usd,
+};
 use chimera_mcp::{Cost, Host, HostConfig, ServerConfig, TransportConfig};
 use chimera_store::{Observer, Scratch, Store, StoreConfig};
 
@@ -176,8 +178,12 @@ pub(super) async fn each_way<T>(
 
 /// One agent whose caps are out of reach, with one campaign on a channel that takes words, a picture and a video.
 pub(super) async fn plant(store: &Store) -> anyhow::Result<()> {
-    let limits =
-        GovernorLimits { max_daily_spend: Usd::COUNTABLE_MAX, max_hourly_spend: None, max_tasks_per_hour: u32::MAX };
+    let limits = GovernorLimits {
+        max_daily_spend: Usd::COUNTABLE_MAX,
+        max_hourly_spend: None,
+        max_tasks_per_hour: u32::MAX,
+        max_tasks_per_day: None,
+    };
     let agent = seed::agent(store, FAE, "the built-in persona", limits, &SystemAmbient).await?;
     let campaign = CampaignConfig {
         slug: CAMPAIGN.to_owned(),
@@ -188,8 +194,10 @@ pub(super) async fn plant(store: &Store) -> anyhow::Result<()> {
         relevance_threshold: Score::percent(75),
         post_budget_usd: Usd::cents(1),
         video_seconds: 6,
+        terms: CampaignTerms::default(),
+        limits: CampaignLimits::default(),
     };
-    seed::campaign(store, &campaign, &SystemAmbient).await?;
+    seed::campaign(store, &campaign, CampaignOrigin::Operator, &SystemAmbient).await?;
     Ok(())
 }
 

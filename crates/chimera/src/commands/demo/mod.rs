@@ -146,7 +146,8 @@ impl Options {
             let agent = seed::agent(&store, FAE, "the built-in persona", limits, ambient).await?;
             let goal = self.goal.as_deref().unwrap_or(scenario.goal);
             let feeds: Vec<String> = self.own_feeds().map(|(name, _)| name).collect();
-            seed::campaign(&store, &campaign(CAMPAIGN, goal, &agent.persona_slug, &feeds), ambient).await?;
+            let watching = campaign(CAMPAIGN, goal, &agent.persona_slug, &feeds);
+            seed::campaign(&store, &watching, chimera_domain::CampaignOrigin::Operator, ambient).await?;
         }
         store.close().await;
         Ok(())

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use chimera_domain::{
-    AccessRole, Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignStatus, Credential,
-    CredentialKind, EntryState, GovernorLimits, HitlTicket, MemoryKind, NextAction, PublicationId, Resolution,
-    SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, ToolCall, TrendSignal, Usd, Verdict,
+    AccessRole, Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
+    CampaignStatus, Credential, CredentialKind, EntryState, GovernorLimits, HitlTicket, MemoryKind, NextAction,
+    PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, ToolCall, TrendSignal, Usd,
+    Verdict,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
@@ -37,6 +38,7 @@ pub(super) async fn finished_posts(world: &World) -> Template {
     let limits = GovernorLimits {
         max_daily_spend: Usd::dollars(1_000_000),
         max_hourly_spend: None,
+        max_tasks_per_day: None,
         max_tasks_per_hour: 1_000_000,
     };
     let agent = Agent { governor_limits: limits, ..world.agent.clone() };
@@ -113,7 +115,7 @@ impl Caller<'_> {
         let events: Vec<_> = signals.iter().map(|s| s.event_key.clone()).collect();
         let stories: Vec<_> = signals.iter().map(|s| s.content_hash.clone()).collect();
         self.calls("signals_known").signals_known(template.campaign.id, &events, &stories).await.unwrap();
-        self.calls("governor_use").governor_use(&[template.agent.id], now).await.unwrap();
+        self.calls("governor_use").governor_use(&[template.agent.id], &[template.agent.id], now).await.unwrap();
         let tasks = signals.iter().flat_map(|s| self.dag(s)).collect();
         let plan = world.plan(signals, tasks);
         self.calls("plan_commit").plan_commit(&plan).await.unwrap();
@@ -207,7 +209,7 @@ impl Caller<'_> {
         let begun = self.publish_begin(&ids, LEASE).await;
         let held: Vec<_> = begun.iter().map(|case| (case.task.id, case.task.state_version)).collect();
         self.calls("task_heartbeat").task_heartbeat(&held, "publisher", LEASE).await.unwrap();
-        assert!(self.calls("publish_stands").publish_stands(held[0].0, held[0].1).await.unwrap());
+        assert!(self.calls("publish_stands").publish_stands(held[0].0, held[0].1, world.ambient.now()).await.unwrap());
         let absent =
             |_| PublishOutcome::Absent { error: "busy".to_owned(), sure: true, rest: std::time::Duration::ZERO };
         self.settle(&begun, absent).await;
@@ -367,6 +369,19 @@ impl Caller<'_> {
         self.calls("campaign_by_slug").campaign_by_slug(&campaign.slug).await.unwrap();
         self.calls("campaign_by_id").campaign_by_id(campaign.id).await.unwrap();
         self.calls("campaign_save").campaign_save(campaign).await.unwrap();
+        let limits = CampaignLimits {
+            daily_task_cap: Some(9_999),
+            daily_budget_usd: Some(Usd::dollars(999)),
+            quiet_hours: Some("01:00-02:00 UTC".parse().unwrap()),
+        };
+        let resources = vec!["mcp://feeds/feed://a".to_owned()];
+        let watchable = Campaign { resources, limits, ..campaign.clone() };
+        let other =
+            Campaign { slug: "another".to_owned(), id: CampaignId::generate(&world.ambient), ..watchable.clone() };
+        self.calls("campaign_create").campaign_create(&other).await.unwrap();
+        let store = self.calls("campaign_edit");
+        let campaign = &store.campaign_edit(campaign.id, campaign.state_version, &watchable).await.unwrap();
+        self.calls("campaign_use").campaign_use(&[campaign], world.ambient.now()).await.unwrap();
         let store = self.calls("campaign_set_status");
         let (version, now) = (campaign.state_version, world.ambient.now());
         store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap();

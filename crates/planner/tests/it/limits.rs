@@ -1,0 +1,129 @@
+//! What a campaign's own limits and words do to planning.
+
+use chimera_domain::{
+    Agent, AlertKind, Ambient as _, Campaign, CampaignLimits, CampaignTerms, Channel, GovernorLimits,
+    SignalOutcome::{BelowThreshold, Deferred, Planned},
+    Usd,
+};
+use chrono::Duration;
+
+use crate::world::{FEED, World, item, told};
+
+/// The campaign with other limits.
+async fn limited(world: &World, limits: CampaignLimits) -> Campaign {
+    world.store.campaign_save(&Campaign { limits, ..world.campaign.clone() }).await.unwrap()
+}
+
+async fn alerts(world: &World) -> Vec<(String, String)> {
+    let open = world.store.alerts_open(99).await.unwrap();
+    let caps = open.into_iter().filter(|alert| alert.kind == AlertKind::GovernorCap);
+    caps.map(|alert| (alert.subject, alert.reason_code)).collect()
+}
+
+fn news(count: usize) -> Vec<chimera_domain::contracts::FeedItem> {
+    (0..count).map(|n| item(&n.to_string(), &format!("Silk {n}"), &format!("0.{}", 80 + n))).collect()
+}
+
+pub(crate) async fn quiet_hours_hold_back_and_lose_nothing(world: World) {
+    // The clock of these tests begins at 10:20 UTC, which is 15:50 in Kolkata.
+    let hours = "15:00-16:00 Asia/Kolkata".parse().unwrap();
+    limited(&world, CampaignLimits { quiet_hours: Some(hours), ..CampaignLimits::default() }).await;
+    world.feeds.set(FEED, &news(2));
+    assert_eq!(world.tick().await.tasks, 0);
+    assert_eq!(world.outcomes(&world.campaign).await, told(&[("Silk 0", Deferred), ("Silk 1", Deferred)]));
+    let signals = world.signals(&world.campaign).await;
+    assert_eq!(signals[0].note.as_deref(), Some("held back: quiet_hours until 2026-11-22 10:30 UTC"));
+    assert_eq!(alerts(&world).await, [], "as wished");
+    assert_eq!(world.tick().await.released, 0);
+
+    world.ambient.advance(Duration::minutes(10));
+    assert_eq!(world.tick().await.released, 2);
+    assert_eq!(world.outcomes(&world.campaign).await, told(&[("Silk 0", Planned), ("Silk 1", Planned)]));
+    assert!(world.signals(&world.campaign).await.iter().all(|signal| signal.note.is_none()));
+    assert_eq!(world.tasks().await.len(), 8);
+}
+
+pub(crate) async fn a_campaigns_cap_holds_for_all_its_news_and_turns_at_midnight(world: World) {
+    limited(&world, CampaignLimits { daily_task_cap: Some(2), ..CampaignLimits::default() }).await;
+    world.feeds.set(FEED, &news(5));
+    world.tick().await;
+    let planned =
+        async || world.outcomes(&world.campaign).await.iter().filter(|(_, outcome)| *outcome == Planned).count();
+    assert_eq!(planned().await, 2);
+    assert_eq!(alerts(&world).await, [(world.campaign.slug.clone(), "campaign_daily_task_cap".to_owned())]);
+    world.ambient.advance(Duration::hours(13));
+    assert_eq!(world.tick().await.released, 0, "still the same day");
+    world.ambient.advance(Duration::hours(1));
+    assert_eq!(world.tick().await.released, 2);
+    assert_eq!(planned().await, 4);
+    // The hottest of those that waited came first.
+    let left = world.signals(&world.campaign).await.into_iter().find(|signal| signal.outcome == Deferred).unwrap();
+    assert_eq!(left.item.title, "Silk 2");
+}
+
+pub(crate) async fn a_campaigns_budget_covers_whole_posts(world: World) {
+    let budget = world.campaign.post_budget_usd.saturating_add(world.campaign.post_budget_usd);
+    // A little less than two posts may cost; the parts of a post are rounded down to the millionth.
+    let one_less = Usd::from_micros(budget.micros() - 100);
+    limited(&world, CampaignLimits { daily_budget_usd: Some(one_less), ..CampaignLimits::default() }).await;
+    world.feeds.set(FEED, &news(3));
+    world.tick().await;
+    let outcomes = world.outcomes(&world.campaign).await;
+    assert_eq!(outcomes, told(&[("Silk 0", Planned), ("Silk 1", Deferred), ("Silk 2", Deferred)]));
+    assert_eq!(alerts(&world).await, [(world.campaign.slug.clone(), "campaign_daily_budget".to_owned())]);
+    // Another campaign of the same agent has money of its own.
+    let other = world.another(|campaign| campaign.channels = vec![Channel::X]).await;
+    world.tick().await;
+    assert_eq!(world.outcomes(&other).await.iter().filter(|(_, outcome)| *outcome == Planned).count(), 3);
+    // A larger budget takes one more, and counts what the first was given.
+    limited(&world, CampaignLimits { daily_budget_usd: Some(budget), ..CampaignLimits::default() }).await;
+    assert_eq!(world.tick().await.released, 1);
+    assert_eq!(world.tick().await.released, 0);
+}
+
+pub(crate) async fn an_agents_day_has_a_cap_too(world: World) {
+    let limits = GovernorLimits { max_tasks_per_day: Some(3), ..world.agent.governor_limits };
+    let agent = world.store.agent_save(&Agent { governor_limits: limits, ..world.agent.clone() }).await.unwrap();
+    assert_eq!(agent.governor_limits, limits);
+    world.feeds.set(FEED, &news(4));
+    world.tick().await;
+    assert_eq!(alerts(&world).await, [(agent.persona_slug.clone(), "daily_task_cap".to_owned())]);
+    world.ambient.advance(Duration::hours(2));
+    assert_eq!(world.tick().await.released, 0, "it is no cap of the hour");
+    world.ambient.advance(Duration::hours(12));
+    assert_eq!(world.tick().await.released, 1);
+    let now = world.ambient.now();
+    let used = world.store.governor_use(&[agent.id], &[agent.id], now).await.unwrap();
+    assert_eq!(used[&agent.id].planned_today, 1);
+}
+
+pub(crate) async fn own_words_deny_without_asking_and_lift(world: World) {
+    let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let terms = CampaignTerms {
+        keywords: list(&["silk"]),
+        allow: list(&["mending circle"]),
+        deny: list(&["fur"]),
+        ..CampaignTerms::default()
+    };
+    world.store.campaign_save(&Campaign { terms, ..world.campaign.clone() }).await.unwrap();
+    let items = [
+        item("1", "Fur is back", "0.99"),
+        item("2", "Silk is back", "0.6"),
+        item("3", "Steel is back", "0.6"),
+        item("4", "A mending circle is back", "0.1"),
+    ];
+    world.feeds.set(FEED, &items);
+    world.tick().await;
+    let mut outcomes = world.outcomes(&world.campaign).await;
+    outcomes.sort();
+    let wanted = [
+        ("A mending circle is back", Planned),
+        ("Fur is back", BelowThreshold),
+        ("Silk is back", Planned),
+        ("Steel is back", BelowThreshold),
+    ];
+    assert_eq!(outcomes, told(&wanted));
+    assert_eq!(world.mind.asked(), [["Silk is back", "Steel is back", "A mending circle is back"]]);
+    let denied = world.signals(&world.campaign).await.into_iter().find(|signal| signal.item.id == "1").unwrap();
+    assert_eq!(denied.why, "contains `Fur`, which the campaign denies");
+}
