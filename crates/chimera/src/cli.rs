@@ -150,7 +150,7 @@ impl Cli {
             Command::Cfo(options) => options.run(&global).await,
             Command::Console(options) => options.run(&global).await,
             Command::Db(options) => options.run(&global).await,
-            Command::Config(options) => options.run(&global),
+            Command::Config(options) => options.run(&global).await,
             Command::Mcp(options) => options.run(&global).await,
             Command::Bench(options) => options.run(&global).await,
             Command::Metrics(options) => options.run(),

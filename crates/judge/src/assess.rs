@@ -16,6 +16,8 @@ use crate::{components, persona::banned_topic};
 pub struct Findings {
     /// The mind's opinion; `None` when it could not be had.
     pub opinion: Option<Opinion>,
+    /// Whose opinion it is: the model, and the version of its prompt.
+    pub opinion_of: String,
     /// Topics on which a person always decides.
     pub topics: Vec<SensitiveTopic>,
     /// Names of injection markers in what would be published.
@@ -68,7 +70,7 @@ pub fn assess(case: &ReviewCase, findings: Findings, thresholds: &RoutingThresho
     });
     let persona_score = breakdown.iter().find(|c| c.name == "persona").map_or(Score::ONE, |c| c.score);
     let persona_score = if has(&["banned_topic"]) { Score::ZERO } else { persona_score };
-    let reasoning = reasoning(&breakdown, confidence, &notes, &findings.topics, route, thresholds);
+    let reasoning = reasoning(&breakdown, confidence, &notes, &findings, route, thresholds);
     Assessment { confidence, breakdown, persona_score, safety_flags: flags, topics: findings.topics, route, reasoning }
 }
 
@@ -149,7 +151,7 @@ fn reasoning(
     breakdown: &[Component],
     confidence: Score,
     notes: &[String],
-    topics: &[SensitiveTopic],
+    findings: &Findings,
     route: Route,
     thresholds: &RoutingThresholds,
 ) -> String {
@@ -157,11 +159,14 @@ fn reasoning(
     for part in breakdown {
         let _ = writeln!(text, "{} {}: {}", part.name, part.score, part.reason);
     }
+    if findings.opinion.is_some() && !findings.opinion_of.is_empty() {
+        let _ = writeln!(text, "task_fit, persona, support: the opinion of {}", findings.opinion_of);
+    }
     let _ = writeln!(text, "confidence {confidence}: weighted geometric mean of the above");
     for note in notes {
         let _ = writeln!(text, "{note}");
     }
-    for topic in topics {
+    for topic in &findings.topics {
         let _ = writeln!(text, "sensitive: {} {} ({})", topic.topic, topic.score, topic.evidence);
     }
     let why = match route.reason {

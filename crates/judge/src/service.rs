@@ -321,14 +321,14 @@ impl Judge {
         let (task_id, agent_id) = (Some(task.id), Some(task.agent_id));
         let asked = Asked { mind: &*self.mind, question: "opine", trace_id: task.trace_id, task_id, agent_id };
         let (answer, call) = asked.record(&*self.ambient, &ask, self.mind.opine(&ask)).await;
-        let opinion = match answer {
-            Ok(answer) => Some(answer.value),
+        let (opinion, opinion_of) = match answer {
+            Ok(answer) => (Some(answer.value), answer.source.credit()),
             Err(error) => {
                 let error_text = error_chain(&error);
                 let (trace_id, task_id, agent_id) = (task.trace_id, task.id, task.agent_id);
                 if self.patience.ends(task.id, error.retry(), self.ambient.now()) {
                     tracing::warn!(%trace_id, %task_id, %agent_id, error = %error_text, "judged without the mind: a person decides");
-                    None
+                    (None, String::new())
                 } else {
                     tracing::warn!(%trace_id, %task_id, %agent_id, error = %error_text, "the mind is not to be had; judged later");
                     return (None, Some(call));
@@ -344,7 +344,7 @@ impl Judge {
             injection_markers(&own).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
         markers.sort();
         markers.dedup();
-        (Some(Findings { opinion, topics: self.topics(&about), markers }), Some(call))
+        (Some(Findings { opinion, opinion_of, topics: self.topics(&about), markers }), Some(call))
     }
 
     fn topics(&self, text: &str) -> Vec<SensitiveTopic> {

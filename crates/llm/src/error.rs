@@ -106,6 +106,14 @@ pub enum Trouble {
     /// A status of 500 or more.
     #[error("it answered with status {0}")]
     Status(u16),
+    /// A status of 500 or more, with a wait that it asks for.
+    #[error("it answered with status {status} and asks for a wait of {wait:?}")]
+    Busy {
+        /// The status.
+        status: u16,
+        /// The wait.
+        wait: Duration,
+    },
     /// The answer was larger than any honest one.
     #[error("the answer was larger than {0} bytes")]
     TooLarge(usize),
@@ -133,15 +141,25 @@ impl std::fmt::Display for BlockedStage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigProblem {
-    /// Gemini is asked for and there is no key.
-    #[error("provider `gemini` needs a key: set {0} in the environment, or choose provider `auto` or `offline`")]
-    NoKey(String),
+    /// A backend is asked for and there is no key.
+    #[error("backend `{backend}` needs a key: set {key}, or choose another provider; `offline` needs none")]
+    NoKey {
+        /// The backend.
+        backend: String,
+        /// Where the key was looked for.
+        key: String,
+    },
     /// The key holds characters that can't be sent in a header.
     #[error("the key in {0} holds characters that no key has; set it anew, without quotes or line ends")]
     BadKey(String),
+    /// The key is no reference.
+    #[error("`{0}` must be a reference such as secret://env/NAME, not the key itself")]
+    BareKey(String),
     /// The base URL can't carry calls.
-    #[error("`base_url` must be an http(s) URL such as {default}, found {found:?}")]
+    #[error("`{key}` must be an http(s) URL such as {default}, found {found:?}")]
     BadUrl {
+        /// The key.
+        key: String,
         /// What stands there, without credentials.
         found: String,
         /// What would be right.
@@ -151,18 +169,58 @@ pub enum ConfigProblem {
     #[error("`{key}` must be a model's name such as gemini-3.8-flash, found {found:?}")]
     BadModel {
         /// The key.
-        key: &'static str,
+        key: String,
         /// What stands there.
         found: String,
     },
-    /// The price table can't be read.
-    #[error("the price table {} can't be used: {problem}", .path.as_ref().map_or("built into the program".into(), |p| p.display().to_string()))]
-    Prices {
-        /// The file, or `None` for the one inside the program.
-        path: Option<PathBuf>,
+    /// A model of a server of one's own has no name that would be known.
+    #[error("`{0}` must name a model: which ones this server has is not known")]
+    NoModel(&'static str),
+    /// A role is given to a backend that isn't there.
+    #[error("`roles.{role}` names the backend `{backend}`, which is none of: {known}")]
+    NoBackend {
+        /// The role.
+        role: &'static str,
+        /// The name.
+        backend: String,
+        /// The names that are.
+        known: String,
+    },
+    /// Roles are given out in two ways, or not all of them.
+    #[error("{0}")]
+    Roles(&'static str),
+    /// A model without a price.
+    #[error(
+        "model `{model}` of backend `{backend}` has no price, so no budget could hold; give it one in `prices`, or say          `free: true` of a backend that costs nothing"
+    )]
+    NoPrice {
+        /// The backend.
+        backend: String,
+        /// The model.
+        model: String,
+    },
+    /// A price that can't be used.
+    #[error("{0}")]
+    Price(String),
+    /// The folder of prompts can't be used.
+    #[error("the prompts in {} can't be used: {problem}", .path.display())]
+    PromptFolder {
+        /// The folder.
+        path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
+    /// A prompt can't be filled in.
+    #[error("the prompt `{name}` can't be used: {problem}")]
+    Prompt {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A prompt puts what strangers wrote where an operator's word stands.
+    #[error("the prompt {0} must put what strangers wrote between boundaries, in the user's turn only")]
+    Unbounded(String),
     /// The HTTP client can't be built.
     #[error("the HTTP client can't be built")]
     Client,
@@ -205,6 +263,7 @@ impl MindError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::RateLimited { retry_after, .. } => Retry::After(retry_after.unwrap_or(UNSAID_WAIT)),
+            Self::Unavailable { trouble: Trouble::Busy { wait, .. }, .. } => Retry::After(*wait),
             Self::Unavailable { .. } => Retry::After(OUTAGE_WAIT),
             // A model's next try at a malformed answer is a fresh throw of the dice.
             Self::Malformed { .. } => Retry::Now,
@@ -229,6 +288,22 @@ impl MindError {
             | Self::Refused { spent, .. } => *spent,
             Self::Config { .. } => Usd::ZERO,
         }
+    }
+
+    /// The same error, with this much more paid before it.
+    #[must_use]
+    pub(crate) fn after_spending(mut self, more: Usd) -> Self {
+        match &mut self {
+            Self::Blocked { spent, .. }
+            | Self::Malformed { spent, .. }
+            | Self::Truncated { spent, .. }
+            | Self::OverBudget { spent, .. }
+            | Self::RateLimited { spent, .. }
+            | Self::Unavailable { spent, .. }
+            | Self::Refused { spent, .. } => *spent = spent.saturating_add(more),
+            Self::Config { .. } => {}
+        }
+        self
     }
 }
 

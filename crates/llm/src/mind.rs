@@ -38,16 +38,52 @@ pub trait Mind: std::fmt::Debug + Send + Sync {
 /// What a mind is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MindInfo {
-    /// `offline` or `gemini`.
+    /// The names of its backends, such as `gemini` or `local+anthropic`.
     pub name: String,
-    /// The model that scores, writes and judges day to day.
-    pub fast_model: String,
-    /// The model for questions that deserve more thought.
-    pub strong_model: String,
+    /// Who scores; each next one is asked when those before can't answer.
+    pub score: Vec<Seat>,
+    /// Who writes.
+    pub write: Vec<Seat>,
+    /// Who judges.
+    pub judge: Vec<Seat>,
     /// Whether it works without a network and without cost.
     pub offline: bool,
     /// One line that says plainly what it is.
     pub note: String,
+}
+
+/// A model behind a backend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seat {
+    /// The backend's name in the configuration.
+    pub backend: String,
+    /// Who provides the model, by OpenTelemetry's conventions for generative AI.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+}
+
+impl MindInfo {
+    /// A mind that is one model in every role.
+    #[must_use]
+    pub fn of_one(backend: &str, provider: &str, model: &str) -> Self {
+        let seat = Seat { backend: backend.to_owned(), provider: provider.to_owned(), model: model.to_owned() };
+        Self {
+            name: backend.to_owned(),
+            score: vec![seat.clone()],
+            write: vec![seat.clone()],
+            judge: vec![seat],
+            offline: false,
+            note: String::new(),
+        }
+    }
+
+    /// The same, without a network and without cost, for this reason.
+    #[must_use]
+    pub fn offline(mut self, note: &str) -> Self {
+        (self.offline, self.note) = (true, note.to_owned());
+        self
+    }
 }
 
 /// An answer with what it took.
@@ -57,10 +93,47 @@ pub struct Answer<T> {
     pub value: T,
     /// Tokens of every call it took, repairs included.
     pub usage: TokenUsage,
-    /// What those tokens cost, rounded up to the micro-dollar.
+    /// What it cost, rounded up to the micro-dollar; with what was paid to those who were asked before and failed.
     pub cost: Usd,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// The backend's name in the configuration.
+    pub backend: String,
+    /// Who provides the model, by OpenTelemetry's conventions for generative AI.
+    pub provider: String,
     /// The model that answered.
     pub model: String,
+    /// The version of the prompt, such as `write.v1@1f00ab3c`; empty where there was none.
+    pub prompt: String,
+    /// How many were to be asked before it and could not answer.
+    pub passed_over: u32,
+}
+
+impl Source {
+    /// Model and prompt in one: `gemini-3.8-flash (write.v1@1f00ab3c)`.
+    #[must_use]
+    pub fn credit(&self) -> String {
+        if self.prompt.is_empty() { self.model.clone() } else { format!("{} ({})", self.model, self.prompt) }
+    }
+}
+
+impl<T> Answer<T> {
+    /// An answer of a mind without tokens and prompts.
+    #[must_use]
+    pub fn of(value: T, cost: Usd, seat: &Seat) -> Self {
+        let source = Source {
+            backend: seat.backend.clone(),
+            provider: seat.provider.clone(),
+            model: seat.model.clone(),
+            ..Source::default()
+        };
+        Self { value, usage: TokenUsage::default(), cost, source }
+    }
 }
 
 /// Tokens read and written.
@@ -68,6 +141,8 @@ pub struct Answer<T> {
 pub struct TokenUsage {
     /// Tokens of the prompt.
     pub input: u64,
+    /// How many of these came from the vendor's cache, which costs less.
+    pub cached: u64,
     /// Tokens of the answer, silent thinking included, as both are billed alike.
     pub output: u64,
 }
@@ -76,7 +151,11 @@ impl std::ops::Add for TokenUsage {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { input: self.input.saturating_add(other.input), output: self.output.saturating_add(other.output) }
+        Self {
+            input: self.input.saturating_add(other.input),
+            cached: self.cached.saturating_add(other.cached),
+            output: self.output.saturating_add(other.output),
+        }
     }
 }
 

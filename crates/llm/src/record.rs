@@ -42,13 +42,14 @@ impl Asked<'_> {
             }
             Err(error) => (ToolStatus::Failed, error.spent(), Some(error_chain(error))),
         };
+        let by = answer.as_ref().map_or_else(|_| self.mind.about().name, |answer| answer.source.backend.clone());
         let call = ToolCall {
             id: ToolCallId::generate(ambient),
             trace_id: self.trace_id,
             task_id: self.task_id,
             agent_id: self.agent_id,
             server: MIND_SERVER.to_owned(),
-            tool: format!("{}/{}", self.mind.about().name, self.question),
+            tool: format!("{by}/{}", self.question),
             status,
             latency_ms: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
             cost_usd,

@@ -106,13 +106,13 @@ impl Planner {
         let asking = asked.record(&*self.ambient, &ask, self.mind.relevance(&ask));
         let (answer, call) = span.around(asking).await;
         calls.push(call);
-        let Answer { value, model, .. } = answer?;
+        let Answer { value, source, .. } = answer?;
         if value.len() == batch.len() {
             return Ok(value);
         }
         // Paired up by position, a short answer would drop items for good. What it cost is on record above.
         let problem = format!("{} scores for {} items", value.len(), batch.len());
-        Err(MindError::Malformed { model, problem, spent: chimera_domain::Usd::ZERO })
+        Err(MindError::Malformed { model: source.model, problem, spent: chimera_domain::Usd::ZERO })
     }
 }
 

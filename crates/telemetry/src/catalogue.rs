@@ -179,6 +179,12 @@ pub const LLM_DURATION: Metric = Metric::histogram(
     CALL_MS,
 )
 .by("question", &["relevance", "write", "opine"]);
+/// Fallbacks.
+pub const LLM_PASSED_OVER: Metric = Metric::counter(
+    "chimera_llm_passed_over_total",
+    "Models that stood before the one that answered in the order of their role, and could not answer",
+)
+.by("question", &["relevance", "write", "opine"]);
 /// Tokens.
 pub const LLM_TOKENS: Metric =
     Metric::counter("chimera_llm_tokens_total", "Tokens of answered questions, by the configured model")
@@ -284,6 +290,7 @@ pub const CATALOGUE: &[Metric] = &[
     MCP_ERRORS,
     LLM_QUESTIONS,
     LLM_DURATION,
+    LLM_PASSED_OVER,
     LLM_TOKENS,
     LLM_COST,
     TASKS,

@@ -26,12 +26,13 @@ enum Command {
 }
 
 impl Options {
-    pub(crate) fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Check { json } => {
                 let config = global.load(true, None)?;
                 compose::scanner(&config)?;
                 seed::souls(&config)?;
+                output::note(&compose::mind_in_words(&config).await?);
                 let mut config = config.redacted();
                 config.mcp = compose::built_in(&config);
                 if json {

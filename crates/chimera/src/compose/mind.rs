@@ -6,13 +6,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chimera_domain::{Usd, error_chain};
 use chimera_llm::{
-    Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, Retry, WriteAsk,
+    Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, Retry, Seat, WriteAsk,
 };
 use chimera_telemetry::{
-    KeyValue, LLM_COST, LLM_DURATION, LLM_QUESTIONS, LLM_TOKENS, Span, SpanKind, Under,
+    KeyValue, LLM_COST, LLM_DURATION, LLM_PASSED_OVER, LLM_QUESTIONS, LLM_TOKENS, Span, SpanKind, Under,
     conventions::{
-        COST_USD, GEN_AI_INPUT_TOKENS, GEN_AI_OPERATION, GEN_AI_OUTPUT_TOKENS, GEN_AI_PROVIDER, GEN_AI_REQUEST_MODEL,
-        GEN_AI_RESPONSE_MODEL, QUESTION,
+        COST_USD, GEN_AI_CACHED_TOKENS, GEN_AI_INPUT_TOKENS, GEN_AI_OPERATION, GEN_AI_OUTPUT_TOKENS, GEN_AI_PROVIDER,
+        GEN_AI_REQUEST_MODEL, GEN_AI_RESPONSE_MODEL, PROMPT, QUESTION,
     },
 };
 use tokio::time::Instant;
@@ -46,7 +46,10 @@ impl WatchedMind {
             Ok(answer) => {
                 LLM_QUESTIONS.add_of([question, "answered"], 1);
                 span.note(|| answered(answer));
-                let model = self.known(&answer.model);
+                let model = self.known(&answer.source.model);
+                if answer.source.passed_over > 0 {
+                    LLM_PASSED_OVER.add_of([question], u64::from(answer.source.passed_over));
+                }
                 LLM_TOKENS.add_of([model.to_owned(), "input".to_owned()], answer.usage.input);
                 LLM_TOKENS.add_of([model.to_owned(), "output".to_owned()], answer.usage.output);
                 paid(model, answer.cost);
@@ -63,35 +66,43 @@ impl WatchedMind {
 
     /// A question in the trace of whoever asks.
     fn span(&self, question: &'static str) -> Span {
-        // Every question is answered by the fast model but the judge's.
-        let model = if question == "opine" { &self.about.strong_model } else { &self.about.fast_model };
+        // Whom it is put to first; who answered is noted with the answer.
+        let (provider, model) =
+            self.seats(question).first().map_or(("", OTHER), |seat| (seat.provider.as_str(), seat.model.as_str()));
         Span::begin(Under::Here, SpanKind::Client, format!("chat {model}"), || {
             vec![
                 KeyValue::new(GEN_AI_OPERATION, "chat"),
-                KeyValue::new(GEN_AI_PROVIDER, provider(&self.about.name)),
-                KeyValue::new(GEN_AI_REQUEST_MODEL, model.clone()),
+                KeyValue::new(GEN_AI_PROVIDER, provider.to_owned()),
+                KeyValue::new(GEN_AI_REQUEST_MODEL, model.to_owned()),
                 KeyValue::new(QUESTION, question),
             ]
         })
     }
 
+    /// Who answers a question.
+    fn seats(&self, question: &str) -> &[Seat] {
+        match question {
+            "relevance" => &self.about.score,
+            "write" => &self.about.write,
+            _ => &self.about.judge,
+        }
+    }
+
     /// A model by its name, if it is a configured one: what a server calls itself is without bound.
     fn known<'a>(&self, model: &'a str) -> &'a str {
-        let configured = [&self.about.fast_model, &self.about.strong_model];
-        if configured.iter().any(|known| *known == model) { model } else { OTHER }
+        let mut configured = self.about.score.iter().chain(&self.about.write).chain(&self.about.judge);
+        if configured.any(|seat| seat.model == model) { model } else { OTHER }
     }
-}
-
-/// Who provides a mind's models, as the conventions name them.
-fn provider(mind: &str) -> String {
-    if mind == "gemini" { "gcp.gemini".to_owned() } else { format!("chimera.{mind}") }
 }
 
 fn answered<T>(answer: &Answer<T>) -> Vec<KeyValue> {
     let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
     vec![
-        KeyValue::new(GEN_AI_RESPONSE_MODEL, answer.model.clone()),
+        KeyValue::new(GEN_AI_PROVIDER, answer.source.provider.clone()),
+        KeyValue::new(GEN_AI_RESPONSE_MODEL, answer.source.model.clone()),
+        KeyValue::new(PROMPT, answer.source.prompt.clone()),
         KeyValue::new(GEN_AI_INPUT_TOKENS, count(answer.usage.input)),
+        KeyValue::new(GEN_AI_CACHED_TOKENS, count(answer.usage.cached)),
         KeyValue::new(GEN_AI_OUTPUT_TOKENS, count(answer.usage.output)),
         KeyValue::new(COST_USD, answer.cost.to_string()),
     ]

@@ -7,13 +7,13 @@ mod mind;
 mod scrape;
 mod serve;
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use chimera_console::{Console, Probes};
 use chimera_domain::error_chain;
-use chimera_llm::{Mind, TopicScanner};
-use chimera_mcp::Host;
+use chimera_llm::{Mind, MindConfig, TopicScanner};
+use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretSource as _};
 use chimera_planner::Planner;
 use chimera_store::Store;
 use chimera_telemetry::Identity;
@@ -44,9 +44,30 @@ pub(crate) struct House {
 
 /// The mind that the configuration and the environment choose.
 pub(crate) async fn choose_mind(config: &Config) -> anyhow::Result<(Arc<dyn Mind>, String)> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let (mind, why) = chimera_llm::choose(&config.mind, &environment, Arc::new(SystemAmbient)).await?;
-    Ok((Arc::new(WatchedMind::new(mind)), why))
+    let secrets = secrets_of(&config.mind).await?;
+    let lookup = |reference: &str| secrets.get(reference).map(|secret| secret.expose().to_owned());
+    let choice = chimera_llm::choose(&config.mind, &lookup, Arc::new(SystemAmbient)).await?;
+    Ok((Arc::new(WatchedMind::new(choice.mind)), choice.line))
+}
+
+/// Which mind would be chosen if there is a network, and why, in a line.
+pub(crate) async fn mind_in_words(config: &Config) -> anyhow::Result<String> {
+    let secrets = secrets_of(&config.mind).await?;
+    let lookup = |reference: &str| secrets.get(reference).map(|secret| secret.expose().to_owned());
+    Ok(chimera_llm::choose_untried(&config.mind, &lookup, Arc::new(SystemAmbient))?.line)
+}
+
+/// What the references of the mind's configuration name, as far as they name anything.
+async fn secrets_of(config: &MindConfig) -> anyhow::Result<BTreeMap<String, Secret>> {
+    let mut secrets = BTreeMap::new();
+    for reference in config.references() {
+        match LocalSecrets.fetch(&reference.parse()?).await {
+            Ok(secret) => drop(secrets.insert(reference, secret)),
+            Err(SecretError::Missing { .. }) => {}
+            Err(error) => return Err(error).context("reading a key of the mind"),
+        }
+    }
+    Ok(secrets)
 }
 
 /// Exports traces from now on, if the configuration or the environment says where to. `main` ends it.

@@ -25,7 +25,7 @@ fn contract(program: &Path, name: &str) {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../servers/tests/contract").join(name);
         let mut command = Command::new(program);
         command.arg(script).arg(kind).arg(binary).arg("--data-dir").arg(chimera.data()).args(server);
-        command.env("CHIMERA_CONTRACT_DIR", clients()).env_remove("GEMINI_API_KEY").env_remove("GOOGLE_API_KEY");
+        command.env("CHIMERA_CONTRACT_DIR", clients()).env("CHIMERA_MIND__PROVIDER", "offline");
         let output = command.current_dir(chimera.folder()).stdin(Stdio::null()).output().unwrap();
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         println!("{name} {kind}\n{stdout}");

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chimera_domain::{Score, Usd};
 use chimera_llm::{
     Answer, BlockedStage, Draft, Finding, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk,
-    TokenUsage, WriteAsk,
+    WriteAsk,
 };
 use tokio::sync::{Semaphore, watch};
 
@@ -69,13 +69,7 @@ impl ScriptedMind {
 #[async_trait]
 impl Mind for ScriptedMind {
     fn about(&self) -> MindInfo {
-        MindInfo {
-            name: "scripted".to_owned(),
-            fast_model: "scripted-1".to_owned(),
-            strong_model: "scripted-1".to_owned(),
-            offline: true,
-            note: "thinks as it is told".to_owned(),
-        }
+        MindInfo::of_one("scripted", "chimera.scripted", "scripted-1").offline("thinks as it is told")
     }
 
     async fn relevance(&self, _: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
@@ -120,6 +114,6 @@ impl Mind for ScriptedMind {
             support: finding("as the source says"),
             notes: vec![],
         };
-        Ok(Answer { value, usage: TokenUsage::default(), cost: PRICE, model: "scripted-1".to_owned() })
+        Ok(Answer::of(value, PRICE, &self.about().judge[0]))
     }
 }

@@ -31,7 +31,7 @@ use self::{
 };
 use crate::{
     Answer, ConfigProblem, Draft, Goal, GoalError, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance,
-    RelevanceAsk, RelevanceScorer, TokenUsage, WriteAsk,
+    RelevanceAsk, RelevanceScorer, Seat, WriteAsk, config::OFFLINE,
 };
 
 const MODEL: &str = "offline-composer-1";
@@ -77,23 +77,22 @@ impl OfflineMind {
     }
 }
 
+fn seat() -> Seat {
+    Seat { backend: OFFLINE.to_owned(), provider: "chimera.offline".to_owned(), model: MODEL.to_owned() }
+}
+
 fn free<T>(value: T) -> Answer<T> {
-    Answer { value, usage: TokenUsage::default(), cost: Usd::ZERO, model: MODEL.to_owned() }
+    Answer::of(value, Usd::ZERO, &seat())
 }
 
 #[async_trait]
 impl Mind for OfflineMind {
     fn about(&self) -> MindInfo {
-        MindInfo {
-            name: "offline".to_owned(),
-            fast_model: MODEL.to_owned(),
-            strong_model: MODEL.to_owned(),
-            offline: true,
-            note:
-                "no language model: captions are composed by rule from SOUL.md and the headline, and judged by a small \
-                   table of word meanings; free, repeatable, and no substitute for a real model's taste"
-                    .to_owned(),
-        }
+        let Seat { backend, provider, model } = seat();
+        MindInfo::of_one(&backend, &provider, &model).offline(
+            "no language model: captions are composed by rule from SOUL.md and the headline, and judged by a small \
+             table of word meanings; free, repeatable, and no substitute for a real model's taste",
+        )
     }
 
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {

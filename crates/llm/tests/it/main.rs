@@ -1,4 +1,4 @@
-//! The Gemini mind against a fake of the API, over real HTTP; the offline mind measured on real headlines, which are
+//! Minds behind vendors' APIs against stand-ins of these, over real HTTP; the offline mind measured on real headlines, which are
 //! read from `../shared/data` and never copied.
 
 #![expect(
@@ -8,9 +8,12 @@
     reason = "helpers of tests may end the test, and its figures are for reading"
 )]
 
-mod fake;
-mod gemini_answers;
-mod gemini_failures;
+mod answers;
+mod failures;
+mod faults;
 mod headlines;
+mod local;
 mod relevance_figures;
+mod sdk;
+mod stand_in;
 mod topic_figures;

@@ -8,8 +8,8 @@ use std::{
 use async_trait::async_trait;
 use chimera_domain::{Score, Usd, contracts::FeedItem};
 use chimera_llm::{
-    Answer, BlockedStage, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, TokenUsage,
-    Trouble, WriteAsk,
+    Answer, BlockedStage, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, Trouble,
+    WriteAsk,
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -122,13 +122,7 @@ pub(crate) const PRICE: Usd = Usd::from_micros(7);
 #[async_trait]
 impl Mind for ScriptedMind {
     fn about(&self) -> MindInfo {
-        MindInfo {
-            name: "scripted".to_owned(),
-            fast_model: "scripted-1".to_owned(),
-            strong_model: "scripted-1".to_owned(),
-            offline: true,
-            note: "answers as it is told".to_owned(),
-        }
+        MindInfo::of_one("scripted", "chimera.scripted", "scripted-1").offline("answers as it is told")
     }
 
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
@@ -160,7 +154,7 @@ impl Mind for ScriptedMind {
             let reason = "SAFETY".to_owned();
             return Err(MindError::Blocked { reason, stage: BlockedStage::Prompt, spent: PRICE });
         }
-        Ok(Answer { value, usage: TokenUsage::default(), cost: PRICE, model: "scripted-1".to_owned() })
+        Ok(Answer::of(value, PRICE, &self.about().judge[0]))
     }
 
     async fn write(&self, _: &WriteAsk) -> Result<Answer<Draft>, MindError> {

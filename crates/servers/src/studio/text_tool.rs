@@ -59,7 +59,7 @@ pub struct TextMade {
     pub cover_line: String,
     /// The writer's own opinion of the text.
     pub self_score: Option<Score>,
-    /// The model that wrote it.
+    /// The model that wrote it, and in brackets the version of its prompt, if it had one.
     pub model: String,
     /// Tokens read by the model.
     pub input_tokens: u64,
@@ -150,7 +150,7 @@ impl StudioServer {
             kicker,
             cover_line,
             self_score,
-            model: answer.model,
+            model: answer.source.credit(),
             input_tokens: answer.usage.input,
             output_tokens: answer.usage.output,
             cost_usd: answer.cost.to_string(),

@@ -16,6 +16,8 @@ pub const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
 pub const GEN_AI_RESPONSE_MODEL: &str = "gen_ai.response.model";
 /// Tokens read.
 pub const GEN_AI_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+/// Tokens read that came from the vendor's cache.
+pub const GEN_AI_CACHED_TOKENS: &str = "gen_ai.usage.cache_read.input_tokens";
 /// Tokens written.
 pub const GEN_AI_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 /// The tool called.
@@ -46,6 +48,8 @@ pub const MCP_SERVER: &str = "chimera.mcp.server";
 pub const ATTEMPTS: &str = "chimera.attempts";
 /// What something cost, in US dollars.
 pub const COST_USD: &str = "chimera.cost_usd";
+/// The version of the prompt.
+pub const PROMPT: &str = "chimera.prompt";
 /// The question to the mind.
 pub const QUESTION: &str = "chimera.question";
 /// The task.

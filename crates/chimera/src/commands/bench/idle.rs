@@ -11,8 +11,7 @@ use chimera_domain::{
     contracts::{FeedDocument, FeedItem},
 };
 use chimera_llm::{
-    Answer, Draft, Finding, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, TokenUsage,
-    WriteAsk,
+    Answer, Draft, Finding, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, Seat, WriteAsk,
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -42,20 +41,15 @@ pub(super) struct IdleMind;
 
 impl IdleMind {
     fn answer<T>(value: T) -> Answer<T> {
-        Answer { value, usage: TokenUsage::default(), cost: Usd::ZERO, model: "idle".to_owned() }
+        let seat = Seat { backend: "idle".to_owned(), provider: "chimera.idle".to_owned(), model: "idle".to_owned() };
+        Answer::of(value, Usd::ZERO, &seat)
     }
 }
 
 #[async_trait]
 impl Mind for IdleMind {
     fn about(&self) -> MindInfo {
-        MindInfo {
-            name: "idle".to_owned(),
-            fast_model: "idle".to_owned(),
-            strong_model: "idle".to_owned(),
-            offline: true,
-            note: "answers at once, for benchmarks".to_owned(),
-        }
+        MindInfo::of_one("idle", "chimera.idle", "idle").offline("answers at once, for benchmarks")
     }
 
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {

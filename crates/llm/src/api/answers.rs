@@ -10,15 +10,22 @@ use crate::{
     text::{cut, plain, tags_that_fit},
 };
 
+/// The largest answer that is parsed, in bytes; twenty ratings take some five thousand.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The deepest nesting that is parsed; what is asked for has three levels.
+const DEPTH_MAX: usize = 16;
 const PROBLEM_CHARS_MAX: usize = 400;
 const WHY_CHARS_MAX: usize = 200;
 const NOTES_MAX: usize = 5;
 const ALT_CHARS_MAX: usize = 400;
 const TAG_CHARS_MAX: usize = 40;
 
-/// A form that an answer must have. Only keywords that the API's structured output takes.
+/// A form that an answer must have. Plain JSON Schema: each vendor's wire format leaves out or adds
+/// what is the vendor's own.
 #[derive(Debug)]
 pub(super) struct Form {
+    /// What it is called: letters and underscores.
+    pub(super) name: &'static str,
     pub(super) schema: Value,
     validator: Validator,
 }
@@ -26,14 +33,20 @@ pub(super) struct Form {
 impl Form {
     fn new(name: &'static str, schema: Value) -> Result<Self, MindError> {
         let validator = jsonschema::validator_for(&schema).map_err(|error| MindError::Config {
-            problem: ConfigProblem::BuiltIn(name),
+            problem: ConfigProblem::BuiltIn("the schema of an answer"),
             source: Some(Box::new(error.to_owned())),
         })?;
-        Ok(Self { schema, validator })
+        Ok(Self { name, schema, validator })
     }
 
     /// The answer, or what is wrong with it in words that the model can act on.
     pub(super) fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, String> {
+        if text.len() > ANSWER_BYTES_MAX {
+            return Err(format!("it has {} bytes; at most {ANSWER_BYTES_MAX} are read", text.len()));
+        }
+        if depth(text) > DEPTH_MAX {
+            return Err(format!("it is nested more than {DEPTH_MAX} deep"));
+        }
         let value: Value = serde_json::from_str(unfenced(text))
             .map_err(|error| cut(&format!("not JSON: {error}"), PROBLEM_CHARS_MAX))?;
         if let Some(error) = self.validator.iter_errors(&value).next() {
@@ -53,6 +66,21 @@ fn unfenced(text: &str) -> &str {
     inner.unwrap_or(text).trim()
 }
 
+/// How deep brackets are nested, at the most: those within strings count too, which errs on the safe side for text that no
+/// honest answer holds.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    for byte in text.bytes() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 /// One rated item, as the model gives it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct RatedItem {
@@ -69,7 +97,7 @@ pub(super) struct Ratings {
 
 pub(super) fn ratings_form(count: usize) -> Result<Form, MindError> {
     Form::new(
-        "the schema of ratings",
+        "ratings",
         json!({
             "type": "object",
             "properties": {"items": {
@@ -78,12 +106,11 @@ pub(super) fn ratings_form(count: usize) -> Result<Form, MindError> {
                     "type": "object",
                     "properties": {
                         "id": {"type": "integer", "minimum": 0, "maximum": count.saturating_sub(1)},
-                        "score": {"type": "number", "minimum": 0, "maximum": 1},
-                        "why": {"type": "string"}
+                        "why": {"type": "string"},
+                        "score": {"type": "number", "minimum": 0, "maximum": 1}
                     },
-                    "required": ["id", "score", "why"],
-                    "additionalProperties": false,
-                    "propertyOrdering": ["id", "why", "score"]
+                    "required": ["id", "why", "score"],
+                    "additionalProperties": false
                 }
             }},
             "required": ["items"],
@@ -120,7 +147,7 @@ pub(super) struct RawDraft {
 
 pub(super) fn draft_form(hashtags_max: usize) -> Result<Form, MindError> {
     Form::new(
-        "the schema of drafts",
+        "draft",
         json!({
             "type": "object",
             "properties": {
@@ -132,8 +159,7 @@ pub(super) fn draft_form(hashtags_max: usize) -> Result<Form, MindError> {
                 "self_score": {"type": "number", "minimum": 0, "maximum": 1}
             },
             "required": ["text", "hashtags", "alt_text", "kicker", "cover_line", "self_score"],
-            "additionalProperties": false,
-            "propertyOrdering": ["text", "hashtags", "alt_text", "kicker", "cover_line", "self_score"]
+            "additionalProperties": false
         }),
     )
 }
@@ -187,16 +213,15 @@ struct RawFinding {
 }
 
 pub(super) fn opinion_form() -> Result<Form, MindError> {
+    // The reason first: a number given before its reason is a guess.
     let finding = json!({
         "type": "object",
         "properties": {"reason": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}},
         "required": ["reason", "score"],
-        "additionalProperties": false,
-        // The reason first: a number given before its reason is a guess.
-        "propertyOrdering": ["reason", "score"]
+        "additionalProperties": false
     });
     Form::new(
-        "the schema of opinions",
+        "opinion",
         json!({
             "type": "object",
             "properties": {
@@ -204,8 +229,7 @@ pub(super) fn opinion_form() -> Result<Form, MindError> {
                 "notes": {"type": "array", "maxItems": NOTES_MAX, "items": {"type": "string"}}
             },
             "required": ["task_fit", "persona", "support", "notes"],
-            "additionalProperties": false,
-            "propertyOrdering": ["task_fit", "persona", "support", "notes"]
+            "additionalProperties": false
         }),
     )
 }
@@ -252,6 +276,14 @@ mod tests {
             read("```json\n{\"items\":[{\"id\":1,\"score\":1,\"why\":\"\"},{\"id\":0,\"score\":0,\"why\":\"\"}]}\n```")
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn what_is_too_large_or_too_deep_is_not_parsed() {
+        let form = opinion_form().unwrap();
+        let read = |text: &str| form.read::<RawOpinion>(text).unwrap_err();
+        assert!(read(&"[".repeat(60_000)).contains("nested more than 16 deep"));
+        assert!(read(&"x".repeat(70_000)).contains("70000 bytes"));
     }
 
     #[test]

@@ -13,9 +13,9 @@ impl Secret {
         Self(text.trim().to_owned())
     }
 
-    /// The secret as a header that logs leave out.
-    pub(super) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
-        let mut value = HeaderValue::from_str(&self.0)?;
+    /// The secret behind a word such as `Bearer `, as a header that logs leave out.
+    pub(super) fn header(&self, before: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("{before}{}", self.0))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -39,9 +39,9 @@ mod tests {
     #[test]
     fn it_is_sent_and_never_shown() {
         let secret = Secret::new(" AIza-very-secret\n");
-        assert_eq!(format!("{secret:?} {:?}", secret.header().unwrap()), "Secret(..) Sensitive");
-        assert_eq!(secret.header().unwrap().to_str().unwrap(), "AIza-very-secret");
+        assert_eq!(format!("{secret:?} {:?}", secret.header("").unwrap()), "Secret(..) Sensitive");
+        assert_eq!(secret.header("Bearer ").unwrap().to_str().unwrap(), "Bearer AIza-very-secret");
         assert_eq!(secret.scrub("key AIza-very-secret is bad"), "key [key] is bad");
-        assert!(Secret::new("a\nb").header().is_err());
+        assert!(Secret::new("a\nb").header("").is_err());
     }
 }
