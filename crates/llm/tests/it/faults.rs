@@ -8,7 +8,7 @@ use std::sync::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::JoinSet,
     time::{Duration, sleep},
 };
 
@@ -31,7 +31,8 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     port: u16,
     calls: Arc<AtomicUsize>,
-    server: JoinHandle<()>,
+    /// Ends when it is dropped.
+    _server: JoinSet<()>,
 }
 
 impl Faulty {
@@ -39,12 +40,14 @@ impl Faulty {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, calls) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
         let counted = calls.clone();
-        let server = tokio::spawn(async move {
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            let mut serving = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, fault, counted.clone()));
+                serving.spawn(serve(stream, fault, counted.clone()));
             }
         });
-        Self { port, calls, server }
+        Self { port, calls, _server: server }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -53,12 +56,6 @@ impl Faulty {
 
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Faulty {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

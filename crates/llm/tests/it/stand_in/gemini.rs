@@ -127,27 +127,27 @@ pub(super) fn say(say: &Say) -> ResponseTemplate {
                     |wait| json!({"@type": kind("RetryInfo"), "retryDelay": format!("{:.3}s", wait.as_secs_f64())}),
                 ),
             );
-            failed(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", json!(details))
+            failed(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", &details)
         }
         Say::Exhausted => {
             let quota = json!({"@type": "type.googleapis.com/google.rpc.QuotaFailure",
                 "violations": [{"quotaId": "GenerateRequestsPerDayPerProject"}]});
-            failed(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", json!([quota]))
+            failed(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", &[quota])
         }
         Say::Down(wait) => {
-            let said = failed(503, "UNAVAILABLE", "The model is overloaded.", json!([]));
+            let said = failed(503, "UNAVAILABLE", "The model is overloaded.", &[]);
             wait.map_or(said.clone(), |wait| said.insert_header("retry-after", wait.as_secs_f64().to_string()))
         }
-        Say::BadKey => failed(400, "INVALID_ARGUMENT", &format!("API key not valid: {KEY}"), json!([])),
+        Say::BadKey => failed(400, "INVALID_ARGUMENT", &format!("API key not valid: {KEY}"), &[]),
         Say::Raw(status, body) => ResponseTemplate::new(*status).set_body_string(body.clone()),
     }
 }
 
 pub(super) fn refuse(status: u16, problem: &str) -> ResponseTemplate {
-    failed(status, "INVALID_ARGUMENT", problem, json!([]))
+    failed(status, "INVALID_ARGUMENT", problem, &[])
 }
 
-fn failed(code: u16, status: &str, message: &str, details: Value) -> ResponseTemplate {
+fn failed(code: u16, status: &str, message: &str, details: &[Value]) -> ResponseTemplate {
     let error = json!({"code": code, "message": message, "status": status, "details": details});
     ResponseTemplate::new(code).set_body_json(json!({"error": error}))
 }
