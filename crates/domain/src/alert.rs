@@ -24,6 +24,10 @@ wire_enum! {
         GovernorCap = "governor_cap",
         /// A resource can't be read.
         FeedDown = "feed_down",
+        /// A resource has brought nothing new for too long.
+        FeedStale = "feed_stale",
+        /// A subject is told of much more often than it uses to be.
+        Trend = "trend",
         /// A task gave up.
         DeadLetter = "dead_letter",
         /// Something in the database can't be read, and what rests on it stands still.

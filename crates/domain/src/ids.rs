@@ -74,6 +74,8 @@ typed_id! {
     CampaignId("campaign");
     /// One item that a campaign saw in a resource.
     SignalId("signal");
+    /// A [`Trend`](crate::Trend).
+    TrendId("trend");
     /// One node of a planned DAG.
     TaskId("task");
     /// What one task made.

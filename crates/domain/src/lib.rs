@@ -27,9 +27,11 @@ mod score;
 mod signal;
 mod soul;
 mod spend;
+mod story;
 mod task;
 mod text;
 mod trace;
+mod trend;
 mod verdict;
 mod version;
 mod wire;
@@ -56,7 +58,7 @@ pub use disclosure::{Marking, MarkingError, NativeField, TRAINED_ALGORITHMIC_MED
 pub use hash::{ContentHasher, is_sha256_hex, sha256_hex, sha256_parts};
 pub use ids::{
     AgentId, AlertId, ArtifactId, CampaignId, CredentialId, DecisionId, IdParseError, MemoryId, PublicationId,
-    SignalId, TaskId, TenantId, TicketId, ToolCallId,
+    SignalId, TaskId, TenantId, TicketId, ToolCallId, TrendId,
 };
 pub use memory::{
     EmbeddingModel, FoundMemory, Memory, MemoryKind, MemorySource, MemoryVector, Provenance, VectorError,
@@ -70,12 +72,14 @@ pub use spend::{
     Closed, EntryState, LedgerEntry, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse,
     SpendWindows,
 };
+pub use story::{StoryLimits, StoryWindow, Wording};
 pub use task::{
     AgentTask, CancelReason, Costs, Ground, IllegalTransition, Outdated, PersonaLock, Priority, TaskEvent, TaskPayload,
     TaskState, TaskType,
 };
 pub use text::{one_line, shown, visible};
 pub use trace::{TraceId, TraceParseError};
+pub use trend::{Heat, SeenItem, TopicLimits, Topics, Trend, TrendMember, TrendRule, TrendState, Velocity};
 pub use verdict::{Component, HitlTicket, JudgeDecision, NextAction, Question, Resolution, SensitiveTopic, Verdict};
 pub use version::StateVersion;
 pub use wire::UnknownName;

@@ -38,8 +38,10 @@ pub struct TrendSignal {
     pub resource_uri: String,
     /// Names this version of this item within this resource; with the campaign and resource it is unique.
     pub event_key: String,
-    /// Names the story, whatever resource brought it.
+    /// Names the wording, whatever resource brought it.
     pub content_hash: String,
+    /// The signal that told its story first, to whichever campaign; itself when it is the first.
+    pub story_id: SignalId,
     /// How well it fits the goal.
     pub relevance: Score,
     /// Why, in one line.

@@ -7,23 +7,25 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd,
-    contracts::FeedDocument,
-    error_chain,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd, error_chain,
     policy::{CampaignGovernor, Governor},
 };
-use chimera_llm::{Mind, injection_markers};
+use chimera_llm::{Mind, TableError, injection_markers};
 use chimera_mcp::Host;
 use chimera_store::{Plan, PlanError, Store, StoreError};
-use chimera_telemetry::{CONFLICTS, RESOURCES, RESOURCES_FAILING, SIGNALS, STAGE_DURATION, TASKS_PLANNED};
+use chimera_telemetry::{CONFLICTS, DUPLICATES, RESOURCES, RESOURCES_FAILING, SIGNALS, STAGE_DURATION, TASKS_PLANNED};
+use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     PlannerConfig,
     backoff::Backoff,
     reading::Read,
+    schedule::Schedule,
     spans::{self, Origin, ReadAt},
-    triage::{Planned, Room, Seen, Sighting, triage},
+    spotter::Spotting,
+    stories::Stories,
+    triage::{Notes, Planned, Room, Seen, Sighting, triage},
 };
 
 /// Why a round of planning stopped. What was committed stays; the next round goes on from there.
@@ -32,6 +34,9 @@ pub enum PlannerError {
     /// The database.
     #[error("planning: the store failed")]
     Store(#[from] StoreError),
+    /// The built-in embeddings, without which no trend is spotted.
+    #[error("spotting trends: this program was built with damaged embeddings")]
+    Embeddings(#[from] TableError),
 }
 
 /// What one round brought.
@@ -53,6 +58,29 @@ pub struct PlannerReport {
     pub mind_trouble: Option<String>,
 }
 
+/// Who watches what, as a round of planning found it.
+#[derive(Debug)]
+pub(crate) struct Round {
+    campaigns: Vec<Campaign>,
+    agents: HashMap<AgentId, Agent>,
+    report: PlannerReport,
+    /// Why what was held back could not be planned.
+    pub(crate) trouble: Option<PlannerError>,
+}
+
+impl Round {
+    /// The watched resources, each with the campaigns that watch it.
+    pub(crate) fn watchers(&self) -> BTreeMap<String, Vec<&Campaign>> {
+        let mut watchers: BTreeMap<String, Vec<&Campaign>> = BTreeMap::new();
+        for campaign in &self.campaigns {
+            for uri in campaign.resources.iter().collect::<HashSet<_>>() {
+                watchers.entry(uri.clone()).or_default().push(campaign);
+            }
+        }
+        watchers
+    }
+}
+
 /// Reads, scores and plans.
 #[derive(Debug, Clone)]
 pub struct Planner {
@@ -63,6 +91,9 @@ pub struct Planner {
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) config: PlannerConfig,
     pub(crate) backoff: Backoff,
+    pub(crate) stories: Stories,
+    pub(crate) spotting: Spotting,
+    pub(crate) schedule: Schedule,
 }
 
 impl Planner {
@@ -76,7 +107,19 @@ impl Planner {
         ambient: Arc<dyn Ambient>,
         config: PlannerConfig,
     ) -> Self {
-        Self { store, bus, host, mind, ambient, config, backoff: Backoff::default() }
+        let stories = Stories::new(&config);
+        Self {
+            store,
+            bus,
+            host,
+            mind,
+            ambient,
+            config,
+            backoff: Backoff::default(),
+            stories,
+            spotting: Spotting::default(),
+            schedule: Schedule::default(),
+        }
     }
 
     /// The settings.
@@ -100,6 +143,27 @@ impl Planner {
     /// # Errors
     /// As for [`Self::tick`].
     pub async fn tick_until(&self, cancel: &CancellationToken) -> Result<PlannerReport, PlannerError> {
+        // Boxed, for it is large and callers hold it in futures of their own.
+        Box::pin(self.whole_round(cancel)).await
+    }
+
+    async fn whole_round(&self, cancel: &CancellationToken) -> Result<PlannerReport, PlannerError> {
+        let round = self.begin_round().await?;
+        let jobs = self.jobs(&round.watchers(), |_| true).await?;
+        let reads: Vec<Read> = stream::iter(jobs)
+            .map(|(cursor, audience)| async move { self.read(cursor, &audience, cancel).await })
+            .buffered(self.config.reads_at_once.max(1))
+            .filter_map(async |read| read)
+            .collect()
+            .await;
+        let mut report = self.plan_round(&round, reads, cancel).await?;
+        (report.released, report.stale) = (round.report.released, round.report.stale);
+        report.tasks += round.report.tasks;
+        round.trouble.map_or(Ok(report), Err)
+    }
+
+    /// Looks which campaigns run, releases what was held back, and learns what other planners have told.
+    pub(crate) async fn begin_round(&self) -> Result<Round, PlannerError> {
         let campaigns = self.store.campaigns_active().await?;
         let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
         let agents: HashMap<AgentId, Agent> =
@@ -113,17 +177,26 @@ impl Planner {
             }
             Ok(()) => {}
         }
-        let mut watchers: BTreeMap<String, Vec<&Campaign>> = BTreeMap::new();
-        for campaign in &campaigns {
-            for uri in campaign.resources.iter().collect::<HashSet<_>>() {
-                watchers.entry(uri.clone()).or_default().push(campaign);
-            }
-        }
-        let watched: Vec<_> = watchers.iter().collect();
-        let (reads, mut calls) = self.read_all(&watched, cancel).await?;
-        RESOURCES.set(number(watched.len()));
-        RESOURCES_FAILING.set(number(watched.iter().filter(|(uri, _)| self.backoff.is_failing(uri)).count()));
-        let planned = self.plan_all(reads, &watchers, &agents, &mut calls, (report, trouble), cancel).await;
+        self.learn_stories().await?;
+        let round = Round { campaigns, agents, report, trouble };
+        let watchers = round.watchers();
+        self.schedule.forget_all_but(&watchers);
+        RESOURCES.set(number(watchers.len()));
+        RESOURCES_FAILING.set(number(watchers.keys().filter(|uri| self.backoff.is_failing(uri)).count()));
+        Ok(round)
+    }
+
+    /// Plans from what was read in a round.
+    pub(crate) async fn plan_round(
+        &self,
+        round: &Round,
+        reads: Vec<Read>,
+        cancel: &CancellationToken,
+    ) -> Result<PlannerReport, PlannerError> {
+        let watchers = round.watchers();
+        let mut calls = self.settle(&watchers, &reads).await?;
+        let nothing = (PlannerReport::default(), None);
+        let planned = self.plan_all(reads, &watchers, &round.agents, &mut calls, nothing, cancel).await;
         // What no plan has taken along.
         let recorded = if calls.is_empty() { Ok(()) } else { self.store.tool_calls_record(&calls).await };
         let report = planned?;
@@ -147,12 +220,13 @@ impl Planner {
             let mut complete = true;
             if let Some(document) = document {
                 report.resources_changed += 1;
+                let items: Vec<Sighting> = document.items.into_iter().map(Sighting::new).collect();
                 for campaign in watchers.get(&cursor.resource_uri).into_iter().flatten() {
                     if cancel.is_cancelled() {
                         complete = false;
                         break;
                     }
-                    let read = (&*cursor.resource_uri, at, &document);
+                    let read = (&*cursor.resource_uri, at, &*items);
                     match self.plan_for(campaign, agents, read, calls, &mut report).await {
                         Ok(seen) => complete &= seen,
                         Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
@@ -179,7 +253,7 @@ impl Planner {
         &self,
         campaign: &Campaign,
         agents: &HashMap<AgentId, Agent>,
-        (uri, read, document): (&str, ReadAt, &FeedDocument),
+        (uri, read, items): (&str, ReadAt, &[Sighting]),
         calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
@@ -188,16 +262,16 @@ impl Planner {
             return Ok(true);
         };
         let seen = Seen { campaign, agent, resource_uri: uri, seed: self.config.seed };
-        let items: Vec<Sighting> = document.items.iter().cloned().map(Sighting::new).collect();
         let events: Vec<String> = items.iter().map(|s| s.event_key.clone()).collect();
         let stories: Vec<String> = items.iter().map(|s| s.content_hash.clone()).collect();
         let known = self.store.signals_known(campaign.id, &events, &stories).await?;
-        let sorted = triage(items, &known.events, &known.stories);
+        let sorted = triage(items.to_vec(), &known.events, &known.stories);
         if sorted.fresh.is_empty() && sorted.duplicates.is_empty() {
             return Ok(true);
         }
-        let fresh = sorted.fresh.len();
-        let scores = self.score(campaign, agent, sorted.fresh).await;
+        let (reworded, fresh) = self.told_before(campaign, sorted.fresh).await?;
+        let fresh_count = fresh.len();
+        let scores = self.score(campaign, agent, fresh).await;
         let origin = Origin { read, scored: self.ambient.now(), questions: &scores.calls };
         // What was paid is written down, whatever came of it, and before the governor is asked what is left. What was free
         // can wait for the plan.
@@ -209,18 +283,22 @@ impl Planner {
         let complete = scores.left.is_empty();
         report.mind_trouble = report.mind_trouble.take().or(scores.trouble);
         if !complete {
-            tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh, "left for the next round");
+            tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh_count, "left for the next round");
         }
         let mut room = self.room(campaign, agent).await?;
-        let mut planned = Planned::default();
+        let trending = self.trending().await?;
+        let mut planned = Planned::new(self.stories.of_a_plan());
         for (sighting, relevance) in scores.scored {
-            let taint = taint(&sighting);
-            planned.scored(seen, sighting, relevance, taint, &mut room, &*self.ambient);
+            let notes = Notes { taint: taint(&sighting), note: trending.note(&sighting.item.title) };
+            planned.scored(seen, sighting, relevance, notes, &mut room, &*self.ambient);
+        }
+        for sighting in reworded {
+            planned.reworded(seen, sighting, &*self.ambient);
         }
         // A copy of a story that is yet to be scored must not make the story known.
         let open: HashSet<String> = scores.left.into_iter().map(|s| s.content_hash).collect();
         for sighting in sorted.duplicates.into_iter().filter(|s| !open.contains(&s.content_hash)) {
-            planned.duplicate(seen, sighting, &*self.ambient);
+            planned.copied(seen, sighting, &*self.ambient);
         }
         if planned.signals.is_empty() {
             return Ok(complete);
@@ -248,13 +326,14 @@ impl Planner {
         calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
-        let Planned { signals, tasks, alerts } = planned;
+        let Planned { signals, tasks, alerts, told, reworded, .. } = planned;
         let count = |outcome| signals.iter().filter(|s| s.outcome == outcome).count();
         tracing::info!(
             campaign = %campaign.slug, read = signals.len(), planned = count(SignalOutcome::Planned),
             deferred = count(SignalOutcome::Deferred), duplicate = count(SignalOutcome::Duplicate), "planned"
         );
         let (signal_count, task_count, planned_count) = (signals.len(), tasks.len(), count(SignalOutcome::Planned));
+        let copied = count(SignalOutcome::Duplicate).saturating_sub(reworded);
         let (campaign_id, campaign_version) = (campaign.id, campaign.state_version);
         let mut plan = Plan { campaign_id, campaign_version, signals, tasks, alerts, calls: std::mem::take(calls) };
         let committed = self.store.plan_commit(&plan).await;
@@ -263,9 +342,12 @@ impl Planner {
         }
         match committed {
             Ok(ready) => {
+                self.stories.tell(told);
                 report.signals += signal_count;
                 report.tasks += task_count;
                 SIGNALS.add(signal_count);
+                DUPLICATES.add_for("copied", copied);
+                DUPLICATES.add_for("reworded", reworded);
                 TASKS_PLANNED.add(task_count);
                 let now = self.ambient.now();
                 let took = (now - origin.read.ended).to_std().unwrap_or_default();
@@ -289,7 +371,7 @@ impl Planner {
 
 /// A count as metrics have it.
 #[expect(clippy::cast_precision_loss, reason = "no count comes near 2^53")]
-const fn number(n: usize) -> f64 {
+pub(crate) const fn number(n: usize) -> f64 {
     n as f64
 }
 

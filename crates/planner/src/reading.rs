@@ -1,17 +1,13 @@
 //! Reading the watched resources, each once however many campaigns watch it.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use chimera_domain::{
     Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, Usd, contracts::FeedDocument,
-    error_chain, sha256_parts,
+    error_chain, policy::FeedRhythm, sha256_parts,
 };
 use chimera_mcp::{CallContext, CallError, ResourceRead};
 use chimera_store::ResourceCursor;
-use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,6 +18,9 @@ use crate::{
 /// What MCP servers answer when there is no such resource: -32002 up to revision 2025-11-25, invalid parameters since.
 const RESOURCE_NOT_FOUND: [i32; 2] = [-32_002, -32_602];
 
+/// Watched resources, each with the campaigns that watch it.
+pub(crate) type Watchers<'a> = BTreeMap<String, Vec<&'a Campaign>>;
+
 /// One read of one resource.
 #[derive(Debug)]
 pub(crate) struct Read {
@@ -29,6 +28,9 @@ pub(crate) struct Read {
     /// What it holds, if its watchers have not all seen that.
     pub(crate) document: Option<FeedDocument>,
     pub(crate) failed: bool,
+    /// Whether it has brought nothing new for too long, and only now.
+    is_stale: bool,
+    turned_stale: bool,
     /// When, and by which call.
     pub(crate) at: ReadAt,
     /// The record of a read that failed or brought something new. Polls that bring nothing would fill the log.
@@ -47,53 +49,63 @@ enum ReadError {
 }
 
 impl Planner {
-    /// Reads these resources, but for those that are left alone after failures. A read that was cancelled is as if it had
-    /// never been. Beside the reads, those of their calls that are yet to be recorded, for they cost nothing.
-    pub(crate) async fn read_all(
+    /// What is to be read for whom: each watched resource that is due, but for those that are left alone after failures.
+    pub(crate) async fn jobs(
         &self,
-        watchers: &[(&String, &Vec<&Campaign>)],
-        cancel: &CancellationToken,
-    ) -> Result<(Vec<Read>, Vec<ToolCall>), PlannerError> {
+        watchers: &Watchers<'_>,
+        is_due: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(ResourceCursor, String)>, PlannerError> {
         let now = self.ambient.now();
-        let due: Vec<_> = watchers.iter().filter(|(uri, _)| !self.backoff.holds(uri, now)).collect();
+        let due: Vec<_> = watchers.iter().filter(|(uri, _)| is_due(uri) && !self.backoff.holds(uri, now)).collect();
+        if due.is_empty() {
+            return Ok(vec![]);
+        }
         let uris: Vec<String> = due.iter().map(|(uri, _)| (*uri).clone()).collect();
         let mut cursors: HashMap<String, ResourceCursor> =
             self.store.cursors(&uris).await?.into_iter().map(|c| (c.resource_uri.clone(), c)).collect();
-        let jobs: Vec<(ResourceCursor, String)> = due
-            .iter()
-            .map(|(uri, campaigns)| (cursors.remove(*uri).unwrap_or_else(|| first_cursor(uri)), audience(campaigns)))
-            .collect();
-        let reads: Vec<Read> = stream::iter(jobs)
-            .map(|(cursor, audience)| async move { self.read(cursor, &audience, cancel).await })
-            .buffered(self.config.reads_at_once.max(1))
-            .filter_map(async |read| read)
-            .collect()
-            .await;
+        let job = |(uri, campaigns): (&String, &Vec<&Campaign>)| {
+            (cursors.remove(uri).unwrap_or_else(|| first_cursor(uri)), audience(campaigns))
+        };
+        Ok(due.into_iter().map(job).collect())
+    }
+
+    /// Writes down what was paid for, and tells of resources that are down or stale, or no more. Gives those of the calls that
+    /// are yet to be recorded, for they cost nothing.
+    pub(crate) async fn settle(&self, watchers: &Watchers<'_>, reads: &[Read]) -> Result<Vec<ToolCall>, PlannerError> {
         let calls = reads.iter().filter_map(|r| r.call.clone());
         let (free, paid): (Vec<ToolCall>, Vec<ToolCall>) = calls.partition(|call| call.cost_usd <= Usd::ZERO);
         if !paid.is_empty() {
             self.store.tool_calls_record(&paid).await?;
         }
-        let alerts: Vec<Alert> = reads
-            .iter()
-            .filter(|r| r.failed && is_worth_telling(r.cursor.failures, self.config.feed_down_after))
-            .map(|r| self.feed_alert(&r.cursor))
-            .collect();
+        let down =
+            reads.iter().filter(|r| r.failed && is_worth_telling(r.cursor.failures, self.config.feed_down_after));
+        let silent = reads.iter().filter(|r| r.turned_stale);
+        let alerts: Vec<Alert> =
+            down.map(|r| self.feed_alert(&r.cursor)).chain(silent.map(|r| self.stale_alert(&r.cursor))).collect();
         if !alerts.is_empty() {
             self.store.alerts_raise(&alerts).await?;
         }
         // What is read again, or watched no more, is down no more. What is left alone for a while is as it was.
-        let read: HashSet<&str> = reads.iter().filter(|r| !r.failed).map(|r| r.cursor.resource_uri.as_str()).collect();
-        let watched: HashSet<&str> = watchers.iter().map(|(uri, _)| uri.as_str()).collect();
-        let is_down = |uri: &str| !read.contains(uri) && watched.contains(uri);
-        let ended = self.store.alerts_end(AlertKind::FeedDown, is_down, &Actor::recorded("planner")).await?;
+        let read: HashMap<&str, &Read> =
+            reads.iter().filter(|r| !r.failed).map(|r| (r.cursor.resource_uri.as_str(), r)).collect();
+        let is_down = |uri: &str| !read.contains_key(uri) && watchers.contains_key(uri);
+        let is_silent = |uri: &str| read.get(uri).is_none_or(|r| r.is_stale) && watchers.contains_key(uri);
+        let by = Actor::recorded("planner");
+        let mut ended = self.store.alerts_end(AlertKind::FeedDown, is_down, &by).await?;
+        ended.extend(self.store.alerts_end(AlertKind::FeedStale, is_silent, &by).await?);
         for uri in ended {
-            tracing::info!(resource = uri, "the alert is over: it can be read again, or nobody watches it");
+            tracing::info!(resource = uri, "the alert is over: it brings something again, or nobody watches it");
         }
-        Ok((reads, free))
+        Ok(free)
     }
 
-    async fn read(&self, mut cursor: ResourceCursor, audience: &str, cancel: &CancellationToken) -> Option<Read> {
+    /// Reads one resource. A read that was cancelled is as if it had never been.
+    pub(crate) async fn read(
+        &self,
+        mut cursor: ResourceCursor,
+        audience: &str,
+        cancel: &CancellationToken,
+    ) -> Option<Read> {
         let (began, trace_id) = (self.ambient.now(), TraceId::generate(&*self.ambient));
         let span = spans::of_reading(trace_id, &cursor.resource_uri);
         let context = CallContext::new(trace_id).with_cancel(cancel.clone());
@@ -102,16 +114,25 @@ impl Planner {
             return None;
         }
         let at = ReadAt { began, ended: self.ambient.now(), trace_id };
+        let (uri, silence) = (cursor.resource_uri.clone(), self.config.silence(&cursor.resource_uri));
+        self.schedule.read(&uri, self.config.interval(&uri), self.ambient.dice(), at.ended);
         match fetched {
             Ok((hash, document)) => {
                 let changed = cursor.content_hash.as_deref() != Some(hash.as_str());
+                let was_stale = cursor.read_at.is_some_and(|read_at| cursor.rhythm.is_stale(silence, read_at));
+                if cursor.content_hash.as_deref().map(items_part) != Some(items_part(&hash)) {
+                    cursor.rhythm = cursor.rhythm.changed(at.ended);
+                }
+                let is_stale = cursor.rhythm.is_stale(silence, at.ended);
                 cursor.content_hash = Some(hash);
                 cursor.read_at = Some(at.ended);
                 cursor.failures = 0;
                 cursor.last_error = None;
                 self.backoff.recovered(&cursor.resource_uri);
                 let call = call.filter(|_| changed);
-                Some(Read { cursor, document: changed.then_some(document), failed: false, at, call })
+                let turned_stale = is_stale && !was_stale;
+                let document = changed.then_some(document);
+                Some(Read { cursor, document, failed: false, is_stale, turned_stale, at, call })
             }
             Err(error) => {
                 let message = error_chain(&error);
@@ -119,11 +140,11 @@ impl Planner {
                 tracing::warn!(resource = %cursor.resource_uri, error = %message, "a resource can't be read");
                 cursor.failures = cursor.failures.saturating_add(1);
                 cursor.last_error = Some(message);
-                let poll = Duration::from_millis(self.config.poll_interval_ms);
+                let poll = self.config.interval(&uri);
                 // Asking for what is not there (yet) costs nobody anything, and it may come at any moment: each poll asks.
                 let counted = if is_not_there(&error) { cursor.failures.min(2) } else { cursor.failures };
                 self.backoff.failed(&cursor.resource_uri, counted, poll, self.ambient.now());
-                Some(Read { cursor, document: None, failed: true, at, call })
+                Some(Read { cursor, document: None, failed: true, is_stale: false, turned_stale: false, at, call })
             }
         }
     }
@@ -140,6 +161,18 @@ impl Planner {
         };
         let (call, read) = self.host.read_resource_recorded(context, server, inner).await;
         (Some(call), read.map_err(ReadError::from).and_then(|read| parsed(&read, audience)))
+    }
+
+    fn stale_alert(&self, cursor: &ResourceCursor) -> Alert {
+        let uri = cursor.resource_uri.as_str();
+        let since = cursor.rhythm.changed_at.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+        let limit = cursor.rhythm.silence_max(self.config.silence(uri)).unwrap_or_default().num_hours();
+        let message = format!(
+            "{uri} can be read, but has brought nothing new since {since} UTC, for more than {limit} hours; see whether its \
+             source is alive"
+        );
+        let (kind, ambient) = (AlertKind::FeedStale, &*self.ambient);
+        Alert::new(TenantId::DEFAULT, kind, Severity::Warning, uri, "feed_stale", message, ambient)
     }
 
     fn feed_alert(&self, cursor: &ResourceCursor) -> Alert {
@@ -166,7 +199,13 @@ fn is_not_there(error: &ReadError) -> bool {
 fn parsed(read: &ResourceRead, audience: &str) -> Result<(String, FeedDocument), ReadError> {
     let document: FeedDocument = read.json().map_err(ReadError::NotAFeed)?;
     let items = serde_json::to_vec(&document.items).map_err(ReadError::NotAFeed)?;
-    Ok((sha256_parts(&[&items, audience.as_bytes()]), document))
+    // The items by themselves come first: what is read for others is no news of the resource.
+    Ok((format!("{}-{}", sha256_parts(&[&items]), sha256_parts(&[audience.as_bytes()])), document))
+}
+
+/// The part of a cursor's hash that names the items.
+fn items_part(hash: &str) -> &str {
+    hash.split_once('-').map_or(hash, |(items, _)| items)
 }
 
 /// Names the campaigns that a resource is read for, as they stand. It is part of what the cursor remembers: a campaign
@@ -178,11 +217,18 @@ fn audience(campaigns: &[&Campaign]) -> String {
 }
 
 /// `mcp://SERVER/REST` as server and the resource's own URI.
-fn split_uri(uri: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_uri(uri: &str) -> Option<(&str, &str)> {
     uri.strip_prefix("mcp://")?.split_once('/').filter(|(server, inner)| !server.is_empty() && !inner.is_empty())
 }
 
 /// The cursor of a resource never read before.
 fn first_cursor(uri: &str) -> ResourceCursor {
-    ResourceCursor { resource_uri: uri.to_owned(), content_hash: None, read_at: None, failures: 0, last_error: None }
+    ResourceCursor {
+        resource_uri: uri.to_owned(),
+        content_hash: None,
+        read_at: None,
+        rhythm: FeedRhythm::default(),
+        failures: 0,
+        last_error: None,
+    }
 }

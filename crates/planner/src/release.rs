@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    Agent, AgentId, Campaign, CampaignId, SignalOutcome, TrendSignal, error_chain,
+    Agent, AgentId, Campaign, CampaignId, SignalId, SignalOutcome, TrendSignal, error_chain,
     policy::{CampaignGovernor, Governor, GovernorVerdict},
 };
 use chimera_store::{HeldPlan, PlanError};
@@ -90,8 +90,7 @@ impl Planner {
         (governors, whole): (&mut HashMap<AgentId, Governor>, CampaignGovernor),
         report: &mut PlannerReport,
     ) -> Result<(), PlannerError> {
-        let stories: Vec<String> = signals.iter().map(|signal| signal.content_hash.clone()).collect();
-        let told: HashSet<String> = self.store.stories_planned(campaign.id, &stories).await?.into_iter().collect();
+        let told = self.store.told_meanwhile(campaign.id, &signals).await?;
         let now = self.ambient.now();
         let mut plan = HeldPlan {
             campaign_id: campaign.id,
@@ -164,22 +163,24 @@ struct Chosen {
 fn choose(
     campaign: &Campaign,
     signals: Vec<TrendSignal>,
-    told: &HashSet<String>,
+    told: &HashSet<SignalId>,
     governors: &mut HashMap<AgentId, Governor>,
     mut whole: CampaignGovernor,
 ) -> Chosen {
     let budget = posts_budget(campaign);
     let mut chosen = Chosen::default();
-    let mut stories: HashSet<String> = HashSet::new();
+    let (mut wordings, mut stories): (HashSet<String>, HashSet<SignalId>) = (HashSet::new(), HashSet::new());
     for signal in signals {
-        if told.contains(&signal.content_hash) || stories.contains(&signal.content_hash) {
+        let again = wordings.contains(&signal.content_hash) || stories.contains(&signal.story_id);
+        if again || told.contains(&signal.id) {
             chosen.told.push(signal);
             continue;
         }
         let belongs = campaign.agents.contains(&signal.agent_id);
         let Some(governor) = governors.get_mut(&signal.agent_id).filter(|_| belongs) else { continue };
         if whole.admit(governor, budget) == GovernorVerdict::Allowed {
-            stories.insert(signal.content_hash.clone());
+            wordings.insert(signal.content_hash.clone());
+            stories.insert(signal.story_id);
             chosen.admitted.push(signal);
         }
     }

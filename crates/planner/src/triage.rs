@@ -1,10 +1,10 @@
 //! What is new, what was seen before, and what is worth a post.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chimera_domain::{
-    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, GovernorLimits, Severity, SignalId, SignalOutcome, TraceId,
-    TrendSignal, Usd,
+    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, GovernorLimits, Severity, SignalId, SignalOutcome,
+    StoryWindow, TraceId, TrendSignal, Usd, Wording,
     contracts::FeedItem,
     policy::{CampaignGovernor, Governor, GovernorVerdict},
 };
@@ -13,22 +13,32 @@ use chrono::{DateTime, Utc};
 
 use crate::dag::{PlanSeed, plan_posts};
 
-/// An item with its two names.
+/// An item with its names.
 #[derive(Debug, Clone)]
 pub struct Sighting {
     /// The item.
     pub item: FeedItem,
     /// Names this version of it within its resource.
     pub event_key: String,
-    /// Names its story.
+    /// Names its wording.
     pub content_hash: String,
+    /// Its headline, to find the story that it tells.
+    pub wording: Wording,
+    /// The story that it tells, if that is known.
+    pub story_id: Option<SignalId>,
 }
 
 impl Sighting {
     /// Names an item.
     #[must_use]
     pub fn new(item: FeedItem) -> Self {
-        Self { event_key: item.event_key(), content_hash: item.content_hash(), item }
+        Self {
+            event_key: item.event_key(),
+            content_hash: item.content_hash(),
+            wording: Wording::of(&item.title),
+            story_id: None,
+            item,
+        }
     }
 }
 
@@ -43,14 +53,19 @@ pub struct Triage {
 
 /// Sorts the items of one read, leaving out those already known by their event key.
 #[must_use]
-pub fn triage(items: Vec<Sighting>, known_events: &HashSet<String>, known_stories: &HashSet<String>) -> Triage {
+pub fn triage(
+    items: Vec<Sighting>,
+    known_events: &HashSet<String>,
+    known_stories: &HashMap<String, SignalId>,
+) -> Triage {
     let mut sorted = Triage::default();
     let (mut events, mut stories) = (HashSet::new(), HashSet::new());
-    for sighting in items {
+    for mut sighting in items {
         if known_events.contains(&sighting.event_key) || !events.insert(sighting.event_key.clone()) {
             continue;
         }
-        let told = known_stories.contains(&sighting.content_hash) || !stories.insert(sighting.content_hash.clone());
+        sighting.story_id = known_stories.get(&sighting.content_hash).copied();
+        let told = sighting.story_id.is_some() || !stories.insert(sighting.content_hash.clone());
         if told { sorted.duplicates.push(sighting) } else { sorted.fresh.push(sighting) }
     }
     sorted
@@ -72,47 +87,132 @@ pub(crate) struct Room {
     pub(crate) campaign: CampaignGovernor,
 }
 
-/// Signals with the tasks and alerts that follow from them.
+/// What is noted on an item beside its relevance.
 #[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Names of injection markers found in it.
+    pub(crate) taint: Vec<String>,
+    /// The trend that it is part of, in words.
+    pub(crate) note: Option<String>,
+}
+
+/// Signals with the tasks and alerts that follow from them.
+#[derive(Debug)]
 pub(crate) struct Planned {
     pub(crate) signals: Vec<TrendSignal>,
     pub(crate) tasks: Vec<AgentTask>,
     pub(crate) alerts: Vec<Alert>,
+    /// Stories that are told here for the first time, to be known once this is committed.
+    pub(crate) told: Vec<(SignalId, Wording, DateTime<Utc>)>,
+    /// The same, to be found.
+    window: StoryWindow,
+    /// Those stories that were relevant.
+    relevant: HashSet<SignalId>,
+    /// The stories of all content hashes that were met.
+    worded: HashMap<String, SignalId>,
+    /// How many of the signals are known stories in other words.
+    pub(crate) reworded: usize,
 }
 
 impl Planned {
-    /// Adds a known story, for the record.
-    pub(crate) fn duplicate(&mut self, seen: Seen<'_>, sighting: Sighting, ambient: &dyn Ambient) {
-        let relevance = Relevance { score: chimera_domain::Score::ZERO, why: "the same story was seen before".into() };
-        self.signals.push(signal(seen, sighting, relevance, vec![], SignalOutcome::Duplicate, ambient));
+    /// Nothing yet; `window` is empty.
+    pub(crate) fn new(window: StoryWindow) -> Self {
+        Self {
+            signals: vec![],
+            tasks: vec![],
+            alerts: vec![],
+            told: vec![],
+            window,
+            relevant: HashSet::new(),
+            worded: HashMap::new(),
+            reworded: 0,
+        }
+    }
+
+    /// Adds a copy of a known item, as one more source of its story.
+    pub(crate) fn copied(&mut self, seen: Seen<'_>, mut sighting: Sighting, ambient: &dyn Ambient) {
+        sighting.story_id = sighting.story_id.or_else(|| self.worded.get(&sighting.content_hash).copied());
+        self.duplicate(seen, sighting, "the same story was seen before", ambient);
+    }
+
+    /// Adds a known story in other words, as one more source of it.
+    pub(crate) fn reworded(&mut self, seen: Seen<'_>, sighting: Sighting, ambient: &dyn Ambient) {
+        self.reworded += 1;
+        self.duplicate(seen, sighting, "the same story was seen before, in other words", ambient);
+    }
+
+    fn duplicate(&mut self, seen: Seen<'_>, sighting: Sighting, why: &str, ambient: &dyn Ambient) {
+        let relevance = Relevance { score: chimera_domain::Score::ZERO, why: why.to_owned() };
+        self.push(signal(seen, sighting, relevance, Notes::default(), SignalOutcome::Duplicate, ambient));
+    }
+
+    fn push(&mut self, signal: TrendSignal) {
+        self.worded.entry(signal.content_hash.clone()).or_insert(signal.story_id);
+        self.signals.push(signal);
+    }
+
+    /// The story that an item tells, if it is known. What may be an attack tells no story first: it would keep the honest
+    /// wordings of that story from being planned.
+    fn story(&self, sighting: &Sighting, taint: &[String], now: DateTime<Utc>) -> Option<SignalId> {
+        if !taint.is_empty() {
+            return None;
+        }
+        sighting.story_id.or_else(|| self.window.find(&sighting.wording, now))
     }
 
     /// Adds a scored item; when it is relevant and the governor agrees, its posts are planned.
     pub(crate) fn scored(
         &mut self,
         seen: Seen<'_>,
+        mut sighting: Sighting,
+        relevance: Relevance,
+        notes: Notes,
+        room: &mut Room,
+        ambient: &dyn Ambient,
+    ) {
+        sighting.story_id = self.story(&sighting, &notes.taint, ambient.now());
+        if sighting.story_id.is_some_and(|story| self.relevant.contains(&story)) {
+            self.reworded(seen, sighting, ambient);
+            return;
+        }
+        let (wording, is_first) = (sighting.wording.clone(), sighting.story_id.is_none() && notes.taint.is_empty());
+        self.weighed(seen, sighting, relevance, notes, room, ambient);
+        let Some(signal) = self.signals.last() else { return };
+        if signal.outcome != SignalOutcome::BelowThreshold {
+            self.relevant.insert(signal.story_id);
+        }
+        if is_first {
+            self.window.tell(signal.story_id, wording.clone(), signal.ingested_at);
+            self.told.push((signal.story_id, wording, signal.ingested_at));
+        }
+    }
+
+    fn weighed(
+        &mut self,
+        seen: Seen<'_>,
         sighting: Sighting,
         relevance: Relevance,
-        taint: Vec<String>,
+        notes: Notes,
         room: &mut Room,
         ambient: &dyn Ambient,
     ) {
         if relevance.score < seen.campaign.relevance_threshold {
-            self.signals.push(signal(seen, sighting, relevance, taint, SignalOutcome::BelowThreshold, ambient));
+            self.push(signal(seen, sighting, relevance, notes, SignalOutcome::BelowThreshold, ambient));
             return;
         }
         match room.campaign.admit(&mut room.agent, posts_budget(seen.campaign)) {
             GovernorVerdict::Allowed => {
-                let signal = signal(seen, sighting, relevance, taint, SignalOutcome::Planned, ambient);
+                let signal = signal(seen, sighting, relevance, notes, SignalOutcome::Planned, ambient);
                 let plan = PlanSeed { campaign: seen.campaign, agent: seen.agent, signal: &signal, seed: seen.seed };
                 self.tasks.extend(plan_posts(plan, ambient));
-                self.signals.push(signal);
+                self.push(signal);
             }
             refused => {
-                let mut signal = signal(seen, sighting, relevance, taint, SignalOutcome::Deferred, ambient);
-                signal.note = Some(held_back(seen.campaign, refused, ambient.now()));
+                let mut signal = signal(seen, sighting, relevance, notes, SignalOutcome::Deferred, ambient);
+                let held = held_back(seen.campaign, refused, ambient.now());
+                signal.note = Some(signal.note.map_or_else(|| held.clone(), |trend| format!("{held}; {trend}")));
                 self.alerts.extend(cap_alert(seen, &signal, refused, ambient));
-                self.signals.push(signal);
+                self.push(signal);
             }
         }
     }
@@ -122,13 +222,13 @@ fn signal(
     seen: Seen<'_>,
     sighting: Sighting,
     relevance: Relevance,
-    taint: Vec<String>,
+    notes: Notes,
     outcome: SignalOutcome,
     ambient: &dyn Ambient,
 ) -> TrendSignal {
-    let now = ambient.now();
+    let (now, id) = (ambient.now(), SignalId::generate(ambient));
     TrendSignal {
-        id: SignalId::generate(ambient),
+        id,
         tenant_id: seen.campaign.tenant_id,
         trace_id: TraceId::generate(ambient),
         campaign_id: seen.campaign.id,
@@ -136,14 +236,15 @@ fn signal(
         resource_uri: seen.resource_uri.to_owned(),
         event_key: sighting.event_key,
         content_hash: sighting.content_hash,
+        story_id: sighting.story_id.unwrap_or(id),
         relevance: relevance.score,
         why: relevance.why,
-        taint,
+        taint: notes.taint,
         outcome,
         item: sighting.item,
         ingested_at: now,
         decided_at: now,
-        note: None,
+        note: notes.note,
     }
 }
 

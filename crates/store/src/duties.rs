@@ -22,6 +22,8 @@ pub enum Duty {
     Sweep,
     /// Deleting old rows that nobody needs any more.
     Prune,
+    /// Spotting trends.
+    Trends,
 }
 
 impl Duty {
@@ -31,6 +33,7 @@ impl Duty {
         match self {
             Self::Sweep => "sweep",
             Self::Prune => "prune",
+            Self::Trends => "trends",
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum RowKind {
     Cursor,
     /// `trend_signals`.
     Signal,
+    /// `trends`.
+    Trend,
     /// `agent_tasks`.
     Task,
     /// `artifacts`.
@@ -57,6 +59,7 @@ impl fmt::Display for RowKind {
             Self::Campaign => "campaign",
             Self::Cursor => "resource cursor",
             Self::Signal => "signal",
+            Self::Trend => "trend",
             Self::Task => "task",
             Self::Artifact => "artifact",
             Self::ToolCall => "tool call",

@@ -1,5 +1,7 @@
 //! Signals that the governor held back: planned when there is room, dropped when their time is over.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -55,12 +57,19 @@ impl Store {
         batch::read_all::<signals::Entity>(rows)
     }
 
-    /// Which of these stories the campaign has planned.
+    /// Those of these signals, all of one campaign, whose story the campaign has planned by way of another one.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
-    pub async fn stories_planned(&self, campaign_id: CampaignId, content_hashes: &[String]) -> Result<Vec<String>> {
-        self.signals_having(campaign_id, C::ContentHash, content_hashes, Some(SignalOutcome::Planned)).await
+    pub async fn told_meanwhile(&self, campaign_id: CampaignId, held: &[TrendSignal]) -> Result<HashSet<SignalId>> {
+        let planned = SignalOutcome::Planned;
+        let hashes: Vec<String> = held.iter().map(|signal| signal.content_hash.clone()).collect();
+        let worded = self.signals_having(campaign_id, C::ContentHash, &hashes, Some(planned)).await?;
+        let worded: HashSet<String> = worded.into_iter().collect();
+        let stories: Vec<SignalId> = held.iter().map(|signal| signal.story_id).collect();
+        let told = self.stories_with(campaign_id, &stories, &[planned]).await?;
+        let is_told = |s: &&TrendSignal| worded.contains(&s.content_hash) || told.contains(&s.story_id);
+        Ok(held.iter().filter(is_told).map(|signal| signal.id).collect())
     }
 
     /// Plans signals that were held back, under the checks of [`Self::plan_commit`]. Returns the tasks that may be claimed.

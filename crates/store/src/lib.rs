@@ -46,9 +46,11 @@ mod signals;
 mod spend;
 mod statistics;
 mod store;
+mod stories;
 mod tasks;
 mod tickets;
 mod trace;
+mod trends;
 mod trouble;
 mod vector;
 mod versioned;
@@ -72,6 +74,7 @@ pub use signals::{KnownSignals, ResourceCursor, SignalFilter};
 pub use spend::{SpendCheck, SpendObserver};
 pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
+pub use stories::{StorySource, ToldStory};
 pub use tasks::{
     Claim, Claimed, Decided, NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling,
     Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,

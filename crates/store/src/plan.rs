@@ -230,10 +230,14 @@ impl Store {
             .await?
             .into_iter()
             .collect();
+        let told: Vec<SignalId> = plan.signals.iter().map(|s| s.story_id).collect();
+        let mut told = self.stories_with(plan.campaign_id, &told, &[SignalOutcome::Planned]).await?;
         // The rest of the plan may hold one event or story twice.
         let mut in_the_way = Vec::new();
         for signal in &plan.signals {
-            let known_story = signal.outcome == SignalOutcome::Planned && !planned.insert(signal.content_hash.clone());
+            let is_planned = signal.outcome == SignalOutcome::Planned;
+            let known_wording = is_planned && !planned.insert(signal.content_hash.clone());
+            let known_story = known_wording || (is_planned && !told.insert(signal.story_id));
             if !events.insert(signal.event_key.clone()) || known_story {
                 in_the_way.push(signal.event_key.clone());
             }

@@ -8,7 +8,9 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use chimera_domain::{CampaignId, SignalOutcome, TrendSignal};
+use uuid::Uuid;
+
+use chimera_domain::{CampaignId, SignalId, SignalOutcome, TrendSignal, policy::FeedRhythm};
 
 use crate::{
     Result, RowKind, Store, batch,
@@ -26,6 +28,8 @@ pub struct ResourceCursor {
     pub content_hash: Option<String>,
     /// When it was last read.
     pub read_at: Option<DateTime<Utc>>,
+    /// When it brings something new.
+    pub rhythm: FeedRhythm,
     /// Failures in a row.
     pub failures: u32,
     /// What went wrong last, in one line.
@@ -37,8 +41,8 @@ pub struct ResourceCursor {
 pub struct KnownSignals {
     /// Known event keys.
     pub events: HashSet<String>,
-    /// Known content hashes.
-    pub stories: HashSet<String>,
+    /// Known content hashes, with the stories they tell.
+    pub stories: HashMap<String, SignalId>,
 }
 
 /// Which signals to list.
@@ -79,7 +83,7 @@ impl Store {
         // In one order everywhere, so that two writers never wait for each other.
         rows.sort_by(|a, b| a.resource_uri.cmp(&b.resource_uri));
         let replace = OnConflict::columns([C::TenantId, C::ResourceUri])
-            .update_columns([C::ContentHash, C::ReadAt, C::Failures, C::LastError])
+            .update_columns([C::ContentHash, C::ReadAt, C::Failures, C::LastError, C::ChangedAt, C::GapMs])
             .value(C::StateVersion, Expr::col((cursors::Entity, C::StateVersion)).add(1_i64))
             .to_owned();
         let _turn = self.turn().await;
@@ -100,12 +104,27 @@ impl Store {
         use signals::Column as C;
         Ok(KnownSignals {
             events: self.signals_having(campaign_id, C::EventKey, event_keys, None).await?.into_iter().collect(),
-            stories: self
-                .signals_having(campaign_id, C::ContentHash, content_hashes, None)
-                .await?
-                .into_iter()
-                .collect(),
+            stories: self.stories_worded(campaign_id, content_hashes).await?,
         })
+    }
+
+    /// The stories that these content hashes tell the campaign; those that it does not know are left out.
+    async fn stories_worded(&self, campaign_id: CampaignId, hashes: &[String]) -> Result<HashMap<String, SignalId>> {
+        use signals::Column as C;
+        let mut worded = HashMap::new();
+        for chunk in hashes.chunks(BINDS_MAX - 2) {
+            let select = signals::Entity::find()
+                .select_only()
+                .columns([C::ContentHash, C::StoryId])
+                .distinct()
+                .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+                .filter(C::CampaignId.eq(campaign_id.as_uuid()))
+                .filter(C::ContentHash.is_in(chunk.iter().map(String::as_str)));
+            for (hash, story) in select.into_tuple::<(String, Uuid)>().all(&self.db).await? {
+                worded.insert(hash, SignalId::from_uuid(story));
+            }
+        }
+        Ok(worded)
     }
 
     /// Those of `values` that some signal of the campaign has in `column`.

@@ -14,7 +14,7 @@ use chimera_domain::{
 };
 
 use crate::{
-    Result, Store, batch,
+    Result, Store, StorySource, batch,
     codec::Mapped,
     dialect::literal,
     entity::{artifacts, decisions, publications, signals, tasks, tickets, tool_calls},
@@ -26,6 +26,8 @@ use crate::{
 pub struct TraceView {
     /// What caused it.
     pub signal: Option<TrendSignal>,
+    /// Where its campaign saw its story, the signal itself among them.
+    pub sources: Vec<StorySource>,
     /// Its DAG.
     pub tasks: Vec<AgentTask>,
     /// What the tasks made.
@@ -72,8 +74,10 @@ impl Store {
         let publications =
             batch::find::<publications::Entity>(db, tenant, publications::Column::TraceId, trace.clone()).await?;
         let calls = batch::find::<tool_calls::Entity>(db, tenant, tool_calls::Column::TraceId, trace).await?;
+        let signal = signals.into_iter().next().map(signals::Entity::read).transpose()?;
         let view = TraceView {
-            signal: signals.into_iter().next().map(signals::Entity::read).transpose()?,
+            sources: self.story_sources(signal.as_slice()).await?,
+            signal,
             tasks,
             artifacts: sorted(batch::read_all::<artifacts::Entity>(artifacts)?, |a| (a.created_at, a.id)),
             decisions: sorted(batch::read_all::<decisions::Entity>(decisions)?, |d| (d.logged_at, d.id)),

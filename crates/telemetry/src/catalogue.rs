@@ -66,6 +66,23 @@ pub const RESOURCES_FAILING: Metric = Metric::gauge(
 );
 /// Signals stored.
 pub const SIGNALS: Metric = Metric::counter("chimera_signals_total", "New items stored as signals");
+/// Duplicates.
+pub const DUPLICATES: Metric = Metric::counter(
+    "chimera_duplicates_total",
+    "Signals that told a known story: copied, or reworded in nearly the same words",
+)
+.by("kind", &["copied", "reworded"]);
+/// Known stories.
+pub const STORIES: Metric = Metric::gauge(
+    "chimera_stories_known",
+    "Stories that this planner knows in other words, too, by their first headline",
+);
+/// Trends.
+pub const TRENDS_HOT: Metric =
+    Metric::gauge("chimera_trends_hot", "Trends that last, as the planner that spots them last saw");
+/// Changes of trends.
+pub const TREND_CHANGES: Metric =
+    Metric::counter("chimera_trend_changes_total", "Trends that rose or were over").by("change", &["risen", "ended"]);
 /// Held back signals.
 pub const HELD_SIGNALS: Metric = Metric::counter(
     "chimera_held_signals_total",
@@ -273,6 +290,10 @@ pub const CATALOGUE: &[Metric] = &[
     RESOURCES,
     RESOURCES_FAILING,
     SIGNALS,
+    DUPLICATES,
+    STORIES,
+    TRENDS_HOT,
+    TREND_CHANGES,
     HELD_SIGNALS,
     TASKS_PLANNED,
     STAGE_DURATION,

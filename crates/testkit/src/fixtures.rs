@@ -6,8 +6,8 @@ use chimera_domain::{
     EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId, MemoryKind,
     MemorySource, MemoryVector, Modality, NextAction, PersonaLock, Presence, Priority, Provenance, Question,
     ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload,
-    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, TrendSignal, Usd, Verdict,
-    contracts::FeedItem, sha256_hex,
+    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, Trend, TrendId, TrendMember,
+    TrendSignal, TrendState, Usd, Verdict, contracts::FeedItem, sha256_hex,
 };
 
 /// Eight hex digits that no other call gives.
@@ -103,8 +103,9 @@ pub fn signal(ambient: &dyn Ambient, campaign: &Campaign, agent: &Agent) -> Tren
         language: Some("en-GB".to_owned()),
         categories: vec!["style".to_owned(), "craft".to_owned()],
     };
+    let id = SignalId::generate(ambient);
     TrendSignal {
-        id: SignalId::generate(ambient),
+        id,
         tenant_id: campaign.tenant_id,
         trace_id: TraceId::generate(ambient),
         campaign_id: campaign.id,
@@ -112,6 +113,7 @@ pub fn signal(ambient: &dyn Ambient, campaign: &Campaign, agent: &Agent) -> Tren
         resource_uri: campaign.resources.first().cloned().unwrap_or_default(),
         event_key: item.event_key(),
         content_hash: item.content_hash(),
+        story_id: id,
         relevance: score(29),
         why: "near the goal: silk".to_owned(),
         taint: vec!["imperative_to_model".to_owned()],
@@ -120,6 +122,32 @@ pub fn signal(ambient: &dyn Ambient, campaign: &Campaign, agent: &Agent) -> Tren
         ingested_at: ambient.now(),
         decided_at: ambient.now(),
         note: None,
+    }
+}
+
+/// A trend that lasts, with a signal in it.
+#[must_use]
+pub fn trend(ambient: &dyn Ambient, signal: &TrendSignal) -> Trend {
+    Trend {
+        id: TrendId::generate(ambient),
+        tenant_id: signal.tenant_id,
+        label: format!("Silk everywhere, says {}", mark(ambient)),
+        state: TrendState::Hot,
+        items: 12,
+        sources: 5,
+        expected: 0.75,
+        z: 4.5,
+        z_peak: 6.25,
+        members: vec![TrendMember {
+            signal_id: signal.id,
+            story_id: signal.story_id,
+            resource_uri: signal.resource_uri.clone(),
+            headline: signal.item.title.clone(),
+            at: signal.ingested_at,
+        }],
+        began_at: ambient.now(),
+        ended_at: None,
+        state_version: StateVersion::FIRST,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chimera_domain::{SignalOutcome, one_line};
+use chimera_domain::{SignalOutcome, TrendSignal, one_line};
 use chimera_llm::RelevanceAsk;
-use chimera_store::SignalFilter;
+use chimera_store::{SignalFilter, StorySource};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -44,6 +44,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List trends: subjects told of much more often than they use to be. Those that last come first
+    ViewTrends {
+        /// Only those that last
+        #[arg(long)]
+        hot: bool,
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: u64,
+        /// As JSON, with their newest items
+        #[arg(long)]
+        json: bool,
+    },
     /// Score texts against a goal, without writing anything
     Score {
         /// The goal, in words
@@ -58,6 +70,14 @@ enum Command {
     },
 }
 
+/// A signal, and where its story was seen.
+#[derive(serde::Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    signal: &'a TrendSignal,
+    sources: Vec<&'a StorySource>,
+}
+
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
@@ -66,21 +86,47 @@ impl Options {
                 let config = global.load(true, None)?;
                 let store = compose::open_store(&config).await?;
                 let signals = store.signals(&SignalFilter { campaign: None, outcome, limit }).await?;
+                let sources = store.story_sources(&signals).await?;
+                let of = |s: &TrendSignal| {
+                    let told = |o: &&StorySource| o.story_id == s.story_id && o.campaign_id == s.campaign_id;
+                    sources.iter().filter(told).collect::<Vec<_>>()
+                };
                 if json {
-                    output::json(&signals)?;
+                    output::json(&signals.iter().map(|s| Listed { signal: s, sources: of(s) }).collect::<Vec<_>>())?;
                 } else {
-                    let rows = signals.into_iter().map(|s| {
+                    let rows = signals.iter().map(|s| {
                         let why = s.reasons();
                         let why = if s.taint.is_empty() { why } else { format!("{why} [{}]", s.taint.join(", ")) };
                         [
                             s.relevance.to_string(),
                             s.outcome.to_string(),
+                            of(s).len().to_string(),
                             one_line(&s.item.title, 60),
                             one_line(&why, 80),
                             s.trace_id.to_string(),
                         ]
                     });
-                    output::table(["score", "outcome", "headline", "why", "trace"], rows);
+                    output::table(["score", "outcome", "sources", "headline", "why", "trace"], rows);
+                }
+            }
+            Command::ViewTrends { hot, limit, json } => {
+                let config = global.load(true, None)?;
+                let trends = compose::open_store(&config).await?.trends(hot, limit).await?;
+                if json {
+                    output::json(&trends)?;
+                } else {
+                    let rows = trends.into_iter().map(|t| {
+                        [
+                            t.state.to_string(),
+                            t.began_at.format("%Y-%m-%d %H:%M").to_string(),
+                            t.items.to_string(),
+                            t.sources.to_string(),
+                            format!("{:.1}", t.expected),
+                            format!("{:.1}", t.z_peak),
+                            one_line(&t.label, 80),
+                        ]
+                    });
+                    output::table(["state", "since", "items", "resources", "expected", "highest z", "headline"], rows);
                 }
             }
             Command::Score { goal, input, json } => {

@@ -44,6 +44,10 @@ fn print(view: &TraceView) {
         output::line(&shown(&signal.item.title));
         events.push((signal.ingested_at, format!("signal {} {}", signal.relevance, signal.outcome), signal.reasons()));
     }
+    for source in view.sources.iter().filter(|s| view.signal.as_ref().is_none_or(|signal| signal.id != s.signal_id)) {
+        let detail = format!("{}: {}", source.resource_uri, source.headline);
+        events.push((source.read_at, format!("the same story, {}", source.outcome), detail));
+    }
     for task in &view.tasks {
         let detail = format!(
             "{}, now {}{}",

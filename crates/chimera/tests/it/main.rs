@@ -26,6 +26,7 @@ mod dice;
 mod foreign;
 mod hitl;
 mod infra;
+mod injections;
 mod kill;
 mod migrating;
 mod monitoring;

@@ -6,6 +6,7 @@ mod publishing;
 mod recall;
 mod rest;
 mod retry;
+mod rhythm;
 mod routing;
 
 pub use dead_letter::WayBack;
@@ -14,4 +15,5 @@ pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};
 pub use recall::{RecallWeights, Recalled};
 pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
+pub use rhythm::FeedRhythm;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};

@@ -14,6 +14,7 @@ use std::{
 use super::terms::{TextWord, is_invisible, text_words};
 use phrases::{FRAGMENTS, RULES, Rule};
 
+mod disguise;
 mod phrases;
 
 /// Characters of a text that are looked at.
@@ -104,6 +105,7 @@ pub fn injection_markers(text: &str) -> Vec<InjectionMarker> {
     fragments(text, &mut found);
     hidden(text, &mut found);
     runs(text, &mut found);
+    disguised(text, &mut found);
     found.sort_by_key(|(kind, span)| (span.start, *kind));
     found.dedup_by(|next, kept| next.0 == kept.0 && next.1.start < kept.1.end);
     found.truncate(MARKERS_MAX);
@@ -150,11 +152,43 @@ fn orders(words: &[TextWord], found: &mut Vec<(InjectionKind, Range<usize>)>) {
     }
 }
 
+/// Orders that show only once a disguise is taken off: where they stand is not known, so the whole text is meant.
+fn disguised(text: &str, found: &mut Vec<(InjectionKind, Range<usize>)>) {
+    if let Some(span) = disguise::spelt_out(text) {
+        found.push((InjectionKind::HiddenCharacters, span));
+    }
+    for reading in disguise::undisguised(text) {
+        let mut below = Vec::new();
+        orders(&text_words(&reading), &mut below);
+        fragments(&reading, &mut below);
+        for (kind, _) in below {
+            if found.iter().all(|(known, _)| *known != kind) {
+                found.push((kind, 0..text.len()));
+            }
+        }
+    }
+}
+
+/// `name_of_a_function(`, as programs write it.
+fn is_call(run: &str) -> bool {
+    run.split_once('(').is_some_and(|(name, _)| {
+        name.contains('_')
+            && name.len() > 4
+            && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+    })
+}
+
 fn fragments(text: &str, found: &mut Vec<(InjectionKind, Range<usize>)>) {
     // Lowering only ASCII keeps every byte where it is.
     let lower = text.to_ascii_lowercase();
     for (fragment, kind) in FRAGMENTS {
         found.extend(lower.match_indices(fragment).map(|(at, hit)| (*kind, at..at + hit.len())));
+    }
+    // A transcript, whose line breaks a feed may have lost.
+    for (asks, answers) in [("human:", "assistant:"), ("user:", "assistant:"), ("user:", "ai:")] {
+        if let (Some(at), true) = (lower.find(asks), lower.contains(answers)) {
+            found.push((InjectionKind::RoleTag, at..at + asks.len()));
+        }
     }
     for opening in ["system:", "assistant:", "user:"] {
         if lower.trim_start().starts_with(opening) {
@@ -185,6 +219,9 @@ fn runs(text: &str, found: &mut Vec<(InjectionKind, Range<usize>)>) {
         let run = piece.trim_end();
         let span = at..at + run.len();
         at += piece.len();
+        if is_call(run) {
+            found.push((InjectionKind::ToolBait, span.clone()));
+        }
         if mixes_scripts(run) {
             found.push((InjectionKind::MixedScripts, span.clone()));
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 /// A headline with its human label.
 #[derive(serde::Deserialize)]
 pub(crate) struct Headline {
+    pub(crate) date: chrono::NaiveDate,
     pub(crate) category: String,
     pub(crate) headline: String,
     pub(crate) short_description: String,

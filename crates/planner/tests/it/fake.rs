@@ -1,7 +1,7 @@
 //! An MCP server of feeds that are set by hand, and a mind that answers as it is told.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -14,13 +14,14 @@ use chimera_llm::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities,
-        ServerConfig,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+        ResourceUpdatedNotificationParam, ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 use serde_json::json;
 use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 
 /// The server. Clones share everything.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +35,10 @@ struct Inner {
     reads: Mutex<HashMap<String, usize>>,
     hangs: Mutex<bool>,
     hanging: watch::Sender<bool>,
+    /// Resources of which no read is answered for now.
+    stuck: watch::Sender<HashSet<String>>,
+    /// Counts the changes.
+    changes: watch::Sender<u64>,
 }
 
 impl Feeds {
@@ -44,10 +49,22 @@ impl Feeds {
 
     pub(crate) fn set_text(&self, uri: &str, text: &str) {
         self.inner.texts.lock().unwrap().insert(uri.to_owned(), text.to_owned());
+        self.inner.changes.send_modify(|n| *n += 1);
     }
 
     pub(crate) fn remove(&self, uri: &str) {
         self.inner.texts.lock().unwrap().remove(uri);
+    }
+
+    /// From now on no read of this resource is answered, or all are again.
+    pub(crate) fn stick(&self, uri: &str, sticks: bool) {
+        self.inner.stuck.send_modify(|stuck| {
+            if sticks {
+                stuck.insert(uri.to_owned());
+            } else {
+                stuck.remove(uri);
+            }
+        });
     }
 
     /// From now on no read is answered.
@@ -66,7 +83,7 @@ impl Feeds {
 
 impl ServerHandler for Feeds {
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_resources().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_resources().enable_resources_subscribe().build())
     }
 
     async fn read_resource(
@@ -79,9 +96,53 @@ impl ServerHandler for Feeds {
             self.inner.hanging.send_replace(true);
             context.ct.cancelled().await;
         }
+        let mut stuck = self.inner.stuck.subscribe();
+        tokio::select! {
+            () = context.ct.cancelled() => {}
+            _ = stuck.wait_for(|stuck| !stuck.contains(&request.uri)) => {}
+        }
         let text = self.inner.texts.lock().unwrap().get(&request.uri).cloned();
         let text = text.ok_or_else(|| ErrorData::resource_not_found("no such feed", None))?;
         Ok(ReadResourceResult::new(vec![ResourceContents::text(text, request.uri)]).into())
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.supported_by(&self.get_info().capabilities))
+    }
+
+    /// The way of 2026-07-28. Tells of every change that every resource has changed.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let uris = context.accepted().resource_subscriptions.clone().unwrap_or_default();
+        let mut changes = self.inner.changes.subscribe();
+        loop {
+            tokio::select! {
+                () = context.cancelled() => return Ok(()),
+                changed = changes.changed() => changed.unwrap(),
+            }
+            for uri in &uris {
+                if context.sink().notify_resource_updated(uri.as_str()).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// The way before.
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let mut changes = self.inner.changes.subscribe();
+        let peer = context.peer;
+        TaskTracker::new().spawn(async move {
+            while changes.changed().await.is_ok() {
+                if peer.notify_resource_updated(ResourceUpdatedNotificationParam::new(&request.uri)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(())
     }
 }
 

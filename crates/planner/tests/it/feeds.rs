@@ -1,6 +1,7 @@
 //! Resources that can't be read.
 
 use chimera_domain::{AlertKind, Ambient as _, Campaign, CampaignStatus};
+use chimera_planner::PlannerConfig;
 use chrono::Duration;
 
 use crate::world::{FEED, RESOURCE, World, item};
@@ -44,6 +45,41 @@ pub(crate) async fn what_nobody_watches_is_down_no_more(world: World) {
     world.set_status(&world.campaign, CampaignStatus::Paused).await;
     world.tick().await;
     assert_eq!(world.store.alerts_open(99).await.unwrap(), []);
+}
+
+pub(crate) async fn a_resource_that_falls_silent_is_told_once_until_it_speaks_again(world: World) {
+    let stale =
+        |alerts: Vec<chimera_domain::Alert>| alerts.into_iter().filter(|a| a.kind == AlertKind::FeedStale).count();
+    let mut days = 0..;
+    let mut speak = || world.feeds.set(FEED, &[item(&days.next().unwrap().to_string(), "Silk again", "0.1")]);
+    for _ in 0..10 {
+        speak();
+        world.tick().await;
+        world.ambient.advance(Duration::days(1));
+    }
+    // Eight days are its usual gap eight times.
+    for day in 2..=12 {
+        world.ambient.advance(Duration::days(1));
+        world.tick().await;
+        let told = stale(world.store.alerts_open(99).await.unwrap());
+        assert!(day == 8 || told == usize::from(day > 8), "day {day}: {told}");
+    }
+    speak();
+    world.tick().await;
+    assert_eq!(stale(world.store.alerts_open(99).await.unwrap()), 0, "it speaks again");
+
+    // Once seen by a person it is not told again, nor by a planner that begins; a limit that was said counts instead.
+    let said = PlannerConfig { stale_hours: Some(2), ..PlannerConfig::default() };
+    for hours in [1, 2] {
+        world.ambient.advance(Duration::hours(hours));
+        world.planner_with(said.clone()).tick().await.unwrap();
+    }
+    let open = world.store.alerts_open(99).await.unwrap();
+    assert!(open[0].message.contains("for more than 2 hours"), "{}", open[0].message);
+    world.store.alerts_acknowledge(&[open[0].id], world.ambient.now()).await.unwrap();
+    world.ambient.advance(Duration::hours(1));
+    world.planner_with(said).tick().await.unwrap();
+    assert_eq!(stale(world.store.alerts_open(99).await.unwrap()), 0);
 }
 
 pub(crate) async fn what_is_not_there_is_asked_for_at_each_poll(world: World) {

@@ -19,6 +19,8 @@ mod limits;
 mod mind;
 mod planning;
 mod serving;
+mod stories;
+mod trends;
 mod world;
 
 chimera_testkit::on_both! {
@@ -42,6 +44,7 @@ chimera_testkit::on_both! {
         failures_are_counted_alerted_and_forgotten
         a_resource_that_keeps_failing_is_left_alone_for_a_while
         what_nobody_watches_is_down_no_more
+        a_resource_that_falls_silent_is_told_once_until_it_speaks_again
         what_is_not_there_is_asked_for_at_each_poll
         what_is_no_feed_or_no_resource_is_said_so;
     held:
@@ -62,7 +65,25 @@ chimera_testkit::on_both! {
         a_mind_out_of_order_blames_no_item
         a_mind_that_answers_too_little_loses_no_item
         a_copy_of_an_unscored_story_does_not_make_it_known;
+    stories:
+        the_same_story_from_ten_feeds_is_one_signal_with_ten_sources
+        two_wordings_in_one_document_are_planned_once
+        a_restart_forgets_no_story
+        planners_learn_of_each_others_stories
+        what_was_not_relevant_in_other_words_is_scored_in_these
+        a_wording_that_may_be_an_attack_keeps_no_honest_one_out
+        each_campaign_plans_a_story_for_itself
+        what_is_held_back_needs_no_second_telling
+        only_copies_are_known_where_stories_are_off;
+    trends:
+        a_trend_is_told_once_and_ends_by_itself
+        a_restart_or_another_planner_goes_on_with_the_same_trend
+        what_is_as_usual_or_old_is_no_trend
+        a_signal_says_which_trend_it_is_part_of;
     serving:
         it_plans_until_cancelled
-        a_read_that_hangs_does_not_hold_up_the_end;
+        a_read_that_hangs_does_not_hold_up_the_end
+        servers_of_every_evil_hold_up_no_other_and_are_told_once
+        a_resource_has_an_interval_of_its_own
+        a_server_that_offers_it_says_when_to_read;
 }

@@ -82,6 +82,12 @@ impl World {
         Planner::new(self.store.clone(), self.bus.clone(), host, mind, self.ambient.clone(), config)
     }
 
+    /// Another planner, over another host.
+    pub(crate) fn planner_over(&self, host: Host, config: PlannerConfig) -> Planner {
+        let (host, mind) = (Arc::new(host), self.mind.clone());
+        Planner::new(self.store.clone(), self.bus.clone(), host, mind, self.ambient.clone(), config)
+    }
+
     pub(crate) async fn tick(&self) -> PlannerReport {
         self.planner.tick().await.unwrap()
     }

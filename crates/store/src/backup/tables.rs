@@ -15,6 +15,7 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("campaigns", Fate::Kept),
     ("resource_cursors", Fate::Kept),
     ("trend_signals", Fate::Kept),
+    ("trends", Fate::Kept),
     ("agent_tasks", Fate::Kept),
     ("task_dependencies", Fate::Kept),
     (ARTIFACTS, Fate::Kept),

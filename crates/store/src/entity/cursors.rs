@@ -2,7 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::TenantId;
+use chimera_domain::{TenantId, policy::FeedRhythm};
+use chrono::TimeDelta;
 
 use crate::{
     ResourceCursor, Result, RowKind,
@@ -21,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) read_at: Option<DateTimeUtc>,
     pub(crate) failures: i64,
     pub(crate) last_error: Option<String>,
+    pub(crate) changed_at: Option<DateTimeUtc>,
+    pub(crate) gap_ms: Option<i64>,
     pub(crate) state_version: i64,
 }
 
@@ -41,6 +44,8 @@ impl Mapped for Entity {
             read_at: cursor.read_at.map(time),
             failures: cursor.failures.into(),
             last_error: text_opt(cursor.last_error.as_ref()),
+            changed_at: cursor.rhythm.changed_at.map(time),
+            gap_ms: cursor.rhythm.gap.map(|gap| gap.num_milliseconds()),
             state_version: 1,
         })
     }
@@ -51,6 +56,7 @@ impl Mapped for Entity {
             resource_uri: row.resource_uri,
             content_hash: row.content_hash,
             read_at: row.read_at,
+            rhythm: FeedRhythm { changed_at: row.changed_at, gap: row.gap_ms.and_then(TimeDelta::try_milliseconds) },
             failures: reader.count("failures", row.failures)?,
             last_error: row.last_error,
         })

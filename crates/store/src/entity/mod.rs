@@ -20,3 +20,4 @@ pub(crate) mod spend_totals;
 pub(crate) mod tasks;
 pub(crate) mod tickets;
 pub(crate) mod tool_calls;
+pub(crate) mod trends;

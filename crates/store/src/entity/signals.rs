@@ -22,6 +22,7 @@ pub(crate) struct Model {
     pub(crate) resource_uri: String,
     pub(crate) event_key: String,
     pub(crate) content_hash: String,
+    pub(crate) story_id: Option<Uuid>,
     pub(crate) relevance: f64,
     pub(crate) why: String,
     #[sea_orm(column_type = "JsonBinary")]
@@ -54,6 +55,7 @@ impl Mapped for Entity {
             resource_uri: text(&signal.resource_uri),
             event_key: text(&signal.event_key),
             content_hash: text(&signal.content_hash),
+            story_id: Some(signal.story_id.as_uuid()),
             relevance: signal.relevance.get(),
             why: text(&signal.why),
             taint: writer.document("taint", &signal.taint)?,
@@ -76,6 +78,8 @@ impl Mapped for Entity {
             resource_uri: row.resource_uri,
             event_key: row.event_key,
             content_hash: row.content_hash,
+            // Every row has one since its migration; SQLite can't be told so.
+            story_id: SignalId::from_uuid(row.story_id.unwrap_or(row.id)),
             relevance: reader.score("relevance", row.relevance)?,
             why: row.why,
             taint: reader.document("taint", row.taint)?,

@@ -17,6 +17,7 @@ mod m0014_failures_and_rests;
 mod m0016_held_signals;
 mod m0017_memories;
 mod m0018_spend_totals;
+mod m0019_stories;
 mod m0020_campaigns;
 mod m0021_credentials;
 
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_held_signals::Migration),
             Box::new(m0017_memories::Migration),
             Box::new(m0018_spend_totals::Migration),
+            Box::new(m0019_stories::Migration),
             Box::new(m0020_campaigns::Migration),
             Box::new(m0021_credentials::Migration),
         ]

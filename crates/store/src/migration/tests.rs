@@ -20,7 +20,7 @@ use crate::{
     codec::Mapped,
     entity::{
         agents, alerts, artifacts, campaigns, credentials, cursors, decisions, dependencies, duties, memories,
-        memory_heads, publications, signals, spend_ledger, tasks, tickets, tool_calls,
+        memory_heads, publications, signals, spend_ledger, tasks, tickets, tool_calls, trends,
     },
 };
 
@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 19] = [
+const TABLES: [&[&str]; 20] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -111,6 +111,7 @@ const TABLES: [&[&str]; 19] = [
     &[],
     &["memory_heads", "agent_memories"],
     &["spend_totals"],
+    &["trends"],
     &[],
     &["credentials"],
 ];
@@ -144,11 +145,13 @@ impl Rows {
                     resource_uri: "file:///a.xml".to_owned(),
                     content_hash: Some("abc".to_owned()),
                     read_at: Some(self.ambient.now()),
+                    rhythm: chimera_domain::policy::FeedRhythm::default(),
                     failures: 1,
                     last_error: Some("late".to_owned()),
                 };
-                batch::insert::<cursors::Entity>(db, tenant, [&cursor]).await.unwrap();
-                let later = [signals::Column::DecidedAt, signals::Column::Note];
+                let later = [cursors::Column::ChangedAt, cursors::Column::GapMs];
+                insert_early::<cursors::Entity>(db, [&cursor], &later).await;
+                let later = [signals::Column::DecidedAt, signals::Column::Note, signals::Column::StoryId];
                 insert_early::<signals::Entity>(db, [&self.signal], &later).await;
             }
             2 => {
@@ -219,7 +222,11 @@ impl Rows {
                 let insert = crate::memory::insert_rows([(row, memory.1.values())].into_iter(), backend).unwrap();
                 db.execute(&insert).await.unwrap();
             }
-            18 => {
+            17 => {
+                let trend = fixtures::trend(&self.ambient, &self.signal);
+                batch::insert::<trends::Entity>(db, tenant, [&trend]).await.unwrap();
+            }
+            19 => {
                 let (kind, life) = (CredentialKind::Token, chrono::Duration::days(1));
                 let (token, _) = Credential::grant(kind, AccessRole::Viewer, "ci", life, tenant, &self.ambient);
                 batch::insert::<credentials::Entity>(db, tenant, [&token]).await.unwrap();

@@ -4,6 +4,7 @@
 //! - **signals** that came to nothing because they were not relevant, or told a story that was known. A signal that was
 //!   planned, or would have been but for the governor (and went stale, perhaps), stays for ever: it is what keeps its story from being planned again
 //!   as long as a feed may bring it. One that is forgotten is scored anew if its feed brings it again.
+//! - **trends** that are over, with the signals.
 //! - **tool calls** that cost nothing, of posts that are at an end and certainly known to be out or not. Those that cost
 //!   something are the money's record.
 //! - **alerts** that someone has acknowledged.
@@ -18,24 +19,24 @@ pub use media::{CollectError, Collected};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, Order,
-    sea_query::{ColumnRef, Expr, ExprTrait, IntoColumnRef as _, Query, SelectStatement},
+    sea_query::{ColumnRef, DynIden, Expr, ExprTrait, IntoColumnRef as _, IntoIden as _, Query, SelectStatement},
 };
 
-use chimera_domain::{SignalOutcome, TaskState};
+use chimera_domain::{SignalOutcome, TaskState, TrendState};
 
 use crate::{
     Result, Store,
     audit::{self, records},
     batch,
     codec::time,
-    entity::{alerts, publications, signals, tasks, tool_calls},
+    entity::{alerts, publications, signals, tasks, tool_calls, trends},
     publish,
 };
 
 /// What can be pruned from the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Prunable {
-    /// Signals that came to nothing.
+    /// Signals that came to nothing, and trends that are over.
     Signals,
     /// Tool calls that cost nothing, of posts at an end.
     ToolCalls,
@@ -60,6 +61,7 @@ impl Prunable {
 
 /// Rows that may go: their ids, and the column that says how old they are.
 struct Old {
+    table: DynIden,
     ids: SelectStatement,
     time: ColumnRef,
 }
@@ -95,15 +97,11 @@ impl Store {
     async fn prune_once(&self, what: Prunable, before: DateTime<Utc>, limit: u64, now: DateTime<Utc>) -> Result<u64> {
         let tx = self.begin().await?;
         let mut gone = 0;
-        for Old { mut ids, time } in self.old(what, before) {
+        for Old { table, mut ids, time } in self.old(what, before) {
             // The oldest first, in the order of an index: the rest is not looked at.
             ids.order_by(time, Order::Asc).limit(limit.saturating_sub(gone));
             let mut delete = Query::delete();
-            match what {
-                Prunable::Signals => delete.from_table(signals::Entity),
-                Prunable::ToolCalls => delete.from_table(tool_calls::Entity),
-                Prunable::Alerts => delete.from_table(alerts::Entity),
-            };
+            delete.from_table(table);
             delete.and_where(self.backend.is_one_of(Expr::col("id"), ids));
             gone += tx.execute(&delete).await?.rows_affected();
             if gone >= limit {
@@ -121,7 +119,10 @@ impl Store {
     /// Rows that may go.
     fn old(&self, what: Prunable, before: DateTime<Utc>) -> Vec<Old> {
         match what {
-            Prunable::Signals => FORGETTABLE.iter().map(|outcome| self.old_signals(*outcome, before)).collect(),
+            Prunable::Signals => {
+                let signals = FORGETTABLE.iter().map(|outcome| self.old_signals(*outcome, before));
+                signals.chain([self.old_trends(before)]).collect()
+            }
             Prunable::ToolCalls => vec![self.old_calls(before)],
             Prunable::Alerts => vec![self.old_alerts(before)],
         }
@@ -143,7 +144,19 @@ impl Store {
             .and_where(Expr::col((E, C::IngestedAt)).lt(time(before)))
             .and_where(Expr::exists(of_a_task).not())
             .take();
-        Old { ids, time: (E, C::IngestedAt).into_column_ref() }
+        Old { table: E.into_iden(), ids, time: (E, C::IngestedAt).into_column_ref() }
+    }
+
+    fn old_trends(&self, before: DateTime<Utc>) -> Old {
+        use trends::{Column as C, Entity as E};
+        let ids = Query::select()
+            .column((E, C::Id))
+            .from(E)
+            .and_where(Expr::col((E, C::State)).eq(TrendState::Over.as_str()))
+            .and_where(batch::of_tenant::<E>(self.tenant))
+            .and_where(Expr::col((E, C::BeganAt)).lt(time(before)))
+            .take();
+        Old { table: E.into_iden(), ids, time: (E, C::BeganAt).into_column_ref() }
     }
 
     fn old_calls(&self, before: DateTime<Utc>) -> Old {
@@ -169,7 +182,7 @@ impl Store {
             .and_where(Expr::exists(of_a_live_post).not())
             .and_where(Expr::exists(of_a_post_in_doubt).not())
             .take();
-        Old { ids, time: (E, C::CalledAt).into_column_ref() }
+        Old { table: E.into_iden(), ids, time: (E, C::CalledAt).into_column_ref() }
     }
 
     fn old_alerts(&self, before: DateTime<Utc>) -> Old {
@@ -181,6 +194,6 @@ impl Store {
             .and_where(batch::of_tenant::<E>(self.tenant))
             .and_where(Expr::col((E, C::CreatedAt)).lt(time(before)))
             .take();
-        Old { ids, time: (E, C::CreatedAt).into_column_ref() }
+        Old { table: E.into_iden(), ids, time: (E, C::CreatedAt).into_column_ref() }
     }
 }

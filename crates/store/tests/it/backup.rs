@@ -148,6 +148,7 @@ fn cursors(world: &World) -> Vec<ResourceCursor> {
         resource_uri: format!("file:///{name}"),
         content_hash: (*name != "a").then(|| "abc".to_owned()),
         read_at: (*name != "B").then(|| world.ambient.now()),
+        rhythm: chimera_domain::policy::FeedRhythm::default(),
         failures: 3,
         last_error: Some("timed out".to_owned()),
     };
@@ -272,7 +273,14 @@ pub(crate) async fn more_rows_than_a_page_come_back(world: World) {
     let cursors: Vec<_> = (0..count)
         .map(|number| {
             let uri = format!("file:///{}{number}", NAMES[number % NAMES.len()]);
-            ResourceCursor { resource_uri: uri, content_hash: None, read_at: None, failures: 0, last_error: None }
+            ResourceCursor {
+                resource_uri: uri,
+                content_hash: None,
+                read_at: None,
+                rhythm: chimera_domain::policy::FeedRhythm::default(),
+                failures: 0,
+                last_error: None,
+            }
         })
         .collect();
     world.store.cursors_save(&cursors).await.unwrap();

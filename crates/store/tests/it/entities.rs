@@ -106,6 +106,10 @@ pub(crate) async fn cursors_are_replaced_whole(world: World) {
         resource_uri: "file:///a.xml".to_owned(),
         content_hash: Some("abc".to_owned()),
         read_at: Some(world.ambient.now()),
+        rhythm: chimera_domain::policy::FeedRhythm {
+            changed_at: Some(world.ambient.now()),
+            gap: Some(chrono::TimeDelta::milliseconds(7)),
+        },
         failures: 3,
         last_error: Some("timed out".to_owned()),
     };
@@ -113,6 +117,7 @@ pub(crate) async fn cursors_are_replaced_whole(world: World) {
         resource_uri: "file:///b.xml".to_owned(),
         content_hash: None,
         read_at: None,
+        rhythm: chimera_domain::policy::FeedRhythm::default(),
         failures: 0,
         last_error: None,
     };
@@ -162,7 +167,7 @@ pub(crate) async fn signals_come_back_whole_newest_first(world: World) {
     let known = store.signals_known(world.campaign.id, &events, &stories).await.unwrap();
     let wanted = KnownSignals {
         events: [signals[0].event_key.clone()].into(),
-        stories: [signals[3].content_hash.clone()].into(),
+        stories: [(signals[3].content_hash.clone(), signals[3].story_id)].into(),
     };
     assert_eq!(known, wanted);
 }

@@ -224,6 +224,7 @@ chimera_testkit::on_both! {
         a_paused_or_changed_campaign_plans_nothing
         planning_again_changes_nothing
         one_story_is_planned_once_whatever_the_resource
+        a_story_is_planned_once_in_whatever_words
         of_many_planners_one_wins
         the_governors_cap_holds_between_planners
         a_task_that_depends_on_a_dead_end_is_stored_cancelled;

@@ -75,6 +75,29 @@ pub(crate) async fn one_story_is_planned_once_whatever_the_resource(world: World
     assert_eq!(world.store.signals(&ALL).await.unwrap(), [elsewhere, signal]);
 }
 
+pub(crate) async fn a_story_is_planned_once_in_whatever_words(world: World) {
+    let (signal, _) = world.planned().await;
+    let mut reworded = world.signal();
+    reworded.story_id = signal.story_id;
+    let fresh = world.signal();
+    let plan = world.plan(vec![reworded.clone(), fresh.clone()], vec![]);
+    let refused = world.store.plan_commit(&plan).await.unwrap_err();
+    let PlanError::AlreadyPlanned { event_keys } = refused else { panic!("{refused:?}") };
+    assert_eq!(event_keys, [reworded.event_key.clone()]);
+    reworded.outcome = SignalOutcome::Duplicate;
+    world.store.plan_commit(&world.plan(vec![reworded.clone(), fresh.clone()], vec![])).await.unwrap();
+
+    let campaign = world.campaign.id;
+    let stories = [signal.story_id, fresh.story_id, reworded.id];
+    let told = world.store.stories_told(campaign, &stories).await.unwrap();
+    assert_eq!(told, [signal.story_id, fresh.story_id].into());
+    let ids = |sources: Vec<chimera_store::StorySource>| sources.into_iter().map(|s| s.signal_id).collect::<Vec<_>>();
+    let sources = world.store.story_sources(std::slice::from_ref(&reworded)).await.unwrap();
+    assert_eq!(ids(sources), [signal.id, reworded.id]);
+    let since = world.store.stories_since(signal.ingested_at, 99).await.unwrap();
+    assert_eq!(since, [], "what carries a taint tells no story, and those of the fixture do");
+}
+
 pub(crate) async fn of_many_planners_one_wins(world: World) {
     let seen = world.signal();
     let mut planners = tokio::task::JoinSet::new();

@@ -64,7 +64,7 @@ pub(crate) async fn signals_go_unless_their_story_might_be_planned_again(world: 
         let stays = signal.ingested_at > before || kept.contains(&signal.outcome);
         assert_eq!(known.events.contains(&signal.event_key), stays, "{signal:?}");
     }
-    assert!(known.stories.contains(&planned.content_hash));
+    assert!(known.stories.contains_key(&planned.content_hash));
     // The same plan again is refused, after all.
     world
         .store

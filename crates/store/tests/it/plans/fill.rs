@@ -6,7 +6,7 @@ use chimera_store::Backend;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Tables that grow for ever, in an order that their foreign keys allow.
-pub(super) const GROWING: [&str; 12] = [
+pub(super) const GROWING: [&str; 13] = [
     "trend_signals",
     "agent_tasks",
     "task_dependencies",
@@ -16,6 +16,7 @@ pub(super) const GROWING: [&str; 12] = [
     "hitl_queue_items",
     "publications",
     "alerts",
+    "trends",
     "spend_ledger",
     "audit_log",
     "agent_memories",

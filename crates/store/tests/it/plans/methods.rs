@@ -54,6 +54,7 @@ pub(super) async fn finished_posts(world: &World) -> Template {
     let settled = world.store.publish_settle(settlements(world, &begun, confirmed), world.ambient.now()).await.unwrap();
     assert_eq!(settled.published, [post.id]);
     world.store.alerts_raise(&[fixtures::alert(&world.ambient, AlertKind::DeadLetter, "seen")]).await.unwrap();
+    world.store.trends_save(&[fixtures::trend(&world.ambient, &world.signal())], &[]).await.unwrap();
     let nothing = TrendSignal { outcome: SignalOutcome::BelowThreshold, ..world.signal() };
     world.store.plan_commit(&world.plan(vec![nothing], vec![])).await.unwrap();
     let free = ToolCall { cost_usd: Usd::ZERO, ..fixtures::tool_call(&world.ambient, &post) };
@@ -104,6 +105,7 @@ impl Caller<'_> {
             resource_uri: format!("file:///{n}"),
             content_hash: None,
             read_at: Some(now),
+            rhythm: chimera_domain::policy::FeedRhythm::default(),
             failures: 0,
             last_error: None,
         };
@@ -131,8 +133,18 @@ impl Caller<'_> {
         let held = (0..BATCH).map(|_| TrendSignal { outcome: SignalOutcome::Deferred, ..world.signal() }).collect();
         world.store.plan_commit(&world.plan(held, vec![])).await.unwrap();
         let held = self.calls("signals_held").signals_held(&[template.campaign.id], 500).await.unwrap();
-        let stories: Vec<_> = held.iter().map(|s| s.content_hash.clone()).collect();
-        self.calls("stories_planned").stories_planned(template.campaign.id, &stories).await.unwrap();
+        self.calls("told_meanwhile").told_meanwhile(template.campaign.id, &held).await.unwrap();
+        let stories: Vec<_> = held.iter().map(|s| s.story_id).collect();
+        self.calls("stories_told").stories_told(template.campaign.id, &stories).await.unwrap();
+        self.calls("story_sources").story_sources(&held).await.unwrap();
+        self.calls("stories_since").stories_since(now - chrono::Duration::hours(1), 500).await.unwrap();
+        let mut trend = fixtures::trend(&world.ambient, &held[0]);
+        self.calls("trends_save").trends_save(std::slice::from_ref(&trend), &[]).await.unwrap();
+        self.calls("trends").trends(true, 9).await.unwrap();
+        (trend.state, trend.ended_at) = (chimera_domain::TrendState::Over, Some(now));
+        world.store.trends_save(&[trend], &[]).await.unwrap();
+        self.calls("trends").trends(false, 9).await.unwrap();
+        self.calls("signals_since").signals_since(now - chrono::Duration::hours(1), 500).await.unwrap();
         let (told, kept) = held.split_at(2);
         let planned: Vec<_> = kept[2..].iter().cloned().map(|s| TrendSignal { decided_at: now, ..s }).collect();
         let plan = HeldPlan {
