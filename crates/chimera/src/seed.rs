@@ -9,7 +9,10 @@ use chimera_domain::{
 };
 use chimera_store::Store;
 
-use crate::config::{CampaignConfig, Config};
+use crate::{
+    config::{CampaignConfig, Config},
+    output,
+};
 
 /// The persona that ships with the binary.
 pub(crate) const FAE: &str = include_str!("../../../personas/fae/SOUL.md");
@@ -66,7 +69,11 @@ pub(crate) async fn agent(
 }
 
 fn persona(text: &str, origin: &str) -> anyhow::Result<Soul> {
-    Soul::parse(text).with_context(|| format!("the persona in {origin} can't be used"))
+    let soul = Soul::parse(text).with_context(|| format!("the persona in {origin} can't be used"))?;
+    for contradiction in soul.contradictions() {
+        output::note(&format!("{origin}: {contradiction}"));
+    }
+    Ok(soul)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -23,6 +23,11 @@ pub fn says_ai(text: &str) -> bool {
         && named.all(|(at, _)| !words.iter().take(at).rev().take(REACH).any(|before| DENIALS.contains(before)))
 }
 
+/// Whether a word, in lower case, names an AI.
+pub(crate) fn names_ai(word: &str) -> bool {
+    NAMES.contains(&word)
+}
+
 /// A field of a platform's own interface that says that a machine made the post.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NativeField {

@@ -67,7 +67,7 @@ pub use money::{Usd, UsdError};
 pub use publication::{Publication, PublicationState};
 pub use score::{Score, ScoreOutOfRange};
 pub use signal::{SignalOutcome, TrendSignal};
-pub use soul::{Soul, SoulError, SoulProblem};
+pub use soul::{Contradiction, Soul, SoulError, SoulProblem, banned_topic};
 pub use spend::{
     Closed, EntryState, LedgerEntry, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse,
     SpendWindows,

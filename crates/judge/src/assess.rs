@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Artifact, Component, Part, Score, SensitiveTopic, TaskPayload, Usd,
+    Artifact, Component, Part, Score, SensitiveTopic, TaskPayload, Usd, banned_topic,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
 use chimera_store::ReviewCase;
 
-use crate::{components, persona::banned_topic};
+use crate::components;
 
 /// What was found out about a case by those who look at text.
 #[derive(Debug, Clone, Default)]

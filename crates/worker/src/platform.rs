@@ -7,6 +7,7 @@ use chimera_domain::{
     policy::{CallEnd, Look, PlatformAbilities},
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, Permit, ToolOutput};
+use chimera_media::Credentials;
 use chimera_store::{Blobs, PublishCase};
 use serde_json::{Map, Value, json};
 
@@ -119,9 +120,14 @@ impl Platform {
             ));
         }
         for media in &case.artifact.media {
-            if let Err(error) = self.blobs.get(&media.sha256, &media.mime).await {
+            let bytes = match self.blobs.get(&media.sha256, &media.mime).await {
+                Ok(bytes) => bytes,
                 // It may come back, as a folder does that several machines share.
-                return Call::NoEffect(error_chain(&error), None);
+                Err(error) => return Call::NoEffect(error_chain(&error), None),
+            };
+            let (persona, trace_id) = (&case.agent.persona_slug, case.artifact.trace_id);
+            if let Err(error) = Credentials::check(bytes, &media.mime, persona, trace_id).await {
+                return Call::Refused(error_chain(&error));
             }
         }
         let made = self.host.call(&context(case).with_permit(permit), PUBLISH, &self.variables(case)).await;

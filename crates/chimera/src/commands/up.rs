@@ -36,7 +36,7 @@ impl Options {
         if ground.store.campaigns_active().await?.is_empty() {
             output::note("no campaign is active; `chimera seed trends --scenario fashion_drop` brings one in to try");
         }
-        house.start_workers(&lifecycle)?;
+        house.start_workers(&lifecycle).await?;
         house.start_planner(&lifecycle);
         lifecycle.cancel.cancelled().await;
         house.stop(&lifecycle).await?;

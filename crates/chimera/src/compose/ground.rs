@@ -8,6 +8,7 @@ use chimera_domain::{Ambient, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::Mind;
 use chimera_mcp::Host;
+use chimera_media::Credentials;
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
 use chimera_worker::{Bookkeeper, Executor, Pool, Pruner, Publisher, SpendNews, Sweeper};
@@ -86,9 +87,9 @@ impl Ground {
     }
 
     /// Starts a pool of workers.
-    pub(crate) fn start_workers(&self, host: Arc<Host>, lifecycle: &Lifecycle) {
+    pub(crate) fn start_workers(&self, host: Arc<Host>, credentials: Credentials, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
-        let executor = Executor::new(host, self.blobs(), ambient.clone());
+        let executor = Executor::new(host, self.blobs(), credentials, ambient.clone());
         let pool = Pool::new(self.instance.clone(), store, bus, executor, ambient, self.config.worker.clone());
         let (cancel, abandon) = (lifecycle.cancel.child_token(), lifecycle.abandon.child_token());
         lifecycle.spawn_handing_back("worker", pool.serve(cancel, abandon));

@@ -13,7 +13,8 @@ use anyhow::Context as _;
 use chimera_console::{Console, Probes};
 use chimera_domain::error_chain;
 use chimera_llm::{Mind, MindConfig, TopicScanner};
-use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretSource as _};
+use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretRef, SecretSource as _};
+use chimera_media::{C2paConfig, Credentials};
 use chimera_planner::Planner;
 use chimera_store::Store;
 use chimera_telemetry::Identity;
@@ -123,6 +124,19 @@ pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
     std::fs::remove_file(&probe).with_context(way_out)
 }
 
+/// With what pictures and videos are signed: the operator's certificate, else one for tests.
+pub(crate) async fn credentials(config: &Config) -> anyhow::Result<Credentials> {
+    let C2paConfig { certificate, key, algorithm } = &config.media.c2pa;
+    let (Some(certificate), Some(key)) = (certificate, key) else {
+        tracing::info!("pictures and videos are signed with a certificate for tests; `media.c2pa` takes a real one");
+        return Ok(Credentials::test()?);
+    };
+    let fetched = async |reference: &str| LocalSecrets.fetch(&reference.parse::<SecretRef>()?).await;
+    let certificate = fetched(certificate).await.context("fetching `media.c2pa.certificate`")?;
+    let key = fetched(key).await.context("fetching `media.c2pa.key`")?;
+    Ok(Credentials::new(certificate.expose().as_bytes(), key.expose().as_bytes(), *algorithm)?)
+}
+
 impl House {
     /// Builds everything that the roles share. `role` says what the process is.
     pub(crate) async fn build(config: Config, role: &'static str, lifecycle: &Lifecycle) -> anyhow::Result<Self> {
@@ -149,8 +163,9 @@ impl House {
     }
 
     /// Starts workers, judge, publisher and sweeper.
-    pub(crate) fn start_workers(&self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
-        self.ground.start_workers(self.host.clone(), lifecycle);
+    pub(crate) async fn start_workers(&self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+        let credentials = credentials(&self.ground.config).await?;
+        self.ground.start_workers(self.host.clone(), credentials, lifecycle);
         self.ground.start_judge(self.mind.clone(), lifecycle)?;
         self.ground.start_publisher(self.host.clone(), lifecycle);
         self.ground.start_sweeper(lifecycle);

@@ -17,7 +17,7 @@ use chimera_telemetry::{Identity, Prometheus};
 use super::{
     Ground, Queues,
     checks::{checks, database_missing, missing_of_database, queue_missing},
-    choose_mind,
+    choose_mind, credentials,
     edge::{self, Reach},
     export_traces, make_folder, patience,
     scrape::Scrape,
@@ -159,7 +159,7 @@ async fn start(
             make_folder(&media)?;
             let mind = mind(&ground.config).await?;
             let host = reach(&ground, Reach::Making, Some(mind), lifecycle).await?;
-            ground.start_workers(host.clone(), lifecycle);
+            ground.start_workers(host.clone(), credentials(&ground.config).await?, lifecycle);
             ground.start_pruner(lifecycle);
             (Some(host), vec![("media", media)])
         }

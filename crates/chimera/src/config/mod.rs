@@ -14,6 +14,7 @@ use chimera_domain::{Campaign, CampaignLimits, CampaignSketch, CampaignTerms, Ch
 use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
+use chimera_media::C2paConfig;
 use chimera_planner::PlannerConfig;
 use chimera_servers::{feeds::FeedsConfig, memory::MemoryConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
@@ -63,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) mcp: HostConfig,
     /// The `feeds` server.
     pub(crate) feeds: FeedsConfig,
+    /// Pictures and videos.
+    pub(crate) media: MediaConfig,
     /// The `studio` server.
     pub(crate) studio: StudioConfig,
     /// The `sandbox` server. A relative path is taken from the data folder.
@@ -73,6 +76,14 @@ pub(crate) struct Config {
     pub(crate) agents: Vec<AgentConfig>,
     /// Campaigns to keep running.
     pub(crate) campaigns: Vec<CampaignConfig>,
+}
+
+/// Pictures and videos.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MediaConfig {
+    /// The certificate that their content credentials are signed with.
+    pub(crate) c2pa: C2paConfig,
 }
 
 /// A folder; `data` where nothing is said.

@@ -11,7 +11,7 @@ use crate::chimera::Chimera;
 const SDK: &str = "mcp>=2.3,<2.4";
 
 /// Where the official clients are installed, once.
-fn clients() -> PathBuf {
+pub(crate) fn clients() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("contract")
 }
 
@@ -34,7 +34,7 @@ fn contract(program: &Path, name: &str) {
 }
 
 /// Whether a program that only this test needs is there. In CI it must be; elsewhere the test says that it was skipped.
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
     assert!(found || std::env::var_os("CI").is_none(), "{program} is missing, and CI must run this test");
     if !found {

@@ -1,5 +1,6 @@
 //! The demo: from nothing to posts, and the same each time for one seed.
 
+use chimera_domain::sha256_parts;
 use chimera_testkit::Backends;
 use serde_json::{Value, json};
 
@@ -8,8 +9,8 @@ use crate::chimera::Chimera;
 /// Runs the demo and gives all that it came to, without times and ids.
 fn outcome(chimera: &Chimera, seed: &str) -> (Value, Value) {
     let summary = chimera.json(&["demo", "--once", "--json", "--seed", seed]);
-    let name = |path: &Value| path.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-    let mut artifacts: Vec<String> = summary["artifacts"].as_array().unwrap().iter().map(name).collect();
+    let unsigned = |path: &Value| unsigned(&std::fs::read(path.as_str().unwrap()).unwrap());
+    let mut artifacts: Vec<String> = summary["artifacts"].as_array().unwrap().iter().map(unsigned).collect();
     artifacts.sort();
     let mut signals: Vec<Value> = chimera
         .json(&["planner", "view-signals", "--limit", "500", "--json"])
@@ -32,10 +33,48 @@ fn outcome(chimera: &Chimera, seed: &str) -> (Value, Value) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|t| json!([t["artifact_hash"], t["confidence"], t["sensitive_topics"], t["reasoning_trace"]]))
+        .map(|t| json!([t["confidence"], t["sensitive_topics"], t["reasoning_trace"]]))
         .collect();
     queue.sort_by_key(Value::to_string);
     (summary.clone(), json!([summary["signals"], summary["posts"], artifacts, signals, posts, queue]))
+}
+
+/// The hash of a picture or video without its content credentials, which name the trace and are new with each signature: a JPEG's
+/// APP11 segments, a PNG's `caBX` chunk. A video's frames move to make room for them, so of it the frames alone count.
+fn unsigned(bytes: &[u8]) -> String {
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut kept: Vec<&[u8]> = Vec::new();
+    if bytes.starts_with(b"\x89PNG") {
+        let mut at = 8;
+        while at < bytes.len() {
+            let end = at + 12 + number(at);
+            if &bytes[at + 4..at + 8] != b"caBX" {
+                kept.push(&bytes[at..end]);
+            }
+            at = end;
+        }
+    } else if bytes.starts_with(b"\xff\xd8") {
+        let mut at = 2;
+        while bytes[at + 1] != 0xda {
+            let end = at + 2 + usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+            if bytes[at + 1] != 0xeb {
+                kept.push(&bytes[at..end]);
+            }
+            at = end;
+        }
+        kept.push(&bytes[at..]);
+    } else {
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = at + number(at);
+            if &bytes[at + 4..at + 8] == b"mdat" {
+                kept.push(&bytes[at..end]);
+            }
+            at = end;
+        }
+    }
+    assert!(!kept.is_empty());
+    sha256_parts(&kept)
 }
 
 pub(crate) fn it_ends_with_posts_published_awaiting_review_and_rejected(first: &Chimera) {
@@ -57,6 +96,7 @@ pub(crate) fn it_ends_with_posts_published_awaiting_review_and_rejected(first: &
             || bytes.starts_with(b"\xff\xd8\xff")
             || bytes.get(4..8) == Some(b"ftyp".as_slice());
         assert!(known, "{artifact} is neither a PNG nor a JPEG nor an MP4");
+        assert!(bytes.windows(4).any(|part| part == b"c2pa"), "{artifact} has no content credentials");
     }
     assert!(!summary["artifacts"].as_array().unwrap().is_empty());
     assert_eq!(came_to, outcome(&second, "7").1, "one seed, one outcome");

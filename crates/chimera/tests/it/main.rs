@@ -21,6 +21,7 @@ mod collector;
 mod commands;
 mod console;
 mod contract;
+mod credentials;
 mod demo;
 mod dice;
 mod foreign;

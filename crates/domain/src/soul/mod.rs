@@ -1,11 +1,15 @@
 //! SOUL.md: who an agent is. Markdown with a YAML front matter; the body is the backstory.
 
+mod contradiction;
 mod parse;
+mod topic;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use contradiction::Contradiction;
 pub use parse::{SoulError, SoulProblem};
+pub use topic::banned_topic;
 
 /// A persona, as its SOUL.md states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

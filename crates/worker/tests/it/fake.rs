@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -54,11 +55,11 @@ struct Inner {
     gate: Semaphore,
 }
 
-/// Not a picture, but bytes.
-const PICTURE_BASE64: &str = "iVBORwD/";
-/// Not a video, but other bytes.
-pub(crate) const VIDEO: &[u8] = b"a film";
-const VIDEO_BASE64: &str = "YSBmaWxt";
+/// The smallest picture.
+pub(crate) const PICTURE: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDAT\x78\x9c\x63\x68\0\0\0\x82\0\x81\x77\xcd\x72\xb6\0\0\0\0IEND\xae\x42\x60\x82";
+/// The boxes of a video, with a few bytes where its frames would be.
+pub(crate) const VIDEO: &[u8] = b"\0\0\0\x14ftypisom\0\0\x02\0mp41\0\0\0\x08moov\0\0\0\x0emdata film";
 
 impl Fake {
     pub(crate) fn new() -> Self {
@@ -160,9 +161,9 @@ impl Fake {
 
 fn made(mime: &str, structured: Value) -> CallToolResult {
     let mut result = CallToolResult::success(vec![match mime {
-        "image/png" => ContentBlock::image(PICTURE_BASE64, mime),
+        "image/png" => ContentBlock::image(BASE64_STANDARD.encode(PICTURE), mime),
         _ => ContentBlock::resource(
-            rmcp::model::ResourceContents::blob(VIDEO_BASE64, "file:///made").with_mime_type(mime),
+            rmcp::model::ResourceContents::blob(BASE64_STANDARD.encode(VIDEO), "file:///made").with_mime_type(mime),
         ),
     }]);
     result.structured_content = Some(structured);

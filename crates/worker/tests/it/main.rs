@@ -53,6 +53,7 @@ chimera_testkit::on_both! {
         the_intent_is_on_record_before_the_call_and_the_outcome_after
         a_busy_platform_is_tried_again_after_a_rest
         what_is_not_what_was_judged_stays_here
+        what_may_not_go_out_stays_here
         a_platform_that_stays_down_is_given_up
         a_call_cut_after_its_effect_is_found_and_not_repeated
         a_call_cut_before_its_effect_is_repeated_with_the_same_key

@@ -2,10 +2,11 @@
 
 use chimera_bus::Queue;
 use chimera_domain::{AlertKind, Severity, TaskState, TaskType, Usd};
+use chimera_media::Credentials;
 use serde_json::json;
 
 use crate::{
-    fake::{Fate, VIDEO},
+    fake::{Fate, PICTURE, VIDEO},
     world::{LEASE, MOMENT, World, eventually},
 };
 
@@ -33,7 +34,18 @@ pub(crate) async fn words_picture_and_video_become_a_post_and_every_call_is_paid
     assert_eq!(mimes, ["image/png", "video/mp4"]);
     let video = made.media.last().unwrap();
     assert_eq!((video.width, video.height, video.duration_ms), (720, 1_280, 6_000));
-    assert_eq!(std::fs::read(world.blobs.path(&video.sha256, &video.mime).unwrap()).unwrap(), VIDEO);
+    assert_eq!(video.captions_vtt.as_deref(), Some("WEBVTT\n"));
+    for medium in &made.media {
+        // What the tool made, and in it who made it.
+        let bytes = world.blobs.get(&medium.sha256, &medium.mime).await.unwrap();
+        assert_eq!(medium.bytes, bytes.len() as u64);
+        let (frames, slug) = (
+            if medium.mime == "video/mp4" { &VIDEO[VIDEO.len() - 6..] } else { &PICTURE[8..33] },
+            &world.agent.persona_slug,
+        );
+        assert!(bytes.windows(frames.len()).any(|part| part == frames), "{}", medium.mime);
+        Credentials::check(bytes, &medium.mime, slug, post.trace_id).await.unwrap();
+    }
 
     // 0.0001 for words, 0.02 for the picture, 0.3 for the video, each on record once and counted once.
     assert_eq!(world.spent().await, Usd::from_micros(320_100));

@@ -2,14 +2,17 @@
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    AgentTask, AlertKind, Ambient as _, CampaignStatus, Publication, PublicationState, Question, Resolution, Severity,
-    TaskState, Verdict, policy::PlatformAbilities,
+    AgentTask, AlertKind, Ambient as _, Artifact, CampaignStatus, Publication, PublicationState, Question, Resolution,
+    Severity, TaskState, TraceId, Verdict, policy::PlatformAbilities,
 };
 use chimera_store::TicketAnswer;
 use chimera_testkit::fixtures;
 use chimera_worker::{Publisher, PublisherConfig};
 
-use crate::{fake::Fate, world::World};
+use crate::{
+    fake::{Fate, PICTURE},
+    world::World,
+};
 
 /// A publisher of a platform with these abilities.
 pub(crate) fn of_platform(idempotency_key: bool, look_up: bool) -> PublisherConfig {
@@ -121,6 +124,39 @@ pub(crate) async fn what_is_not_what_was_judged_stays_here(world: World) {
     let failed = world.stored(task.id).await;
     assert_eq!((failed.state, world.fake.posts()), (TaskState::Failed, 1));
     assert!(failed.last_error.unwrap().contains("changed since"));
+}
+
+/// The last look before the call: whatever judges and people said, what its channel does not take or what is not marked as
+/// what it is does not go out.
+pub(crate) async fn what_may_not_go_out_stays_here(world: World) {
+    let flipped = |bytes: &mut Vec<u8>| {
+        let last = bytes.len() - 20;
+        bytes[last] ^= 1;
+    };
+    let elsewhere = world.picture_of(TraceId::generate(&*world.ambient), |_| {}).await;
+    let bare = world.blobs.put(PICTURE, "image/png").await.unwrap();
+    let broken = world.picture_of(TraceId::generate(&*world.ambient), flipped).await;
+    type Change = Box<dyn FnOnce(&mut Artifact)>;
+    let changes: [(Change, &str); 8] = [
+        (Box::new(|a| a.text.push_str(&"long ".repeat(100))), "threads takes 500"),
+        (Box::new(|a| a.text = "Silk, again.".to_owned()), "does not stand in the post's text"),
+        (Box::new(|a| a.disclosure.ai_generated = false), "not marked as made by AI"),
+        (Box::new(|a| a.media[0].alt_text.clear()), "no alternative text"),
+        (Box::new(|a| a.media[0].mime = "image/webp".to_owned()), "threads takes"),
+        (Box::new(move |a| a.media[0].sha256 = bare), "no content credentials"),
+        (Box::new(move |a| a.media[0].sha256 = elsewhere), "another trace"),
+        (Box::new(move |a| a.media[0].sha256 = broken), "not what was signed"),
+    ];
+    let publisher = world.publisher("publisher", PublisherConfig::default());
+    for (change, why) in changes {
+        let task = world.slipped_through(change).await;
+        publisher.round(&[task.id]).await.unwrap();
+        let failed = world.stored(task.id).await;
+        let error = failed.last_error.unwrap_or_default();
+        assert_eq!(failed.state, TaskState::Failed, "{why}: {error}");
+        assert!(error.contains(why), "{why}: {error}");
+    }
+    assert_eq!(world.fake.count("publish_post"), 0);
 }
 
 pub(crate) async fn a_platform_that_stays_down_is_given_up(world: World) {

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, GovernorLimits, LedgerEntry,
-    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, Verdict,
+    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TraceId, TrendSignal, Usd, Verdict,
     policy::{PlatformAbilities, RetryPolicy},
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
+use chimera_media::{Credentials, Origin};
 use chimera_store::{Blobs, Claim, Plan, PublishCase, Ruling, Store, Submission, Submitted, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use chimera_worker::{Executor, Pool, Publisher, PublisherConfig, Sweeper, SweeperConfig, WorkerConfig};
@@ -18,7 +19,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fake::Fake;
+use crate::fake::{Fake, PICTURE};
 
 /// Long enough that no lease lapses in a test that is not about that.
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
@@ -127,7 +128,8 @@ impl World {
     }
 
     pub(crate) fn executor(&self) -> Executor {
-        Executor::new(self.host.clone(), self.blobs.clone(), self.ambient.clone())
+        let credentials = Credentials::test().unwrap();
+        Executor::new(self.host.clone(), self.blobs.clone(), credentials, self.ambient.clone())
     }
 
     /// Starts a pool that tries three times and hardly waits in between.
@@ -231,10 +233,20 @@ impl World {
     }
 
     pub(crate) async fn submit(&self, task: &AgentTask) -> (Artifact, Submitted) {
-        let artifact = fixtures::artifact(&*self.ambient, task);
-        // Its picture is its mark, which its text has in brackets.
-        let mark = artifact.text.split(['(', ')']).nth(1).unwrap();
-        assert_eq!(self.blobs.put(mark.as_bytes(), "image/png").await.unwrap(), artifact.media[0].sha256);
+        self.submit_with(task, |_| {}).await
+    }
+
+    /// The same of an artifact that was changed after its picture was signed.
+    pub(crate) async fn submit_with(
+        &self,
+        task: &AgentTask,
+        change: impl FnOnce(&mut Artifact),
+    ) -> (Artifact, Submitted) {
+        let mut artifact = fixtures::artifact(&*self.ambient, task);
+        artifact.media[0].sha256 = self.picture_of(task.trace_id, |_| {}).await;
+        change(&mut artifact);
+        let a = &mut artifact;
+        a.content_hash = Artifact::content_hash(a.channel, &a.text, &a.hashtags, &a.media, &a.disclosure);
         let submission = Submission {
             task_id: task.id,
             version: task.state_version,
@@ -274,6 +286,25 @@ impl World {
         self.submit(&claimed).await;
         self.accept(task.id).await;
         (signal, self.stored(task.id).await)
+    }
+
+    /// An APPROVED post of which something was changed after it was made, past every judge.
+    pub(crate) async fn slipped_through(&self, change: impl FnOnce(&mut Artifact)) -> AgentTask {
+        let signal = fixtures::signal(&*self.ambient, &self.campaign, &self.agent);
+        let task = fixtures::task(&*self.ambient, &self.campaign, &self.agent, &signal, TaskType::AssemblePost, vec![]);
+        self.commit_for(&self.campaign, vec![signal], vec![task.clone()]).await;
+        let claimed = self.claim(task.id, "worker", LEASE).await;
+        self.submit_with(&claimed, change).await;
+        self.accept(task.id).await;
+        self.stored(task.id).await
+    }
+
+    /// A picture that was signed for a post of this trace, its bytes changed, and kept under its new name.
+    pub(crate) async fn picture_of(&self, trace_id: TraceId, change: impl FnOnce(&mut Vec<u8>)) -> String {
+        let origin = Origin { persona: self.agent.persona_slug.clone(), trace_id, models: vec!["fake".to_owned()] };
+        let mut signed = Credentials::test().unwrap().sign(PICTURE.to_vec(), "image/png", origin).await.unwrap();
+        change(&mut signed);
+        self.blobs.put(&signed, "image/png").await.unwrap()
     }
 
     /// Stores another campaign of the same agent.

@@ -202,7 +202,7 @@ pub(super) async fn plant(store: &Store) -> anyhow::Result<()> {
 }
 
 /// A host whose roles are the fleet's own, all of them filled by the server that does nothing.
-pub(super) fn host(config: &Config, headlines: &Headlines, calls: usize, distinct_media: bool) -> anyhow::Result<Host> {
+pub(super) fn host(config: &Config, headlines: &Headlines, calls: usize) -> anyhow::Result<Host> {
     let mut roles = compose::built_in(config).roles;
     for (name, role) in &mut roles {
         role.server = SERVER.to_owned();
@@ -210,7 +210,7 @@ pub(super) fn host(config: &Config, headlines: &Headlines, calls: usize, distinc
     }
     let server = ServerConfig { concurrency: calls, ..ServerConfig::new(TransportConfig::InProcess) };
     let servers = [(SERVER.to_owned(), server)].into();
-    let idle = IdleServer::new(headlines.clone(), Arc::new(SystemAmbient), distinct_media);
+    let idle = IdleServer::new(headlines.clone(), Arc::new(SystemAmbient));
     let host = Host::builder(HostConfig { servers, roles, ..HostConfig::default() }, Arc::new(SystemAmbient));
     Ok(host.in_process(SERVER, move || idle.clone()).build()?)
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chimera_domain::{
     Ambient, Score, Usd,
     contracts::{FeedDocument, FeedItem},
@@ -30,8 +31,13 @@ use crate::system::SystemAmbient;
 pub(super) const SERVER: &str = "bench";
 pub(super) const HEADLINES: &str = "bench://headlines";
 
-/// What every tool returns of words or of a medium, in bytes.
+/// What the writer returns, in bytes.
 const PAYLOAD_BYTES: usize = 1_024;
+/// The smallest files that take content credentials. Signed, each is a file of its own.
+const JPEG: &[u8] = b"\xff\xd8\xff\xd9";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDAT\
+    \x78\x9c\x63\x68\0\0\0\x82\0\x81\x77\xcd\x72\xb6\0\0\0\0IEND\xae\x42\x60\x82";
+const MP4: &[u8] = b"\0\0\0\x14ftypisom\0\0\x02\0mp41\0\0\0\x08moov\0\0\0\x0emdata film";
 /// What every tool says it costs, so that money is set aside and settled.
 const COST_USD: &str = "0.0001";
 
@@ -118,19 +124,11 @@ pub(super) struct IdleServer {
     headlines: Headlines,
     ambient: Arc<dyn Ambient>,
     words: Arc<str>,
-    /// Whether each picture and video has bytes of its own, and so becomes a file of its own.
-    distinct_media: bool,
 }
 
 impl IdleServer {
-    pub(super) fn new(headlines: Headlines, ambient: Arc<dyn Ambient>, distinct_media: bool) -> Self {
-        Self { headlines, ambient, words: words().into(), distinct_media }
-    }
-
-    /// A kilobyte in base64. Hex digits are base64, too.
-    fn medium(&self) -> String {
-        let unit = if self.distinct_media { self.fresh() } else { "0".repeat(32) };
-        unit.chars().cycle().take(PAYLOAD_BYTES * 4 / 3 / 4 * 4).collect()
+    pub(super) fn new(headlines: Headlines, ambient: Arc<dyn Ambient>) -> Self {
+        Self { headlines, ambient, words: words().into() }
     }
 
     fn fresh(&self) -> String {
@@ -178,11 +176,14 @@ impl ServerHandler for IdleServer {
             "generate_text" => (None, said_words(&self.words)),
             "generate_image" => {
                 let format = request.arguments.as_ref().and_then(|a| a.get("format")).and_then(Value::as_str);
-                let picture = ContentBlock::image(self.medium(), format.unwrap_or("image/png"));
+                let (mime, bytes) =
+                    if format == Some("image/jpeg") { ("image/jpeg", JPEG) } else { ("image/png", PNG) };
+                let picture = ContentBlock::image(BASE64_STANDARD.encode(bytes), mime);
                 (Some(picture), self.made(1_080, 1_350))
             }
             "generate_video" => {
-                let video = ResourceContents::blob(self.medium(), "bench://video").with_mime_type("video/mp4");
+                let video =
+                    ResourceContents::blob(BASE64_STANDARD.encode(MP4), "bench://video").with_mime_type("video/mp4");
                 (Some(ContentBlock::resource(video)), self.made(720, 1_280))
             }
             "publish_post" => (None, json!({"post_id": self.fresh(), "url": "https://bench.invalid/post"})),

@@ -197,7 +197,7 @@ impl Idle {
 }
 
 fn idle() -> IdleServer {
-    IdleServer::new(Headlines::default(), Arc::new(SystemAmbient), false)
+    IdleServer::new(Headlines::default(), Arc::new(SystemAmbient))
 }
 
 /// Serves the idle server on a free port of loopback until it is told to stop; its address.

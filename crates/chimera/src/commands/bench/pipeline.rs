@@ -7,6 +7,7 @@ mod tally;
 use std::{collections::VecDeque, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use chimera_media::Credentials;
 use chimera_planner::Planner;
 use chimera_store::{RawFigures, Statistics, Store};
 use clap::Args;
@@ -56,9 +57,6 @@ pub(super) struct Options {
     /// How many of them at the same time
     #[arg(long, default_value_t = 64, value_name = "C", value_parser = clap::value_parser!(u32).range(1..))]
     in_flight: u32,
-    /// Give each picture and video bytes of its own, so that each becomes a file of its own
-    #[arg(long)]
-    distinct_media: bool,
     /// Tell on standard error which statements took longest, all of a kind together: so many kinds
     #[arg(long, value_name = "N")]
     slowest: Option<usize>,
@@ -139,9 +137,9 @@ impl Options {
         let ground = Ground::new(config.clone(), system::instance(), counted.clone(), queues);
         let headlines = Headlines::default();
         let calls = config.worker.concurrency + config.publisher.concurrency;
-        let host = Arc::new(ground::host(config, &headlines, calls, self.distinct_media)?);
+        let host = Arc::new(ground::host(config, &headlines, calls)?);
         let mind = Arc::new(IdleMind);
-        ground.start_workers(host.clone(), lifecycle);
+        ground.start_workers(host.clone(), Credentials::test()?, lifecycle);
         ground.start_judge(mind.clone(), lifecycle)?;
         ground.start_publisher(host.clone(), lifecycle);
         ground.start_sweeper(lifecycle);

@@ -142,7 +142,7 @@ pub(super) async fn plan(
     let queues = Queues::reach(config, &SystemAmbient).await?;
     let ground = Ground::new(config.clone(), system::instance(), counted.clone(), queues);
     let headlines = Headlines::default();
-    let host = Arc::new(ground::host(config, &headlines, 1, false)?);
+    let host = Arc::new(ground::host(config, &headlines, 1)?);
     let planner = ground.planner(host.clone(), Arc::new(Sorting { relevant }));
     // What is done once is no part of a signal's cost: connections, the first look at the server.
     planner.tick().await?;

@@ -8,6 +8,7 @@ use chimera_bus::InProcessBus;
 use chimera_console::{Console, Figures, Probes};
 use chimera_domain::{AccessRole, Ambient as _, Credential, CredentialKind, contracts::FeedItem};
 use chimera_judge::HitlQueue;
+use chimera_media::Credentials;
 use chimera_store::{Blobs, Store, TicketFilter};
 use clap::Args;
 use serde::Serialize;
@@ -201,9 +202,9 @@ async fn first_ticket(config: &Config, store: &Store) -> anyhow::Result<()> {
     let queues = Queues::reach(config, &SystemAmbient).await?;
     let ground = Ground::new(config.clone(), system::instance(), store.clone(), queues);
     let headlines = Headlines::default();
-    let host = Arc::new(ground::host(config, &headlines, config.worker.concurrency, false)?);
+    let host = Arc::new(ground::host(config, &headlines, config.worker.concurrency)?);
     let mind = Arc::new(IdleMind);
-    ground.start_workers(host.clone(), &lifecycle);
+    ground.start_workers(host.clone(), Credentials::test()?, &lifecycle);
     ground.start_judge(mind.clone(), &lifecycle)?;
     // No honest headline has an address in it, so a person is asked.
     headlines.show([FeedItem {

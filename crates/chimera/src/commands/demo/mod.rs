@@ -75,7 +75,7 @@ impl Options {
             ));
         }
         let console = if self.once { None } else { Some(house.start_console(&lifecycle).await?) };
-        house.start_workers(&lifecycle)?;
+        house.start_workers(&lifecycle).await?;
 
         let settled = self.settle(&house, &lifecycle).await;
         let summary = match settled {

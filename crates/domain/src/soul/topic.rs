@@ -1,4 +1,4 @@
-//! A persona's hard rules, checked by rule.
+//! What a persona never speaks about, found by rule.
 
 /// The first banned topic that the text speaks of, if any.
 ///
@@ -14,7 +14,7 @@ pub fn banned_topic<'a>(banned: &'a [String], text: &str) -> Option<&'a str> {
 }
 
 /// The words of a text, lower-case, without common English endings.
-fn stems(text: &str) -> Vec<String> {
+pub(super) fn stems(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(stem).collect()
 }

@@ -1,0 +1,4 @@
+//! Content credentials of real files.
+
+#[cfg(test)]
+mod credentials;
