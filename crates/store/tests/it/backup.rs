@@ -92,7 +92,7 @@ pub(crate) const AS_IT_WAS: Restoring =
 
 /// Keeps the blob that a fixture's artifact refers to; returns its file's name.
 pub(crate) async fn keep_media(blobs: &Blobs, artifact: &Artifact) -> String {
-    let mark = artifact.text.split_once('(').unwrap().1.strip_suffix(')').unwrap();
+    let mark = artifact.text.split_once('(').unwrap().1.split_once(')').unwrap().0;
     let sha256 = blobs.put(mark.as_bytes(), &artifact.media[0].mime).await.unwrap();
     assert_eq!(sha256, artifact.media[0].sha256);
     format!("{sha256}.png")
