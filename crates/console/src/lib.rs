@@ -1,16 +1,20 @@
-//! The HTTP surface: health, the state of the fleet as JSON, and pages to look at it.
+//! The HTTP surface: health, the state of the fleet as JSON, pages to look at it, and the review desk.
 //!
 //! Only on loopback for now: [`serve`] refuses any other address. Whoever comes must be signed in, or bring a token
 //! ([`Needs`], one list of routes in `routes.rs`); only the probes tell everybody how the process does.
 //! [`FleetStatus`] and [`PostSummary`] are the read models that pages, API and command line share.
 
 mod access;
+mod answers;
+mod api;
 mod door;
+mod openapi;
 mod pages;
 mod probes;
 mod problem;
 mod read;
 mod read_model;
+mod review;
 mod routes;
 mod serve;
 

@@ -36,15 +36,15 @@ impl Frame {
 /// A picture or video on a page.
 #[derive(Debug)]
 pub(crate) struct Medium {
-    is_video: bool,
-    src: String,
-    alt: String,
+    pub(crate) is_video: bool,
+    pub(crate) src: String,
+    pub(crate) alt: String,
     /// What a video shows before it plays: the post's picture, if it has one.
-    poster: String,
+    pub(crate) poster: String,
 }
 
 impl Medium {
-    fn of(artifact: &Artifact) -> Vec<Self> {
+    pub(crate) fn of(artifact: &Artifact) -> Vec<Self> {
         let extension =
             |mime: &str| if mime == "video/mp4" { "mp4" } else { mime.rsplit('/').next().unwrap_or("png") }.to_owned();
         let src = |m: &chimera_domain::MediaRef| format!("/media/{}.{}", m.sha256, extension(&m.mime));

@@ -59,7 +59,7 @@ pub(crate) async fn media(State(shared): State<Shared>, Path(name): Path<String>
     let (sha256, extension) = name.split_once('.').unwrap_or((&name, ""));
     let mime = match extension {
         "png" => "image/png",
-        "jpg" => "image/jpeg",
+        "jpg" | "jpeg" => "image/jpeg",
         "webp" => "image/webp",
         "mp4" => "video/mp4",
         _ => return Err(Problem::not_found("there is no such medium")),
@@ -70,6 +70,10 @@ pub(crate) async fn media(State(shared): State<Shared>, Path(name): Path<String>
     })?;
     let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")];
     Ok((headers, Body::from(bytes)).into_response())
+}
+
+pub(crate) async fn icon() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], include_str!("../assets/icon.svg"))
 }
 
 pub(crate) async fn style() -> impl IntoResponse {

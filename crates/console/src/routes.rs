@@ -11,13 +11,18 @@ use axum::{
 };
 use chimera_bus::Bus;
 use chimera_domain::{AccessRole, Ambient};
+use chimera_judge::{Desk, HitlQueue};
 use chimera_store::{Blobs, Store};
+use schemars::{JsonSchema, Schema};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Probes,
     access::{self, Access, Needs},
+    answers::Said,
+    api,
     door::{behind_guard, dressed},
-    read,
+    openapi, read, review,
 };
 
 /// The console: what it shows, and what it is shown through.
@@ -31,10 +36,14 @@ pub struct Console {
 pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) blobs: Blobs,
+    pub(crate) desk: Desk,
+    pub(crate) waiting: HitlQueue,
+    /// Cancelled when answers that never end by themselves should.
+    pub(crate) closing: CancellationToken,
 }
 
 /// A route, as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RouteInfo {
     /// The method; GET answers HEAD too.
     pub method: Method,
@@ -42,6 +51,13 @@ pub struct RouteInfo {
     pub path: &'static str,
     /// What it needs of whoever asks.
     pub needs: Needs,
+    /// What it does, in a line; of the API's routes.
+    pub summary: &'static str,
+    pub(crate) query: Option<fn() -> Schema>,
+    pub(crate) body: Option<fn() -> Schema>,
+    pub(crate) if_match: bool,
+    /// The media type of the answer.
+    pub(crate) gives: &'static str,
 }
 
 struct Route {
@@ -55,32 +71,141 @@ fn route<T: 'static>(
     needs: Needs,
     handler: impl Handler<T, Shared>,
 ) -> Route {
-    Route { info: RouteInfo { method, path, needs }, handler: on(filter, handler) }
+    let (summary, gives) = ("", "application/json");
+    let info = RouteInfo { method, path, needs, summary, query: None, body: None, if_match: false, gives };
+    Route { info, handler: on(filter, handler) }
+}
+
+impl Route {
+    /// Does this, in a line.
+    fn says(mut self, summary: &'static str) -> Self {
+        self.info.summary = summary;
+        self
+    }
+
+    /// Takes such a query.
+    fn asked(mut self, query: fn() -> Schema) -> Self {
+        self.info.query = Some(query);
+        self
+    }
+
+    /// Takes such a body.
+    fn given(mut self, body: fn() -> Schema) -> Self {
+        self.info.body = Some(body);
+        self
+    }
+
+    /// Wants to know which version was seen.
+    fn at_version(mut self) -> Self {
+        self.info.if_match = true;
+        self
+    }
+
+    /// Answers in this media type.
+    fn giving(mut self, media_type: &'static str) -> Self {
+        self.info.gives = media_type;
+        self
+    }
+}
+
+fn schema<T: JsonSchema>() -> Schema {
+    schemars::schema_for!(T)
 }
 
 fn all() -> Vec<Route> {
-    use Needs::{Nothing, Role};
-    let (get, post) = (|| (MethodFilter::GET, Method::GET), || (MethodFilter::POST, Method::POST));
-    let viewer = Role(AccessRole::Viewer);
+    pages().into_iter().chain(api()).collect()
+}
+
+const fn get() -> (MethodFilter, Method) {
+    (MethodFilter::GET, Method::GET)
+}
+
+const fn post() -> (MethodFilter, Method) {
+    (MethodFilter::POST, Method::POST)
+}
+
+/// What people see, and what their forms send.
+fn pages() -> Vec<Route> {
+    use Needs::Nothing;
+    let [viewer, reviewer] = [AccessRole::Viewer, AccessRole::Reviewer].map(Needs::Role);
     vec![
         route(get(), "/", viewer, read::overview),
         route(get(), "/traces/{id}", viewer, read::trace_page),
         route(get(), "/media/{name}", viewer, read::media),
-        route(get(), "/api/status", viewer, read::status),
-        route(get(), "/api/posts", viewer, read::posts),
-        route(get(), "/api/traces/{id}", viewer, read::trace),
+        route(get(), "/review", viewer, review::page),
+        route(post(), "/review", reviewer, review::decide_many),
+        route(post(), "/review/{id}", reviewer, review::decide),
+        route(get(), "/review.js", Nothing, review::script),
         route(get(), "/style.css", Nothing, read::style),
+        route(get(), "/icon.svg", Nothing, read::icon),
         route(get(), "/sign-in", Nothing, access::sign_in_page),
         route(post(), "/sign-in", Nothing, access::sign_in),
         route(post(), "/sign-out", viewer, access::sign_out),
     ]
 }
 
+/// What programs ask, and the pages' own script.
+fn api() -> Vec<Route> {
+    let [viewer, reviewer, operator] =
+        [AccessRole::Viewer, AccessRole::Reviewer, AccessRole::Operator].map(Needs::Role);
+    vec![
+        route(get(), "/api/status", viewer, read::status).says("The state of the fleet in numbers"),
+        route(get(), "/api/posts", viewer, read::posts).says("The newest posts, a line each"),
+        route(get(), "/api/traces/{id}", viewer, read::trace).says("The whole life of one post"),
+        route(get(), "/api/hitl/queue", viewer, api::hitl::queue)
+            .says("Posts that wait for a person, the one due first first, in pages")
+            .asked(schema::<api::hitl::Wanted>),
+        route(get(), "/api/hitl/{id}", viewer, api::hitl::ticket).says("Everything that a person looks at to decide"),
+        route(post(), "/api/hitl/{id}/approve", reviewer, api::hitl::approve)
+            .says("Let a post go out, edited if there is a text. May be sent again")
+            .given(schema::<Said>),
+        route(post(), "/api/hitl/{id}/reject", reviewer, api::hitl::reject)
+            .says("Keep a post from going out. May be sent again")
+            .given(schema::<Said>),
+        route(post(), "/api/hitl/{id}/confirm", reviewer, api::hitl::confirm)
+            .says("Say that a post whose outcome is unknown is out. May be sent again")
+            .given(schema::<Said>),
+        route(get(), "/api/campaigns", viewer, api::campaigns::list).says("Every campaign"),
+        route(get(), "/api/campaigns/{id}", viewer, api::campaigns::one)
+            .says("One campaign, with its version as `ETag`"),
+        route(post(), "/api/campaigns/{id}/pause", operator, api::campaigns::pause)
+            .says("Hold a campaign still. May be sent again")
+            .at_version(),
+        route(post(), "/api/campaigns/{id}/resume", operator, api::campaigns::resume)
+            .says("Let a campaign go on. May be sent again")
+            .at_version(),
+        route(get(), "/api/alerts", viewer, api::alerts::list)
+            .says("Alerts that nobody has acknowledged, the newest first")
+            .asked(schema::<api::alerts::Wanted>),
+        route(post(), "/api/alerts/{id}/ack", operator, api::alerts::acknowledge)
+            .says("Acknowledge an alert. May be sent again"),
+        route(get(), "/api/events", viewer, api::events::events)
+            .says("Says that something has changed, never what: look again")
+            .giving("text/event-stream"),
+        route(get(), "/api/openapi.json", viewer, openapi::serve).says("This document"),
+    ]
+}
+
 impl Console {
-    /// A console over its dependencies.
+    /// A console over its dependencies. Events end with `closing`, so that nobody who listens holds up the end.
     #[must_use]
-    pub fn new(store: Store, blobs: Blobs, _bus: Arc<dyn Bus>, ambient: Arc<dyn Ambient>) -> Self {
-        Self { shared: Shared { access: Access::new(store, ambient), blobs } }
+    pub fn new(
+        store: Store,
+        blobs: Blobs,
+        bus: Arc<dyn Bus>,
+        ambient: Arc<dyn Ambient>,
+        closing: CancellationToken,
+    ) -> Self {
+        let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
+        let waiting = HitlQueue::new(store.clone(), bus);
+        Self { shared: Shared { access: Access::new(store, ambient), blobs, desk, waiting, closing } }
+    }
+
+    /// The same, where a rejected post may be written anew so often.
+    #[must_use]
+    pub fn with_replans_max(mut self, replans_max: u32) -> Self {
+        self.shared.desk = self.shared.desk.with_replans_max(replans_max);
+        self
     }
 
     /// Every route but the probes'.

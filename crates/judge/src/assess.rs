@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Artifact, Component, Part, Score, SensitiveTopic, TaskPayload, Usd, banned_topic,
+    Artifact, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
@@ -89,6 +89,18 @@ fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<C
     parts
 }
 
+/// The hard rules that a post breaks by what it says and shows, with a sentence on each.
+pub(crate) fn broken_rules(artifact: &Artifact, soul: &Soul, headline: &str) -> Vec<(&'static str, String)> {
+    let mut broken = Vec::new();
+    // The picture shows the headline, so the headline counts as published.
+    let seen = format!("{}\n{}\n{headline}", artifact.text, artifact.hashtags.join(" "));
+    if let Some(topic) = banned_topic(&soul.banned_topics, &seen) {
+        broken.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
+    }
+    broken.extend(refusals(artifact));
+    broken
+}
+
 /// Names of the rules that tripped, with a sentence on each.
 fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
     let (task, artifact, soul) = (&case.task, &case.artifact, &case.agent.soul);
@@ -101,12 +113,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         tripped.push(("artifact_changed", "Its content is not what its hash says.".to_owned()));
     }
     if publishable {
-        // The picture shows the headline, so the headline counts as published.
-        let seen = format!("{}\n{}\n{}", artifact.text, artifact.hashtags.join(" "), task.payload.headline);
-        if let Some(topic) = banned_topic(&soul.banned_topics, &seen) {
-            tripped.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
-        }
-        tripped.extend(refusals(artifact));
+        tripped.extend(broken_rules(artifact, soul, &task.payload.headline));
         let spent: Usd =
             case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
         if spent > case.campaign.post_budget_usd {

@@ -63,7 +63,12 @@ pub fn rule(case: &ReviewCase, parts: Option<&[AgentTask]>, assessment: Assessme
 }
 
 /// New words and a new post, told why the last ones were rejected; pictures and video are kept.
-fn next_attempt(post: &AgentTask, parts: &[AgentTask], reasoning: &str, ambient: &dyn Ambient) -> Vec<AgentTask> {
+pub(crate) fn next_attempt(
+    post: &AgentTask,
+    parts: &[AgentTask],
+    reasoning: &str,
+    ambient: &dyn Ambient,
+) -> Vec<AgentTask> {
     let anew = |part: &AgentTask| part.task_type == TaskType::GenerateText;
     plan_again(post, parts, anew, reasoning, ambient)
 }

@@ -1,20 +1,25 @@
 //! The HITL queue as people see it: what waits for them, and how long yet.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement},
 };
 
-use chimera_domain::{CampaignId, HitlTicket, TicketId, error_chain};
+use chimera_domain::{
+    Agent, AgentTask, Artifact, Campaign, CampaignId, HitlTicket, JudgeDecision, TaskId, TicketId, error_chain,
+};
 
 use crate::{
-    Result, Store, batch,
-    codec::Mapped as _,
+    BadValue, Result, RowKind, Store, batch,
+    codec::{Mapped as _, Reader},
     entity::{
-        tasks,
+        decisions, tasks,
         tickets::{Column, Entity},
     },
+    tasks::{artifacts_by_id, ground::Grounds},
 };
 
 /// Which of the tickets that wait for an answer are wanted.
@@ -43,6 +48,23 @@ pub struct HitlDepth {
     pub next_due: Option<DateTime<Utc>>,
     /// Since when the longest waiting one waits.
     pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Everything that a person looks at to answer a ticket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketCase {
+    /// The question.
+    pub ticket: HitlTicket,
+    /// The task that waits.
+    pub task: AgentTask,
+    /// What is asked about.
+    pub artifact: Artifact,
+    /// Who would speak.
+    pub agent: Agent,
+    /// For what.
+    pub campaign: Campaign,
+    /// How the judge weighed it, if it did.
+    pub decision: Option<JudgeDecision>,
 }
 
 /// The order of the queue: by the end of the SLA, then by age. None of these ever changes, so pages are stable.
@@ -77,6 +99,45 @@ impl Store {
             }
         }
         Ok(tickets)
+    }
+
+    /// These tickets with everything that a person looks at, in the order given. One of which something can't be read is
+    /// logged and left out.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn ticket_cases(&self, tickets: &[HitlTicket]) -> Result<Vec<TicketCase>> {
+        let (db, tenant) = (&self.db, self.tenant);
+        let ids: Vec<TaskId> = tickets.iter().map(|ticket| ticket.task_id).collect();
+        let tasks: HashMap<TaskId, AgentTask> =
+            self.tasks_by_ids(&ids).await?.into_iter().map(|task| (task.id, task)).collect();
+        let mut artifacts = artifacts_by_id(db, tenant, tickets.iter().map(|ticket| ticket.artifact_id)).await?;
+        let pairs = tasks.values().map(|task| (task.campaign_id.as_uuid(), task.agent_id.as_uuid()));
+        let (campaigns, agents) = Grounds::glimpse(db, tenant, pairs).await?.into_entities()?;
+        let rows =
+            batch::find::<decisions::Entity>(db, tenant, decisions::Column::TaskId, ids.iter().map(|id| id.as_uuid()));
+        let mut weighed = batch::read_all::<decisions::Entity>(rows.await?)?;
+        weighed.retain(|decision| !decision.breakdown.is_empty());
+        weighed.sort_by_key(|decision| (decision.logged_at, decision.id));
+        let mut weighed: HashMap<TaskId, JudgeDecision> = weighed.into_iter().map(|d| (d.task_id, d)).collect();
+        let mut cases = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            let task = tasks.get(&ticket.task_id);
+            let around = task.and_then(|task| {
+                let agent = agents.iter().find(|agent| agent.id == task.agent_id)?;
+                let campaign = campaigns.iter().find(|campaign| campaign.id == task.campaign_id)?;
+                Some((task.clone(), agent.clone(), campaign.clone()))
+            });
+            let Some(((task, agent, campaign), artifact)) = around.zip(artifacts.remove(&ticket.artifact_id)) else {
+                let reader = Reader { entity: RowKind::Ticket, id: ticket.id.as_uuid() };
+                let error = reader.corrupt("artifact_id", BadValue::Dangling);
+                tracing::error!(error = %error_chain(&error), "a ticket can't be shown");
+                continue;
+            };
+            let decision = weighed.remove(&ticket.task_id);
+            cases.push(TicketCase { ticket: ticket.clone(), task, artifact, agent, campaign, decision });
+        }
+        Ok(cases)
     }
 
     /// How many tickets wait for an answer, and how long yet.

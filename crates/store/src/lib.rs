@@ -64,7 +64,7 @@ pub use duties::Duty;
 pub use error::{BadValue, Result, RowKind, StoreError};
 pub use figures::{FleetSpend, Standing};
 pub use held::HeldPlan;
-pub use hitl::{HitlDepth, TicketFilter};
+pub use hitl::{HitlDepth, TicketCase, TicketFilter};
 pub use plan::{Plan, PlanError};
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use reach::Unreachable;

@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use chimera_domain::{
-    Actor, HitlTicket, JudgeDecision, Outdated, PublicationState, Question, Resolution, StateVersion, TaskEvent,
-    TaskId, TaskState, TicketId,
+    Actor, AgentTask, Artifact, HitlTicket, JudgeDecision, Outdated, PublicationState, Question, Resolution,
+    StateVersion, TaskEvent, TaskId, TaskState, TicketId,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     batch,
     codec::{Mapped, text, text_opt, time},
     entity::{
-        decisions, publications,
+        artifacts, decisions, publications,
         tickets::{Column, Entity, Model},
     },
     tasks::{
@@ -45,6 +45,10 @@ pub struct TicketAnswer {
     pub note: Option<String>,
     /// The record of it.
     pub decision: JudgeDecision,
+    /// What is to go out instead of what the ticket shows: an approval's edited version. Costs nothing.
+    pub instead: Option<Artifact>,
+    /// New tasks in place of a rejected one, as in [`crate::Ruling::replan`].
+    pub replan: Vec<AgentTask>,
 }
 
 /// Why an answer to a ticket did not count. Nothing of it was written.
@@ -93,7 +97,7 @@ pub enum TicketError {
         resolution: Resolution,
     },
     /// What the post was planned on has moved since; the judges withdraw it, or plan it anew.
-    #[error("ticket {id} lapses, its post can't be approved any more: {why}")]
+    #[error("ticket {id} lapses, its post can't be approved or written anew any more: {why}")]
     Outdated {
         /// The ticket.
         id: TicketId,
@@ -142,7 +146,10 @@ impl Store {
     /// ticket can't be withdrawn, for then nobody would ever tell; and no other ticket can be answered with "it is out".
     ///
     /// A post that is void by now, because its campaign or its persona has moved, can't be approved; the other answers
-    /// are taken.
+    /// are taken, and nothing is planned in its place.
+    ///
+    /// An approval may bring an edited version ([`TicketAnswer::instead`]): it is stored as another artifact, the task's
+    /// result from now on, in the same transaction; the ticket goes on naming what was asked about.
     ///
     /// # Errors
     /// [`TicketError`], which tells the loser of a race who was first and when; then nothing was written.
@@ -174,11 +181,16 @@ impl Store {
         };
         // Whether a post is out is worth knowing, whatever became of its campaign.
         if found.is_none()
-            && event == TaskEvent::Approve
+            && (event == TaskEvent::Approve || !answer.replan.is_empty())
             && let Some(why) = grounds.voids(task)?
         {
             return Err(TicketError::Outdated { id: answer.ticket_id, why });
         }
+        let step = match &answer.instead {
+            Some(artifact) => step.yielding(artifact.id.as_uuid()),
+            None => step,
+        };
+        batch::insert::<artifacts::Entity>(&*tx, self.tenant, &answer.instead).await?;
         let set = vec![
             (Column::Resolution, Expr::val(answer.resolution.as_str())),
             (Column::ResolvedBy, Expr::val(text(&answer.by))),
@@ -193,10 +205,12 @@ impl Store {
             self.write_found(&*tx, task_id, found, now).await?;
         }
         let mut decided = Decided { applied: vec![step.id()], ..Decided::default() };
-        aftermath(&*tx, self.tenant, &[&step], &[], now, &mut decided).await?;
+        let replan: Vec<&AgentTask> = answer.replan.iter().collect();
+        aftermath(&*tx, self.tenant, &[&step], &replan, now, &mut decided).await?;
         let logged = [
             records::decided(task, step.to, event, &decision, now),
-            records::closed(&closed, Actor::human(&answer.by), now),
+            records::closed(&closed, Actor::human(&answer.by), now)
+                .with_some("edited_hash", answer.instead.as_ref().map(|artifact| &artifact.content_hash)),
         ];
         audit::append(&*tx, self.tenant, &logged).await?;
         tx.commit().await?;
@@ -256,6 +270,7 @@ fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<(versioned::Seen, Optio
             found: answer.artifact_hash.clone(),
         });
     }
+    check_extras(&stored, answer)?;
     if stored.state_version != answer.version {
         return Err(TicketError::Stale { id, expected: answer.version, found: stored.state_version });
     }
@@ -269,4 +284,25 @@ fn fits(ticket: &Model, answer: &TicketAnswer) -> Result<(versioned::Seen, Optio
         }
     };
     Ok(((ticket.id, stored.state_version), found))
+}
+
+/// Refuses an edited version that is no approval of this very post, and replacements for what isn't rejected.
+fn check_extras(ticket: &HitlTicket, answer: &TicketAnswer) -> Result<(), TicketError> {
+    let of_this_post = |artifact: &Artifact| {
+        artifact.task_id == ticket.task_id && artifact.trace_id == ticket.trace_id && artifact.is_intact()
+    };
+    let edit_fits = match &answer.instead {
+        None => true,
+        Some(artifact) => {
+            answer.resolution == Resolution::Approved
+                && of_this_post(artifact)
+                && answer.decision.artifact_id == Some(artifact.id)
+        }
+    };
+    let replan_fits = answer.replan.is_empty() || answer.resolution == Resolution::Rejected;
+    let plain = answer.instead.is_none() && answer.replan.is_empty();
+    if edit_fits && replan_fits && (plain || ticket.question == Question::MayPublish) {
+        return Ok(());
+    }
+    Err(TicketError::WrongAnswer { id: ticket.id, question: ticket.question, resolution: answer.resolution })
 }

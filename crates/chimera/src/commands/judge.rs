@@ -104,7 +104,7 @@ async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: 
     let bus = compose::Queues::open(config, &SystemAmbient).await?.bus;
     let desk = Desk::new(store, bus, Arc::new(SystemAmbient));
     let Reviewer { ticket, by, note } = reviewer;
-    desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None }).await?;
+    desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None, edit: None, again: false }).await?;
     output::note(match resolution {
         Resolution::Approved => {
             "approved; a running `chimera up` or `publisher serve` publishes it within seconds, otherwise the next one does"

@@ -187,8 +187,9 @@ impl House {
         let ground = &self.ground;
         let listener = chimera_console::bind(ground.config.console.bind).await?;
         let address = listener.local_addr()?;
-        let console =
-            Console::new(ground.store.clone(), ground.blobs(), ground.queues.bus.clone(), ground.ambient.clone());
+        let (store, bus, ambient) = (ground.store.clone(), ground.queues.bus.clone(), ground.ambient.clone());
+        let console = Console::new(store, ground.blobs(), bus, ambient, lifecycle.cancel.child_token())
+            .with_replans_max(ground.config.judge.replans_max);
         let router = console.router(&self.probes);
         lifecycle.spawn_door("console", |close| async move {
             if let Err(error) = chimera_console::serve(listener, router, close).await {

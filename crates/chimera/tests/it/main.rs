@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod bad_input;
 mod bench;
+mod browser;
 mod campaign;
 mod cfo;
 mod chaos;
@@ -61,6 +62,9 @@ chimera_testkit::on_both! {
         signals_are_planned_or_let_go_and_written_bare
         money_is_set_aside_once_by_ledger_and_counters
         a_page_of_the_queue_is_timed_at_three_lengths;
+    browser:
+        a_reviewer_decides_by_keyboard_and_posts_go_out
+        of_two_browsers_the_second_is_told_and_whoever_signed_out_is_out;
     cfo:
         the_days_money_is_the_same_wherever_one_looks;
     commands:

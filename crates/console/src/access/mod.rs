@@ -17,7 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use chimera_domain::{AccessRole, Ambient, Credential, CredentialKind, Secret, sha256_hex};
+use chimera_domain::{AccessRole, Actor, Ambient, Credential, CredentialKind, Secret, sha256_hex};
 use chimera_store::Store;
 
 use crate::{door::BODY_BYTES_MAX, problem::Problem};
@@ -50,6 +50,18 @@ pub(crate) struct Visitor {
     pub(crate) credential: Credential,
     /// What forms must carry; `None` for a program, which sends no cookie by accident.
     pub(crate) csrf: Option<String>,
+}
+
+impl Visitor {
+    /// Whether they may do what needs this role.
+    pub(crate) fn may(&self, needed: AccessRole) -> bool {
+        self.credential.role.may(needed)
+    }
+
+    /// As the audit log names whoever runs the fleet.
+    pub(crate) fn operator(&self) -> Actor {
+        Actor::operator(&self.credential.who())
+    }
 }
 
 impl Access {

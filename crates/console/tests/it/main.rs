@@ -13,6 +13,7 @@
 mod access;
 mod browser;
 mod client;
+mod desk;
 mod door;
 mod pages;
 mod world;
@@ -27,6 +28,19 @@ chimera_testkit::on_both! {
         what_only_a_cookie_vouches_for_must_come_from_a_page_of_ours
         a_token_lets_in_until_it_is_revoked_or_too_old
         whoever_asks_without_end_is_asked_to_wait;
+    desk:
+        an_answer_is_taken_once_and_told_again
+        an_answer_about_something_else_than_was_seen_is_refused
+        edited_words_are_checked_and_go_out
+        a_rejection_with_a_reason_is_planned_anew
+        the_queue_comes_in_pages
+        each_role_may_do_its_own_and_no_more
+        looking_changes_nothing
+        campaigns_are_held_still_at_the_version_that_was_seen
+        alerts_are_seen_and_closed
+        every_route_of_the_api_is_described
+        the_desk_works_without_a_script
+        whoever_listens_hears_of_the_queue_and_holds_up_no_end;
     pages:
         every_route_answers_in_its_own_type
         an_empty_fleet_says_how_to_begin

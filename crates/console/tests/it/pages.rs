@@ -155,6 +155,17 @@ pub(crate) async fn media_come_by_the_hash_of_their_content(world: World) {
     assert_eq!((answer.status, answer.header("content-type")), (200, "image/png"));
     assert_eq!(answer.body, bytes);
     assert_eq!(answer.header("cache-control"), "private, max-age=31536000, immutable");
+    // Each kind is served under the name that pages give it.
+    for (mime, extension) in [("image/jpeg", "jpeg"), ("image/webp", "webp"), ("video/mp4", "mp4")] {
+        let sha256 = world.blobs.put(extension.as_bytes(), mime).await.unwrap();
+        let (_, task) = world.planned(extension).await;
+        let medium = chimera_domain::MediaRef { sha256, mime: mime.to_owned(), ..medium.clone() };
+        world.made(&task, |a| a.media = vec![medium.clone()]).await;
+        let path = format!("/media/{}.{extension}", medium.sha256);
+        assert!(world.get("/").await.text().contains(&format!("src=\"{path}\"")), "{mime}");
+        let answer = world.get(&path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, mime));
+    }
     // What was changed on disk is not shown as what it was.
     std::fs::write(world.blobs.path(&medium.sha256, "image/png").unwrap(), b"something else").unwrap();
     assert_eq!(world.get(&path).await.status, 404);

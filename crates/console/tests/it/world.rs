@@ -75,8 +75,9 @@ impl World {
         let address = listener.local_addr().unwrap();
         let probes = Probes::new("up", "test-1", Arc::new(NoFigures));
         probes.runs(vec![Arc::new(Database(store.clone()))]);
-        let console = Console::new(store.clone(), blobs.clone(), backends.bus().await, ambient.clone());
-        let (routes, cancel) = (console.router(&probes), CancellationToken::new());
+        let (bus, cancel) = (backends.bus().await, CancellationToken::new());
+        let console = Console::new(store.clone(), blobs.clone(), bus, ambient.clone(), cancel.clone());
+        let routes = console.router(&probes);
         let stop = cancel.clone();
         let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
         let token = token(&store, &*ambient, AccessRole::Operator).await;

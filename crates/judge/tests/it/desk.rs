@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    AgentTask, Ambient as _, AuditAction, HitlTicket, PublicationId, PublicationState, Question, Resolution, TaskId,
-    TaskState, TicketId, Verdict, error_chain,
+    AgentTask, Ambient as _, AuditAction, HitlTicket, NextAction, PublicationId, PublicationState, Question,
+    Resolution, TaskId, TaskState, TicketId, Verdict, error_chain,
 };
-use chimera_judge::{Answer, DeskError};
+use chimera_judge::{Answer, DeskError, Edit};
 use chimera_store::{AuditFilter, HitlDepth, PublishOutcome, Settlement, TicketError};
 use chimera_testkit::fixtures;
 use futures::{StreamExt as _, stream};
@@ -22,6 +22,8 @@ fn answer(ticket: &HitlTicket, resolution: Resolution, by: &str) -> Answer {
         by: by.to_owned(),
         note: Some("looked at it".to_owned()),
         seen_hash: None,
+        edit: None,
+        again: false,
     }
 }
 
@@ -184,4 +186,72 @@ pub(crate) async fn a_person_who_found_the_post_out_says_so(world: World) {
             assert_eq!(world.trace(&task).await.publications[0].state, PublicationState::Confirmed);
         }
     }
+}
+
+pub(crate) async fn edited_words_are_what_goes_out_under_a_hash_of_their_own(world: World) {
+    let (task, ticket) = waiting(&world).await;
+    let before = world.trace(&task).await.artifacts.remove(0);
+    let text = format!("Mara's own words. {}", before.disclosure.label);
+    let edit = Edit { text: text.clone(), hashtags: Some(vec!["#silk".to_owned()]) };
+    let edited = Answer { edit: Some(edit), ..answer(&ticket, Resolution::Approved, "mara") };
+    world.desk.answer(edited).await.unwrap();
+    let stored = world.stored(task.id).await;
+    assert_eq!(stored.state, TaskState::Approved);
+    let artifacts = world.trace(&task).await.artifacts;
+    let [asked, out] = artifacts.as_slice() else { panic!("{artifacts:?}") };
+    assert_eq!(asked, &before, "what was asked about stays as it was");
+    assert_eq!((&out.text, &*out.hashtags, stored.result_artifact), (&text, &["silk".to_owned()][..], Some(out.id)));
+    assert!(out.is_intact() && out.content_hash != asked.content_hash);
+    let decision = world.decision(&task).await;
+    assert_eq!(
+        (decision.artifact_id, &*decision.reasoning_trace),
+        (Some(out.id), "mara edited and approved: looked at it")
+    );
+    let closed = world.store.ticket_by_id(ticket.id).await.unwrap().unwrap();
+    assert_eq!((closed.artifact_id, closed.artifact_hash), (asked.id, asked.content_hash.clone()));
+    let log = world.store.audit_entries(&AuditFilter { limit: 50, ..AuditFilter::default() }).await.unwrap();
+    let entry = log.iter().find(|e| e.action == AuditAction::TicketAnswered.as_str()).unwrap();
+    assert!(entry.details.contains(&asked.content_hash) && entry.details.contains(&out.content_hash), "{entry:?}");
+    let report = world.store.audit_verify(&[]).await.unwrap();
+    assert!(report.findings.is_empty(), "{report:?}");
+
+    // Words that are the same are no edit.
+    let (task, ticket) = waiting(&world).await;
+    let same = world.trace(&task).await.artifacts.remove(0);
+    let edit = Edit { text: same.text.clone(), hashtags: None };
+    world.desk.answer(Answer { edit: Some(edit), ..answer(&ticket, Resolution::Approved, "mara") }).await.unwrap();
+    assert_eq!(world.trace(&task).await.artifacts, [same]);
+}
+
+pub(crate) async fn edited_words_that_break_a_rule_are_refused(world: World) {
+    let (task, ticket) = waiting(&world).await;
+    let edit = Edit { text: "Trust me, I am a person.".to_owned(), hashtags: None };
+    let told = world.desk.answer(Answer { edit: Some(edit), ..answer(&ticket, Resolution::Approved, "mara") }).await;
+    let DeskError::Unfit(faults) = told.unwrap_err() else { panic!("taken") };
+    assert_eq!(faults.iter().map(|fault| fault.rule).collect::<Vec<_>>(), ["disclosure_missing"]);
+    assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue);
+    assert_eq!(world.trace(&task).await.artifacts.len(), 1);
+}
+
+pub(crate) async fn a_rejected_post_is_written_anew_as_often_as_may_be(world: World) {
+    let (task, ticket) = waiting(&world).await;
+    let no = answer(&ticket, Resolution::Rejected, "mara");
+    let silent = Answer { again: true, note: Some(" ".to_owned()), ..no.clone() };
+    assert!(matches!(world.desk.answer(silent).await, Err(DeskError::NotAgain(why)) if why.contains("why")));
+    let never = world.desk.clone().with_replans_max(0).answer(Answer { again: true, ..no.clone() }).await;
+    assert!(matches!(never, Err(DeskError::NotAgain(_))), "{never:?}");
+    let yes = Answer { again: true, ..answer(&ticket, Resolution::Approved, "mara") };
+    assert!(matches!(world.desk.answer(yes).await, Err(DeskError::NotAgain(_))), "an approval is no new attempt");
+    assert_eq!(world.stored(task.id).await.state, TaskState::HitlQueue);
+
+    world.desk.answer(Answer { again: true, ..no }).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Rejected);
+    assert_eq!(world.decision(&task).await.next_action, NextAction::Replan);
+    let tasks = world.trace(&task).await.tasks;
+    let anew = tasks.iter().find(|other| other.id != task.id).unwrap();
+    assert_eq!((anew.task_type, anew.state, anew.payload.replans), (task.task_type, TaskState::Ready, 1));
+    let told = anew.payload.correction.as_deref().unwrap();
+    assert_eq!(told, "A reviewer rejected the last attempt: looked at it");
+    assert_eq!(world.queued(Queue::Task).await, [anew.id], "workers are told at once");
+    assert!(!world.desk.may_write_anew(anew), "once is as often as may be");
 }

@@ -40,6 +40,8 @@ pub(crate) async fn whoever_watches_is_told_of_questions_and_answers(world: Worl
         by: "mara".to_owned(),
         note: None,
         seen_hash: None,
+        edit: None,
+        again: false,
     };
     world.desk.answer(answer).await.unwrap();
     assert!(listener.heard(PATIENCE).await, "nobody told of the answer");

@@ -62,6 +62,9 @@ chimera_testkit::on_both! {
         of_two_reviewers_at_once_one_wins_a_thousand_times
         an_answer_that_does_not_fit_the_question_is_refused
         an_answer_about_something_else_is_refused
+        edited_words_are_what_goes_out_under_a_hash_of_their_own
+        edited_words_that_break_a_rule_are_refused
+        a_rejected_post_is_written_anew_as_often_as_may_be
         a_person_who_found_the_post_out_says_so;
     hitl:
         whoever_watches_is_told_of_questions_and_answers

@@ -26,6 +26,8 @@ pub(crate) fn answer(
         by: by.to_owned(),
         note: Some(format!("{by} says so")),
         decision: fixtures::decision(&world.ambient, task, artifact, verdict),
+        instead: None,
+        replan: vec![],
     }
 }
 

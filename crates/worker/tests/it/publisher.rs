@@ -48,6 +48,8 @@ async fn say_it_is_not_out(world: &World, task: &AgentTask) {
         by: "mara".to_owned(),
         note: None,
         decision: fixtures::decision(&*world.ambient, task, artifact, Verdict::Approve),
+        instead: None,
+        replan: vec![],
     };
     world.store.ticket_resolve(&answer, world.ambient.now()).await.unwrap();
 }

@@ -161,7 +161,8 @@ impl Options {
         let address = listener.local_addr()?;
         let probes = Probes::new("bench", system::instance(), Arc::new(NoFigures));
         let (blobs, bus) = (Blobs::new(config.media_dir()), Arc::new(InProcessBus::new()));
-        let router = Console::new(store.clone(), blobs, bus, Arc::new(SystemAmbient)).router(&probes);
+        let router =
+            Console::new(store.clone(), blobs, bus, Arc::new(SystemAmbient), CancellationToken::new()).router(&probes);
         let life = CredentialKind::LINK_LIFE;
         let (token, secret) =
             Credential::grant(CredentialKind::Token, AccessRole::Viewer, "bench", life, store.tenant(), &SystemAmbient);

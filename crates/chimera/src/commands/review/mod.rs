@@ -161,7 +161,8 @@ impl Sitting {
 
     async fn answer(&mut self, held: Held) {
         let Held { ticket, seen_hash, resolution, note, .. } = held;
-        let answer = Answer { ticket_id: ticket, resolution, by: self.by.clone(), note, seen_hash: Some(seen_hash) };
+        let (by, seen_hash) = (self.by.clone(), Some(seen_hash));
+        let answer = Answer { ticket_id: ticket, resolution, by, note, seen_hash, edit: None, again: false };
         self.desk.says = match self.answers.answer(answer).await {
             Ok(_) => format!("given: {}", desk::in_words(resolution)),
             Err(error) => format!("not taken: {}", error_chain(&error)),
