@@ -1,3 +1,5 @@
+//! The desk, one key after another.
+
 use super::*;
 use chimera_domain::{Question, TaskType};
 use chimera_testkit::{SeededAmbient, fixtures};

@@ -1,3 +1,5 @@
+//! What stands on the screen.
+
 use super::*;
 use chimera_domain::{Ambient as _, TaskType};
 use chimera_store::HitlDepth;
