@@ -146,7 +146,7 @@ impl Config {
         if !self.console.bind.ip().is_loopback() {
             return refuse(
                 "console.bind",
-                "others could reach it, and there is no sign-in yet; use 127.0.0.1 or [::1]",
+                "others could reach it, and sign-in is for loopback only yet; use 127.0.0.1 or [::1]",
             );
         }
         if self.shutdown.patience_ms < 1_000 {

@@ -110,7 +110,7 @@ pub(crate) struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn".to_owned(), format: None }
+        Self { filter: "info,sqlx=warn,sea_orm=warn,rmcp=warn,c2pa=warn".to_owned(), format: None }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) const HEADLINES: &str = "bench://headlines";
 /// What the writer returns, in bytes.
 const PAYLOAD_BYTES: usize = 1_024;
 /// The smallest files that take content credentials. Signed, each is a file of its own.
-const JPEG: &[u8] = b"\xff\xd8\xff\xd9";
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xd9";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDAT\
     \x78\x9c\x63\x68\0\0\0\x82\0\x81\x77\xcd\x72\xb6\0\0\0\0IEND\xae\x42\x60\x82";
 const MP4: &[u8] = b"\0\0\0\x14ftypisom\0\0\x02\0mp41\0\0\0\x08moov\0\0\0\x0emdata film";

@@ -221,8 +221,10 @@ impl Page<'_> {
                 "Log.entryAdded" if params["entry"]["level"] == "error" => Some(params["entry"].to_string()),
                 "Network.requestWillBeSent" => {
                     let url = params["request"]["url"].as_str()?;
-                    let own = url.starts_with(&format!("{origin}/"));
-                    (!own && url != "about:blank").then(|| format!("asked {url}"))
+                    // The signs on a video's controls come with the browser, as data.
+                    let own =
+                        url.starts_with(&format!("{origin}/")) || url.starts_with("data:") || url == "about:blank";
+                    (!own).then(|| format!("asked {url}"))
                 }
                 _ => None,
             }
