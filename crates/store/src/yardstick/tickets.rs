@@ -115,6 +115,7 @@ impl Original {
         let row = &self.signal;
         signals::Model {
             id: copy(row.id, n),
+            story_id: Some(copy(row.id, n)),
             trace_id: self.trace(n),
             event_key: format!("{}-{n}", row.event_key),
             content_hash: format!("{}-{n}", row.content_hash),
