@@ -3,20 +3,21 @@
 use std::collections::BTreeSet;
 
 use chimera_domain::{
-    AccessRole, Agent, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
-    CampaignStatus, Credential, CredentialKind, EntryState, GovernorLimits, HitlTicket, MemoryKind, NextAction,
-    PublicationId, Resolution, SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, ToolCall, TrendSignal, Usd,
-    Verdict,
+    AccessRole, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
+    CampaignStatus, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalOutcome,
+    TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
-    ReviewCase, Ruling, Settlement, SignalFilter, Store, SweepLimits, TicketAnswer, TicketFilter,
+    ReviewCase, Ruling, SignalFilter, Store, SweepLimits, TicketFilter,
     memory::{Forget, MemorySearch, in_database},
 };
 use chimera_testkit::fixtures;
-use sea_orm::ConnectionTrait as _;
 
-use super::Noted;
+use super::{
+    Noted,
+    acts::{Template, answer, ask, confirmed, settlements},
+};
 use crate::world::{LEASE, MOMENT, World, eventually};
 
 /// What waits in the queues: the sweeper reckons what they lack.
@@ -24,48 +25,6 @@ const QUEUED: Queued = Queued { ready: 1, review: 1, approved: 1 };
 
 /// Tasks of one call.
 const BATCH: usize = 16;
-
-/// What the finished posts are copies of.
-pub(super) struct Template {
-    task: AgentTask,
-    agent: Agent,
-    campaign: Campaign,
-}
-
-/// One post that was published after a person said yes, for an agent that may do all it likes; with everything that a
-/// post leaves behind.
-pub(super) async fn finished_posts(world: &World) -> Template {
-    let limits = GovernorLimits {
-        max_daily_spend: Usd::dollars(1_000_000),
-        max_hourly_spend: None,
-        max_tasks_per_day: None,
-        max_tasks_per_hour: 1_000_000,
-    };
-    let agent = Agent { governor_limits: limits, ..world.agent.clone() };
-    let agent = world.store.agent_save(&agent).await.unwrap();
-    let (_, tasks) = world.planned().await;
-    for part in &tasks[..2] {
-        world.done(part.id).await;
-    }
-    let (post, artifact) = world.in_review(tasks[2].id).await;
-    let ticket = ask(world, &world.store, &[(post.clone(), artifact)]).await.remove(0);
-    answer(world, &world.store, &ticket, Resolution::Approved).await;
-    let begun = world.begin(&[post.id], "publisher", LEASE).await;
-    let settled = world.store.publish_settle(settlements(world, &begun, confirmed), world.ambient.now()).await.unwrap();
-    assert_eq!(settled.published, [post.id]);
-    world.store.alerts_raise(&[fixtures::alert(&world.ambient, AlertKind::DeadLetter, "seen")]).await.unwrap();
-    world.store.trends_save(&[fixtures::trend(&world.ambient, &world.signal())], &[]).await.unwrap();
-    let nothing = TrendSignal { outcome: SignalOutcome::BelowThreshold, ..world.signal() };
-    world.store.plan_commit(&world.plan(vec![nothing], vec![])).await.unwrap();
-    let free = ToolCall { cost_usd: Usd::ZERO, ..fixtures::tool_call(&world.ambient, &post) };
-    world.store.tool_calls_record(&[free]).await.unwrap();
-    let index = in_database(world.store.clone());
-    index.add(&[fixtures::memory(&world.ambient, agent.id)]).await.unwrap();
-    let db = sea_orm::Database::connect(world.config.url.as_str()).await.unwrap();
-    db.execute_unprepared("UPDATE alerts SET acknowledged_by = 'ada'").await.unwrap();
-    db.close().await.unwrap();
-    Template { task: world.stored(post.id).await, agent, campaign: world.campaign.clone() }
-}
 
 /// Calls every method; gives their names.
 pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) -> BTreeSet<&'static str> {
@@ -483,61 +442,4 @@ impl Caller<'_> {
         let settlements = settlements(self.world, begun, outcome);
         self.calls("publish_settle").publish_settle(settlements, self.world.ambient.now()).await.unwrap();
     }
-}
-
-fn confirmed(index: usize) -> PublishOutcome {
-    PublishOutcome::Confirmed { external_id: index.to_string(), url: None }
-}
-
-fn settlements(world: &World, begun: &[PublishCase], outcome: impl Fn(usize) -> PublishOutcome) -> Vec<Settlement> {
-    let settlement = |(index, case): (usize, &PublishCase)| {
-        let ticket = HitlTicket {
-            question: chimera_domain::Question::IsItOut,
-            ..fixtures::ticket(&world.ambient, &case.task, &case.artifact)
-        };
-        let outcome = outcome(index);
-        Settlement {
-            task_id: case.task.id,
-            task_version: case.task.state_version,
-            publication_id: case.publication.id,
-            publication_version: case.publication.state_version,
-            ticket: matches!(outcome, PublishOutcome::Unknown { .. }).then_some(ticket),
-            outcome,
-            tool_calls: vec![fixtures::tool_call(&world.ambient, &case.task)],
-            alert: None,
-        }
-    };
-    begun.iter().enumerate().map(settlement).collect()
-}
-
-/// Sends posts in review to a person; gives the questions.
-async fn ask(world: &World, store: &Store, posts: &[(AgentTask, Artifact)]) -> Vec<HitlTicket> {
-    let ruling = |(task, artifact): &(AgentTask, Artifact)| Ruling {
-        ticket: Some(fixtures::ticket(&world.ambient, task, artifact)),
-        ..world.ruling(task, artifact, TaskEvent::AskHuman)
-    };
-    let rulings: Vec<Ruling> = posts.iter().map(ruling).collect();
-    let tickets = rulings.iter().filter_map(|r| r.ticket.clone()).collect();
-    store.task_decide(rulings, world.ambient.now()).await.unwrap();
-    tickets
-}
-
-async fn answer(world: &World, store: &Store, ticket: &HitlTicket, resolution: Resolution) {
-    let task = world.stored(ticket.task_id).await;
-    let verdict = if resolution == Resolution::Rejected { Verdict::Reject } else { Verdict::Approve };
-    let artifact = world.store.trace(task.trace_id).await.unwrap().unwrap().artifacts.remove(0);
-    let mut decision = fixtures::decision(&world.ambient, &task, &artifact, verdict);
-    decision.next_action = NextAction::Stop;
-    let answer = TicketAnswer {
-        ticket_id: ticket.id,
-        version: ticket.state_version,
-        artifact_hash: ticket.artifact_hash.clone(),
-        resolution,
-        by: "ada".to_owned(),
-        note: None,
-        decision,
-        instead: None,
-        replan: vec![],
-    };
-    store.ticket_resolve(&answer, world.ambient.now()).await.unwrap();
 }

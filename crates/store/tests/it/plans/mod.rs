@@ -4,6 +4,7 @@
 //! the values that were bound. A new method that is not called here fails the test. Beside that, what work costs is
 //! measured before and after the tables grow.
 
+mod acts;
 mod explain;
 mod fill;
 mod flat;
@@ -96,7 +97,7 @@ impl Noted {
 
 pub(crate) async fn every_statement_finds_its_rows_by_an_index_however_many_there_are(world: World) {
     let noted = Noted::over(&world).await;
-    let template = methods::finished_posts(&world).await;
+    let template = acts::finished_posts(&world).await;
     let mut options = ConnectOptions::new(world.config.url.clone());
     options.max_connections(1).sqlx_logging(false);
     let db = Database::connect(options).await.unwrap();
