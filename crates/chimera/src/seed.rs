@@ -140,6 +140,7 @@ pub(crate) async fn whole(
         terms: wanted.terms.clone(),
         limits: wanted.limits.clone(),
         origin,
+        calibration: None,
         status: CampaignStatus::Active,
         brief_version: StateVersion::FIRST,
         state_version: StateVersion::FIRST,

@@ -51,6 +51,14 @@ impl Default for GovernorLimits {
 }
 
 impl GovernorLimits {
+    /// No limits at all: for reckoning what something else allows.
+    pub const UNLIMITED: Self = Self {
+        max_daily_spend: Usd::COUNTABLE_MAX,
+        max_hourly_spend: None,
+        max_tasks_per_hour: u32::MAX,
+        max_tasks_per_day: None,
+    };
+
     /// What may be spent and reserved together.
     #[must_use]
     pub const fn spend_caps(self) -> SpendCaps {

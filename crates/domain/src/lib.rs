@@ -46,8 +46,8 @@ pub use audit::{
     NotedHead, NotedHeadParseError,
 };
 pub use campaign::{
-    Campaign, CampaignLimits, CampaignOrigin, CampaignProblem, CampaignSketch, CampaignStatus, CampaignTerms,
-    QuietHours, QuietHoursError,
+    Campaign, CampaignCalibration, CampaignLimits, CampaignOrigin, CampaignProblem, CampaignSketch, CampaignStatus,
+    CampaignTerms, QuietHours, QuietHoursError,
 };
 pub use chain::error_chain;
 pub use channel::{
@@ -64,9 +64,10 @@ pub use memory::{
     EmbeddingModel, FoundMemory, Memory, MemoryKind, MemorySource, MemoryVector, Provenance, VectorError,
 };
 pub use money::{Usd, UsdError};
+pub use policy::calibration::MonotoneMap;
 pub use publication::{Publication, PublicationState};
 pub use score::{Score, ScoreOutOfRange};
-pub use signal::{SignalOutcome, TrendSignal};
+pub use signal::{MarkedSignal, SignalMark, SignalOutcome, TrendSignal};
 pub use soul::{Contradiction, Soul, SoulError, SoulProblem, banned_topic};
 pub use spend::{
     Closed, EntryState, LedgerEntry, ReservationId, Reserved, SpendCap, SpendCaps, SpendEntry, SpendRequest, SpendUse,

@@ -60,6 +60,39 @@ pub struct TrendSignal {
     pub note: Option<String>,
 }
 
+wire_enum! {
+    /// What a person says of a signal's score.
+    pub enum SignalMark ("signal mark") {
+        /// It was relevant, and should have scored higher.
+        Up = "UP",
+        /// It was not relevant, and should have scored lower.
+        Down = "DOWN",
+    }
+}
+
+/// A signal that was scored wrong, by a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedSignal {
+    /// The signal.
+    pub signal: TrendSignal,
+    /// In which way it was scored wrong.
+    pub mark: SignalMark,
+    /// Why.
+    pub note: Option<String>,
+    /// Who says so.
+    pub marked_by: String,
+    /// When.
+    pub marked_at: DateTime<Utc>,
+}
+
+impl SignalOutcome {
+    /// Whether a signal with this outcome reached the threshold, whatever became of it.
+    #[must_use]
+    pub const fn is_relevant(self) -> bool {
+        matches!(self, Self::Planned | Self::Deferred | Self::Stale)
+    }
+}
+
 impl TrendSignal {
     /// Why it scored as it did and, where that does not say it, why it came to its outcome; in one line.
     #[must_use]

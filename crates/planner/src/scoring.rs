@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chimera_domain::{Agent, Campaign, Score, ToolCall, TraceId, error_chain};
 use chimera_llm::{Answer, Asked, ItemText, MindError, OwnWords, PersonaBrief, Relevance, RelevanceAsk};
 
-use crate::{Planner, spans, triage::Sighting};
+use crate::{Planner, spans, triage::Sighting, weigh::Weights};
 
 /// Questions for one document beyond those that its batches need. Halving a batch of 64 down to one bad item takes 12.
 const EXTRA_QUESTIONS_MAX: usize = 24;
@@ -28,10 +28,10 @@ impl Planner {
     /// on is alone; that one counts as not relevant. Any other failure leaves the rest for the next round.
     pub(crate) async fn score(&self, campaign: &Campaign, agent: &Agent, fresh: Vec<Sighting>) -> Scores {
         let mut scores = Scores::default();
-        let wording = OwnWords::new(&campaign.terms);
+        let words = OwnWords::new(&campaign.terms);
         let mut asked = Vec::with_capacity(fresh.len());
         for sighting in fresh {
-            match wording.denied(&text_of(&sighting)) {
+            match words.denied(&text_of(&sighting)) {
                 Some(relevance) => scores.scored.push((sighting, relevance)),
                 None => asked.push(sighting),
             }
@@ -51,10 +51,7 @@ impl Planner {
             }
             questions_left -= 1;
             match self.ask(campaign, agent, &batch, &mut scores.calls).await {
-                Ok(answer) => scores.scored.extend(batch.into_iter().zip(answer).map(|(sighting, said)| {
-                    let weighed = wording.weighed(&text_of(&sighting), said);
-                    (sighting, weighed)
-                })),
+                Ok(answer) => scores.scored.extend(batch.into_iter().zip(answer)),
                 Err(error) if is_about_the_items(&error) && batch.len() > 1 => {
                     let (first, second) = batch.split_at(batch.len() / 2);
                     // In place of the batch, so that the order of items stays.
@@ -108,7 +105,9 @@ impl Planner {
         calls.push(call);
         let Answer { value, source, .. } = answer?;
         if value.len() == batch.len() {
-            return Ok(value);
+            let weights = Weights::of(campaign, &source.model);
+            let weighed = ask.items.iter().zip(value).map(|(item, said)| weights.weighed(item, said));
+            return Ok(weighed.collect());
         }
         // Paired up by position, a short answer would drop items for good. What it cost is on record above.
         let problem = format!("{} scores for {} items", value.len(), batch.len());

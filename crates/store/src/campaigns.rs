@@ -273,6 +273,10 @@ fn changes(stored: &Model, wanted: &Model) -> Vec<(Column, Expr)> {
     let value = |column: &Column| (*column, Expr::val(wanted.get(*column)));
     let mut set: Vec<(Column, Expr)> = BRIEF.iter().chain(&SETTINGS).map(value).collect();
     set.push((Column::UpdatedAt, Expr::val(wanted.updated_at)));
+    if stored.goal != wanted.goal {
+        // Scores for another goal mean something else.
+        set.push((Column::Calibration, Expr::val(None::<serde_json::Value>)));
+    }
     if !is_same_brief(stored, wanted) {
         // The version that this very write makes.
         set.push((Column::BriefVersion, Expr::val(stored.state_version + 1)));

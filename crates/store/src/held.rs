@@ -1,14 +1,14 @@
 //! Signals that the governor held back: planned when there is room, dropped when their time is over.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait},
 };
 
-use chimera_domain::{AgentTask, CampaignId, SignalId, SignalOutcome, StateVersion, TaskId, TrendSignal};
+use chimera_domain::{AgentId, AgentTask, CampaignId, SignalId, SignalOutcome, StateVersion, TaskId, TrendSignal};
 
 use crate::{
     PlanError, Result, Store, batch,
@@ -35,7 +35,71 @@ pub struct HeldPlan {
     pub decided_at: DateTime<Utc>,
 }
 
+/// Signals of one campaign for one agent that are held back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// The agent that would speak.
+    pub agent_id: AgentId,
+    /// How many.
+    pub count: u64,
+    /// When the first of them was read.
+    pub since: DateTime<Utc>,
+}
+
 impl Store {
+    /// How much is held back of these campaigns, and for which agents.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals_waiting(&self, campaigns: &[CampaignId]) -> Result<Vec<Waiting>> {
+        if campaigns.is_empty() {
+            return Ok(vec![]);
+        }
+        let select = signals::Entity::find()
+            .select_only()
+            .column(C::CampaignId)
+            .column(C::AgentId)
+            .expr(Expr::cust("COUNT(*)"))
+            .expr(Expr::col(C::IngestedAt).min())
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .filter(C::CampaignId.is_in(campaigns.iter().map(|id| id.as_uuid())))
+            .filter(is(SignalOutcome::Deferred))
+            .group_by(C::CampaignId)
+            .group_by(C::AgentId);
+        let rows: Vec<(uuid::Uuid, uuid::Uuid, i64, DateTime<Utc>)> = select.into_tuple().all(&self.db).await?;
+        let waiting = |(campaign, agent, count, since): (uuid::Uuid, uuid::Uuid, i64, _)| Waiting {
+            campaign_id: CampaignId::from_uuid(campaign),
+            agent_id: AgentId::from_uuid(agent),
+            count: count.unsigned_abs(),
+            since,
+        };
+        Ok(rows.into_iter().map(waiting).collect())
+    }
+
+    /// When the first post was planned, of those that were in the sixty minutes before `now`; agents without any are absent.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn planned_first(
+        &self,
+        agents: &[AgentId],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<AgentId, DateTime<Utc>>> {
+        let select = signals::Entity::find()
+            .select_only()
+            .column(C::AgentId)
+            .expr(Expr::col(C::DecidedAt).min())
+            .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+            .filter(C::AgentId.is_in(batch::padded(agents.iter().map(|id| id.as_uuid()))))
+            .filter(is(SignalOutcome::Planned))
+            .filter(C::DecidedAt.gt(time(now - Duration::hours(1))))
+            .group_by(C::AgentId);
+        let rows: Vec<(uuid::Uuid, DateTime<Utc>)> = select.into_tuple().all(&self.db).await?;
+        Ok(rows.into_iter().map(|(id, first)| (AgentId::from_uuid(id), first)).collect())
+    }
+
     /// Signals of these campaigns that are held back: the most relevant first, of equally relevant ones the older.
     ///
     /// # Errors

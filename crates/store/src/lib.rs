@@ -33,6 +33,7 @@ mod figures;
 mod guards;
 mod held;
 mod hitl;
+mod marks;
 pub mod memory;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
@@ -63,7 +64,7 @@ pub use config::StoreConfig;
 pub use duties::Duty;
 pub use error::{BadValue, Result, RowKind, StoreError};
 pub use figures::{FleetSpend, Standing};
-pub use held::HeldPlan;
+pub use held::{HeldPlan, Waiting};
 pub use hitl::{HitlDepth, TicketCase, TicketFilter};
 pub use plan::{Plan, PlanError};
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};

@@ -82,6 +82,7 @@ pub fn campaign(ambient: &dyn Ambient, agent: &Agent) -> Campaign {
         // What is counted costs statements.
         limits: CampaignLimits::default(),
         origin: CampaignOrigin::Operator,
+        calibration: None,
         status: CampaignStatus::Active,
         brief_version: StateVersion::FIRST,
         state_version: StateVersion::FIRST,

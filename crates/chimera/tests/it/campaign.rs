@@ -54,6 +54,12 @@ fn a_campaign_is_made_edited_shown_and_ended() {
     assert!(eased.stderr.contains("v3: edited; what is planned stays"), "{}", eased.stderr);
     assert!(chimera.run(&["campaign", "show", "linen"]).stdout.contains("Linen and hemp"));
 
+    let governor = chimera.json(&["planner", "check-governor", "--json"]);
+    assert_eq!((&governor["agents"][0]["agent"], &governor["agents"][0]["held_back_by"]), (&json!("fae"), &json!("")));
+    assert_eq!(governor["campaigns"][1]["posts_left_today"], json!(5));
+    let table = chimera.run(&["planner", "check-governor"]);
+    assert!(table.ok && table.stdout.contains("0 of 5"), "{}", table.stdout);
+
     refused(&chimera, &["campaign", "edit", "linen", "--at-version", "1", "--goal", "Wool"], "nothing was changed");
     refused(&chimera, &["campaign", "edit", "linen", "--goal", " "], "say in words");
     refused(&chimera, &["campaign", "edit", "linen", "--quiet-hours", "late"], "22:00-07:00 Europe/Berlin");

@@ -14,6 +14,7 @@ mod backup;
 mod bad_input;
 mod bench;
 mod browser;
+mod calibrate;
 mod campaign;
 mod cfo;
 mod chaos;

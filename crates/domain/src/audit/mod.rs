@@ -50,6 +50,10 @@ wire_enum! {
         CampaignSaved = "campaign_saved",
         /// A campaign was paused, resumed or ended.
         CampaignStatusSet = "campaign_status_set",
+        /// From now on a campaign's scores mean what another map says.
+        CampaignCalibrated = "campaign_calibrated",
+        /// A person said that a signal was scored wrong.
+        SignalMarked = "signal_marked",
         /// A post is about to go out; written before the call.
         PublishBegun = "publish_begun",
         /// A post left behind by a dead publisher is looked into.
@@ -88,6 +92,8 @@ wire_enum! {
         Agent = "agent",
         /// A campaign.
         Campaign = "campaign",
+        /// A signal.
+        Signal = "signal",
         /// A task.
         Task = "task",
         /// A judge's or a person's decision.

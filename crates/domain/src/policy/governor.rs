@@ -1,10 +1,10 @@
 //! The governor: how much may be planned for one agent, and for one campaign.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Campaign, CampaignLimits, GovernorLimits, Usd};
+use crate::{Campaign, CampaignLimits, GovernorLimits, SpendWindows, Usd};
 
 /// What an agent has used so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +57,25 @@ impl GovernorVerdict {
             Self::QuietHours => "quiet_hours",
             Self::CampaignDailyCap => "campaign_daily_task_cap",
             Self::CampaignBudget => "campaign_daily_budget",
+        }
+    }
+
+    /// When there is room again, as far as the clock alone decides it: an hour after the first post of the last sixty minutes
+    /// was planned, at the next midnight UTC, or at the end of the quiet hours. `None` when it is allowed, or nobody knows.
+    #[must_use]
+    pub fn until(
+        self,
+        now: DateTime<Utc>,
+        first_planned: Option<DateTime<Utc>>,
+        quiet_until: Option<DateTime<Utc>>,
+    ) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Allowed => None,
+            Self::HourlyCap => first_planned.map(|first| first + TimeDelta::hours(1)),
+            Self::QuietHours => quiet_until,
+            Self::DailyCap | Self::DailySpendCap | Self::CampaignDailyCap | Self::CampaignBudget => {
+                Some(SpendWindows::midnight(now) + TimeDelta::days(1))
+            }
         }
     }
 
@@ -189,6 +208,18 @@ mod tests {
         assert_eq!(governor.admit(Usd::cents(11)), GovernorVerdict::DailySpendCap);
         assert_eq!(governor.admit(Usd::cents(10)), GovernorVerdict::Allowed);
         assert_eq!(governor.admit(Usd::from_micros(1)), GovernorVerdict::DailySpendCap);
+    }
+
+    #[test]
+    fn each_refusal_says_when_the_clock_lifts_it() {
+        let at = |text: &str| Some(text.parse::<DateTime<Utc>>().unwrap());
+        let (first, quiet) = (at("2026-07-01T11:20:00Z"), at("2026-07-01T13:00:00Z"));
+        let until = |verdict: GovernorVerdict| verdict.until(now(), first, quiet);
+        assert_eq!(until(GovernorVerdict::Allowed), None);
+        assert_eq!(until(GovernorVerdict::HourlyCap), at("2026-07-01T12:20:00Z"));
+        assert_eq!(until(GovernorVerdict::QuietHours), quiet);
+        assert_eq!(until(GovernorVerdict::CampaignBudget), at("2026-07-02T00:00:00Z"));
+        assert_eq!(GovernorVerdict::HourlyCap.until(now(), None, None), None, "a cap of nothing never turns");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Pure policies: the rules that route, cap and retry.
 
+pub mod calibration;
 mod dead_letter;
 mod governor;
 mod publishing;

@@ -1,10 +1,14 @@
 //! What a campaign's own limits and words do to planning.
 
 use chimera_domain::{
-    Agent, AlertKind, Ambient as _, Campaign, CampaignLimits, CampaignTerms, Channel, GovernorLimits,
+    Agent, AlertKind, Ambient as _, Campaign, CampaignCalibration, CampaignLimits, CampaignTerms, Channel,
+    GovernorLimits, MonotoneMap, Score,
     SignalOutcome::{BelowThreshold, Deferred, Planned},
     Usd,
+    policy::calibration::CalibrationMethod,
 };
+use chimera_llm::ItemText;
+use chimera_planner::{Replay, rescore};
 use chrono::Duration;
 
 use crate::world::{FEED, World, item, told};
@@ -36,8 +40,16 @@ pub(crate) async fn quiet_hours_hold_back_and_lose_nothing(world: World) {
     assert_eq!(alerts(&world).await, [], "as wished");
     assert_eq!(world.tick().await.released, 0);
 
+    let now = world.ambient.now();
+    let waiting = world.store.signals_waiting(&[world.campaign.id]).await.unwrap();
+    assert_eq!(waiting.iter().map(|held| (held.agent_id, held.count)).collect::<Vec<_>>(), [(world.agent.id, 2)]);
+    assert_eq!(waiting[0].since, signals[0].ingested_at);
+    assert!(world.store.planned_first(&[world.agent.id], now).await.unwrap().is_empty());
+
     world.ambient.advance(Duration::minutes(10));
     assert_eq!(world.tick().await.released, 2);
+    let planned = world.store.planned_first(&[world.agent.id], world.ambient.now()).await.unwrap();
+    assert!(planned[&world.agent.id] > now);
     assert_eq!(world.outcomes(&world.campaign).await, told(&[("Silk 0", Planned), ("Silk 1", Planned)]));
     assert!(world.signals(&world.campaign).await.iter().all(|signal| signal.note.is_none()));
     assert_eq!(world.tasks().await.len(), 8);
@@ -126,4 +138,57 @@ pub(crate) async fn own_words_deny_without_asking_and_lift(world: World) {
     assert_eq!(world.mind.asked(), [["Silk is back", "Steel is back", "A mending circle is back"]]);
     let denied = world.signals(&world.campaign).await.into_iter().find(|signal| signal.item.id == "1").unwrap();
     assert_eq!(denied.why, "contains `Fur`, which the campaign denies");
+}
+
+pub(crate) async fn a_calibration_changes_what_is_planned_and_a_replay_tells_it_before(world: World) {
+    world.feeds.set(FEED, &[item("1", "Silk", "0.80"), item("2", "Wool", "0.70"), item("3", "Steel", "0.20")]);
+    world.tick().await;
+    let before = world.signals(&world.campaign).await;
+    let outcomes = world.outcomes(&world.campaign).await;
+    assert_eq!(outcomes, told(&[("Silk", Planned), ("Wool", BelowThreshold), ("Steel", BelowThreshold)]));
+    let knots = vec![(Score::ZERO, Score::ZERO), (Score::percent(70), Score::percent(90)), (Score::ONE, Score::ONE)];
+    let calibration = CampaignCalibration {
+        map: MonotoneMap::through(knots).unwrap(),
+        method: CalibrationMethod::Isotonic,
+        model: "scripted-1".to_owned(),
+        examples: 100,
+        error_before: Score::percent(20),
+        error_after: Score::percent(2),
+        fitted_at: world.ambient.now(),
+    };
+    let (id, now) = (world.campaign.id, world.ambient.now());
+    let calibrated =
+        world.store.campaign_calibrate(id, world.campaign.state_version, Some(&calibration), now).await.unwrap();
+    // What would come of it, before a new headline comes in.
+    let items: Vec<ItemText> = before
+        .iter()
+        .map(|signal| ItemText { title: signal.item.title.clone(), summary: signal.item.summary.clone() })
+        .collect();
+    let mut replays = Vec::new();
+    for _ in 0..2 {
+        let (scores, _) = rescore(&*world.mind, &calibrated, None, &items, 2).await.unwrap();
+        let mut replay = Replay::default();
+        replay.add(calibrated.relevance_threshold, before.clone(), scores);
+        replays.push(replay);
+    }
+    assert_eq!(replays[0], replays[1], "the same signals, the same answer");
+    let headlines =
+        |list: &[chimera_planner::Redecided]| -> Vec<String> { list.iter().map(|one| one.headline.clone()).collect() };
+    let replay = &replays[0];
+    assert_eq!((replay.signals, headlines(&replay.newly_relevant)), (3, vec!["Wool".to_owned()]));
+    assert_eq!(headlines(&replay.other_score), ["Silk", "Steel"]);
+    assert!(replay.no_longer_relevant.is_empty());
+    assert_eq!(world.signals(&world.campaign).await, before, "nothing was written");
+
+    world.feeds.set(FEED, &[item("4", "Wool again", "0.70")]);
+    world.tick().await;
+    let wool = world.signals(&world.campaign).await.pop().unwrap();
+    assert_eq!((wool.outcome, wool.relevance), (Planned, Score::percent(90)));
+    assert_eq!(wool.why, "its summary says 0.70; calibrated from 0.70 to 0.90");
+    // Another model's scores mean something else.
+    let elsewhere = CampaignCalibration { model: "another-1".to_owned(), ..calibration };
+    world.store.campaign_calibrate(id, calibrated.state_version, Some(&elsewhere), now).await.unwrap();
+    world.feeds.set(FEED, &[item("5", "Wool for ever", "0.70")]);
+    world.tick().await;
+    assert_eq!(world.signals(&world.campaign).await.pop().unwrap().outcome, BelowThreshold);
 }

@@ -57,7 +57,8 @@ chimera_testkit::on_both! {
         a_campaigns_cap_holds_for_all_its_news_and_turns_at_midnight
         a_campaigns_budget_covers_whole_posts
         an_agents_day_has_a_cap_too
-        own_words_deny_without_asking_and_lift;
+        own_words_deny_without_asking_and_lift
+        a_calibration_changes_what_is_planned_and_a_replay_tells_it_before;
     mind:
         what_could_not_be_scored_is_planned_in_the_next_round
         what_was_scored_before_the_failure_is_kept

@@ -3,15 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use chimera_domain::{
-    Actor, AuditAction, AuditRecord, AuditSubject, Credential, CredentialId, HitlTicket, JudgeDecision, Resolution,
-    StateVersion, TaskEvent, TaskState, TenantId, error_chain,
+    Actor, AuditAction, AuditRecord, AuditSubject, CampaignCalibration, Credential, CredentialId, HitlTicket,
+    JudgeDecision, Resolution, StateVersion, TaskEvent, TaskState, TenantId, TrendSignal, error_chain,
 };
 
 use crate::{
     Prunable, PublishCase, PublishOutcome, Settlement,
     backup::Manifest,
     codec::Mapped,
-    entity::{agents, alerts, campaigns, tasks, tickets},
+    entity::{agents, alerts, campaigns, signal_marks, tasks, tickets},
 };
 
 /// A decision that moves a task.
@@ -200,6 +200,43 @@ fn of_credential(credential: &Credential, actor: Actor, action: AuditAction, now
         .with("kind", credential.kind)
         .with("role", credential.role)
         .with("name", &credential.name)
+}
+
+/// A campaign whose scores mean something else from now on.
+pub(crate) fn campaign_calibrated(
+    row: &campaigns::Model,
+    calibration: Option<&CampaignCalibration>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let after = StateVersion::new(row.state_version);
+    AuditRecord::new(now, actor, AuditAction::CampaignCalibrated, AuditSubject::Campaign, row.id)
+        .versions(StateVersion::new(row.state_version - 1), after)
+        .with("slug", &row.slug)
+        .with("method", calibration.map_or("none", |calibration| calibration.method.as_str()))
+        .with_some("model", calibration.map(|calibration| &calibration.model))
+        .with_some("examples", calibration.map(|calibration| calibration.examples))
+        .with_some("error_before", calibration.map(|calibration| calibration.error_before))
+        .with_some("error_after", calibration.map(|calibration| calibration.error_after))
+}
+
+/// A signal of which a person says that it was scored wrong.
+pub(crate) fn signal_marked(
+    signal: &TrendSignal,
+    row: &signal_marks::Model,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let after = StateVersion::new(row.state_version);
+    let before = (after > StateVersion::FIRST).then(|| StateVersion::new(row.state_version - 1));
+    AuditRecord::new(now, actor, AuditAction::SignalMarked, AuditSubject::Signal, row.id)
+        .versions(before, after)
+        .trace(signal.trace_id)
+        .with("mark", &row.mark)
+        .with("campaign", signal.campaign_id)
+        .with("relevance", signal.relevance)
+        .with("outcome", signal.outcome)
+        .with_some("note", row.note.as_ref())
 }
 
 /// The database was filled from this backup.

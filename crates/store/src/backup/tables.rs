@@ -16,6 +16,7 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("resource_cursors", Fate::Kept),
     ("trend_signals", Fate::Kept),
     ("trends", Fate::Kept),
+    ("signal_marks", Fate::Kept),
     ("agent_tasks", Fate::Kept),
     ("task_dependencies", Fate::Kept),
     (ARTIFACTS, Fate::Kept),

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::{Campaign, CampaignId, CampaignLimits, QuietHours, StateVersion, TenantId, Usd};
+use chimera_domain::{
+    Campaign, CampaignCalibration, CampaignId, CampaignLimits, QuietHours, StateVersion, TenantId, Usd,
+};
 
 use crate::{
     Result, RowKind,
@@ -33,6 +35,8 @@ pub(crate) struct Model {
     pub(crate) daily_budget_micros: Option<i64>,
     pub(crate) quiet_hours: Option<String>,
     pub(crate) origin: String,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub(crate) calibration: Option<Json>,
     pub(crate) status: String,
     pub(crate) brief_version: i64,
     pub(crate) state_version: i64,
@@ -81,6 +85,7 @@ impl Mapped for Entity {
             daily_budget_micros: campaign.limits.daily_budget_usd.map(Usd::micros),
             quiet_hours: campaign.limits.quiet_hours.map(|hours| hours.to_string()),
             origin: campaign.origin.to_string(),
+            calibration: calibration(campaign.id, campaign.calibration.as_ref())?,
             status: campaign.status.to_string(),
             brief_version: campaign.brief_version.get(),
             state_version: campaign.state_version.get(),
@@ -110,6 +115,7 @@ impl Mapped for Entity {
             terms: reader.document("terms", row.terms)?,
             limits,
             origin: reader.name("origin", &row.origin)?,
+            calibration: row.calibration.map(|map| reader.document("calibration", map)).transpose()?,
             status: reader.name("status", &row.status)?,
             brief_version: StateVersion::new(row.brief_version),
             state_version: StateVersion::new(row.state_version),
@@ -117,4 +123,11 @@ impl Mapped for Entity {
             updated_at: row.updated_at,
         })
     }
+}
+
+/// A calibration as the column holds it.
+pub(crate) fn calibration(id: CampaignId, of: Option<&CampaignCalibration>) -> Result<Option<Json>> {
+    let tenant = TenantId::DEFAULT;
+    let writer = Writer::new(RowKind::Campaign, id.as_uuid(), tenant, tenant)?;
+    of.map(|calibration| writer.document("calibration", calibration)).transpose()
 }

@@ -14,6 +14,7 @@ pub(crate) mod duties;
 pub(crate) mod memories;
 pub(crate) mod memory_heads;
 pub(crate) mod publications;
+pub(crate) mod signal_marks;
 pub(crate) mod signals;
 pub(crate) mod spend_ledger;
 pub(crate) mod spend_totals;

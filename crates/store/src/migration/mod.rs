@@ -20,6 +20,7 @@ mod m0018_spend_totals;
 mod m0019_stories;
 mod m0020_campaigns;
 mod m0021_credentials;
+mod m0022_marks;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_stories::Migration),
             Box::new(m0020_campaigns::Migration),
             Box::new(m0021_credentials::Migration),
+            Box::new(m0022_marks::Migration),
         ]
     }
 }

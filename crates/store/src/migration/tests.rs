@@ -20,7 +20,7 @@ use crate::{
     codec::Mapped,
     entity::{
         agents, alerts, artifacts, campaigns, credentials, cursors, decisions, dependencies, duties, memories,
-        memory_heads, publications, signals, spend_ledger, tasks, tickets, tool_calls, trends,
+        memory_heads, publications, signal_marks, signals, spend_ledger, tasks, tickets, tool_calls, trends,
     },
 };
 
@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 20] = [
+const TABLES: [&[&str]; 21] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -114,6 +114,7 @@ const TABLES: [&[&str]; 20] = [
     &["trends"],
     &[],
     &["credentials"],
+    &["signal_marks"],
 ];
 
 impl Rows {
@@ -137,7 +138,7 @@ impl Rows {
                 insert_early::<agents::Entity>(db, [&self.agent], &[agents::Column::MaxTasksPerDay]).await;
                 use campaigns::Column as C;
                 let limits = [C::DailyTaskCap, C::DailyBudgetMicros, C::QuietHours];
-                let later = [&[C::BriefVersion, C::Terms, C::Origin], &limits[..]].concat();
+                let later = [&[C::BriefVersion, C::Terms, C::Origin, C::Calibration], &limits[..]].concat();
                 insert_early::<campaigns::Entity>(db, [&self.campaign], &later).await;
             }
             1 => {
@@ -230,6 +231,20 @@ impl Rows {
                 let (kind, life) = (CredentialKind::Token, chrono::Duration::days(1));
                 let (token, _) = Credential::grant(kind, AccessRole::Viewer, "ci", life, tenant, &self.ambient);
                 batch::insert::<credentials::Entity>(db, tenant, [&token]).await.unwrap();
+            }
+            20 => {
+                let mark = signal_marks::Model {
+                    id: self.signal.id.as_uuid(),
+                    tenant_id: tenant.as_uuid(),
+                    campaign_id: self.campaign.id.as_uuid(),
+                    mark: "UP".to_owned(),
+                    note: Some("silk".to_owned()),
+                    marked_by: "operator:mara".to_owned(),
+                    state_version: 1,
+                    created_at: self.ambient.now(),
+                    updated_at: self.ambient.now(),
+                };
+                batch::insert_rows::<signal_marks::Entity>(db, vec![mark], None).await.unwrap();
             }
             // Columns and indices only.
             _ => {}

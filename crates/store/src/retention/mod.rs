@@ -29,7 +29,7 @@ use crate::{
     audit::{self, records},
     batch,
     codec::time,
-    entity::{alerts, publications, signals, tasks, tool_calls, trends},
+    entity::{alerts, publications, signal_marks, signals, tasks, tool_calls, trends},
     publish,
 };
 
@@ -136,6 +136,12 @@ impl Store {
             .from(tasks::Entity)
             .and_where(Expr::col((tasks::Entity, tasks::Column::SignalId)).equals((E, C::Id)))
             .take();
+        // What a person said of one is an example for the next calibration.
+        let marked = Query::select()
+            .expr(Expr::val(1))
+            .from(signal_marks::Entity)
+            .and_where(Expr::col((signal_marks::Entity, signal_marks::Column::Id)).equals((E, C::Id)))
+            .take();
         let ids = Query::select()
             .column((E, C::Id))
             .from(E)
@@ -143,6 +149,7 @@ impl Store {
             .and_where(batch::of_tenant::<E>(self.tenant))
             .and_where(Expr::col((E, C::IngestedAt)).lt(time(before)))
             .and_where(Expr::exists(of_a_task).not())
+            .and_where(Expr::exists(marked).not())
             .take();
         Old { table: E.into_iden(), ids, time: (E, C::IngestedAt).into_column_ref() }
     }

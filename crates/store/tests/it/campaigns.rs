@@ -1,10 +1,11 @@
 //! Campaigns made, edited and ended by people; their quiet hours and caps.
 
 use chimera_domain::{
-    Actor, Agent, Ambient as _, AuditAction, Campaign, CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus,
-    Score, StateVersion, TaskState, Usd,
+    Actor, Agent, Ambient as _, AuditAction, Campaign, CampaignCalibration, CampaignId, CampaignLimits, CampaignOrigin,
+    CampaignStatus, MonotoneMap, Score, SignalId, SignalMark, SignalOutcome, StateVersion, TaskState, TrendSignal, Usd,
+    policy::calibration::CalibrationMethod,
 };
-use chimera_store::{AuditFilter, CampaignError, PlanError, Store, StoreError};
+use chimera_store::{AuditFilter, CampaignError, PlanError, Prunable, RowKind, Store, StoreError};
 use chimera_testkit::fixtures;
 use chrono::Duration;
 
@@ -143,4 +144,73 @@ pub(crate) async fn a_campaigns_caps_hold_between_planners(world: World) {
     assert_eq!(used[&campaign.id].planned_today, 3);
     let tomorrow = world.ambient.now() + Duration::hours(24);
     assert!(world.store.campaign_use(&[&campaign], tomorrow).await.unwrap().is_empty());
+}
+
+pub(crate) async fn marks_are_kept_with_their_signals_and_the_last_word_counts(world: World) {
+    let store = mara(&world);
+    let mut signal = world.signal();
+    signal.outcome = SignalOutcome::BelowThreshold;
+    let other = TrendSignal { outcome: SignalOutcome::BelowThreshold, ..world.signal() };
+    store.plan_commit(&world.plan(vec![signal.clone(), other.clone()], vec![])).await.unwrap();
+    let first = store.signal_mark(signal.id, SignalMark::Down, Some("no"), world.ambient.now()).await.unwrap();
+    assert_eq!((first.mark, first.note.as_deref()), (SignalMark::Down, Some("no")));
+    let last = store.signal_mark(signal.id, SignalMark::Up, None, world.ambient.now()).await.unwrap();
+    assert_eq!((&last.signal, last.mark, last.marked_by.as_str()), (&signal, SignalMark::Up, "operator:mara"));
+    assert_eq!(store.signals_marked(world.campaign.id, 9).await.unwrap(), [last]);
+    let nowhere = SignalId::generate(&world.ambient);
+    let refused = store.signal_mark(nowhere, SignalMark::Up, None, world.ambient.now()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotFound { entity: RowKind::Signal, .. }), "{refused:?}");
+    let filter = AuditFilter { trace_id: Some(signal.trace_id), actor: None, limit: 9 };
+    assert_eq!(store.audit_entries(&filter).await.unwrap().len(), 2);
+    // What somebody spoke about is not forgotten.
+    let later = world.ambient.now() + Duration::days(400);
+    assert_eq!(store.prune(Prunable::Signals, later, 99, later).await.unwrap(), 1);
+    assert_eq!(store.signals_marked(world.campaign.id, 9).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn a_calibration_is_void_with_its_goal(world: World) {
+    let store = mara(&world);
+    let campaign = store.campaign_create(&wanted(&world)).await.unwrap();
+    let knots = vec![(Score::ZERO, Score::percent(5)), (Score::percent(90), Score::percent(75))];
+    let calibration = CampaignCalibration {
+        map: MonotoneMap::through(knots).unwrap(),
+        method: CalibrationMethod::Isotonic,
+        model: "scripted-1".to_owned(),
+        examples: 321,
+        error_before: Score::percent(20),
+        error_after: Score::percent(3),
+        fitted_at: world.ambient.now(),
+    };
+    let (first, now) = (campaign.state_version, world.ambient.now());
+    let after = store.campaign_calibrate(campaign.id, first, Some(&calibration), now).await.unwrap();
+    assert_eq!((after.calibration.as_ref(), after.brief_version), (Some(&calibration), campaign.brief_version));
+    assert_eq!(after.state_version, first.next(), "what was scored without it is not planned");
+    let stale = store.campaign_calibrate(campaign.id, first, None, now).await.unwrap_err();
+    assert!(matches!(stale, StoreError::Conflict { .. }), "{stale:?}");
+    let mut edited = after.clone();
+    edited.limits.daily_task_cap = Some(3);
+    let after = store.campaign_edit(campaign.id, after.state_version, &edited).await.unwrap();
+    assert_eq!(after.calibration, Some(calibration));
+    let edited = Campaign { goal: "Wool".to_owned(), ..after.clone() };
+    let after = store.campaign_edit(campaign.id, after.state_version, &edited).await.unwrap();
+    assert_eq!(after.calibration, None);
+}
+
+pub(crate) async fn scored_signals_come_in_pages(world: World) {
+    let mut signals: Vec<TrendSignal> = (0..5).map(|_| world.signal()).collect();
+    signals[1].outcome = SignalOutcome::Duplicate;
+    signals[3].ingested_at = signals[2].ingested_at;
+    world.store.plan_commit(&world.plan(signals.clone(), vec![])).await.unwrap();
+    signals.remove(1);
+    signals.sort_by_key(|signal| (signal.ingested_at, signal.id));
+    let since = signals[0].ingested_at;
+    let (mut read, mut last) = (vec![], None);
+    loop {
+        let page = world.store.signals_scored(world.campaign.id, since, last.as_ref(), 2).await.unwrap();
+        let Some(newest) = page.last() else { break };
+        last = Some(newest.clone());
+        read.extend(page);
+    }
+    assert_eq!(read, signals);
+    assert_eq!(world.store.signals_scored(world.campaign.id, read[1].ingested_at, None, 9).await.unwrap(), read[1..]);
 }

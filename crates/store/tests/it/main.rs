@@ -148,7 +148,10 @@ chimera_testkit::on_both! {
         an_edit_counts_only_at_the_version_that_was_read
         one_alone_says_what_a_campaign_is
         a_quiet_campaign_publishes_nothing_until_its_hours_are_over
-        a_campaigns_caps_hold_between_planners;
+        a_campaigns_caps_hold_between_planners
+        marks_are_kept_with_their_signals_and_the_last_word_counts
+        a_calibration_is_void_with_its_goal
+        scored_signals_come_in_pages;
     entities:
         an_agent_comes_back_whole_and_is_written_only_when_it_differs
         a_campaign_comes_back_whole_and_keeps_its_status

@@ -180,7 +180,7 @@ fn list(campaigns: &[Campaign], json: bool) -> anyhow::Result<()> {
 }
 
 /// The campaign of this name, or an error that names those there are.
-pub(super) fn named<'a>(all: &'a [Campaign], slug: &str) -> anyhow::Result<&'a Campaign> {
+pub(in crate::commands) fn named<'a>(all: &'a [Campaign], slug: &str) -> anyhow::Result<&'a Campaign> {
     let found = all.iter().find(|campaign| campaign.slug == slug);
     let known = || match all.iter().map(|campaign| campaign.slug.as_str()).collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => "there is none at all; `chimera campaign create` makes one".to_owned(),

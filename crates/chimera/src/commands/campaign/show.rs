@@ -67,6 +67,13 @@ pub(super) async fn show(store: &Store, campaign: &Campaign, as_json: bool) -> a
         ("denies", list(&terms.deny)),
         ("examples", list(&terms.examples)),
         ("counter-examples", list(&terms.counter_examples)),
+        (
+            "calibrated",
+            campaign.calibration.as_ref().map_or_else(
+                || "no: scores are as the mind says them".to_owned(),
+                |map| format!("{} by {} examples, for {}", map.method, map.examples, map.model),
+            ),
+        ),
         ("signals", if told.is_empty() { "none yet".to_owned() } else { told.join(", ") }),
         ("spent so far", format!("${spent}")),
     ];

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use chimera_domain::{
     AccessRole, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
-    CampaignStatus, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalOutcome,
-    TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
+    CampaignStatus, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalMark,
+    SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
@@ -22,6 +22,9 @@ use crate::world::{LEASE, MOMENT, World, eventually};
 
 /// What waits in the queues: the sweeper reckons what they lack.
 const QUEUED: Queued = Queued { ready: 1, review: 1, approved: 1 };
+
+/// How far back signals are looked for.
+const LATELY: chrono::Duration = chrono::Duration::days(30);
 
 /// Tasks of one call.
 const BATCH: usize = 16;
@@ -353,6 +356,17 @@ impl Caller<'_> {
         self.calls("campaign_create").campaign_create(&other).await.unwrap();
         let store = self.calls("campaign_edit");
         let campaign = &store.campaign_edit(campaign.id, campaign.state_version, &watchable).await.unwrap();
+        let now = world.ambient.now();
+        self.calls("signals_waiting").signals_waiting(&[campaign.id]).await.unwrap();
+        self.calls("planned_first").planned_first(&[agent.id], now).await.unwrap();
+        let store = self.calls("campaign_calibrate");
+        let campaign = &store.campaign_calibrate(campaign.id, campaign.state_version, None, now).await.unwrap();
+        let signals = self.calls("signals_scored").signals_scored(campaign.id, now - LATELY, None, 50).await.unwrap();
+        self.calls("signals_scored").signals_scored(campaign.id, now - LATELY, signals.first(), 50).await.unwrap();
+        for mark in [SignalMark::Up, SignalMark::Down] {
+            self.calls("signal_mark").signal_mark(template.task.signal_id, mark, None, now).await.unwrap();
+        }
+        self.calls("signals_marked").signals_marked(campaign.id, 50).await.unwrap();
         self.calls("campaign_use").campaign_use(&[campaign], world.ambient.now()).await.unwrap();
         let store = self.calls("campaign_set_status");
         let (version, now) = (campaign.state_version, world.ambient.now());

@@ -1,8 +1,13 @@
 //! `chimera planner`
 
+mod calibrate;
+mod governor;
+mod mark;
+mod replay;
+
 use std::{path::PathBuf, process::ExitCode};
 
-use chimera_domain::{SignalOutcome, TrendSignal, one_line};
+use chimera_domain::{Score, SignalOutcome, TrendSignal, one_line};
 use chimera_llm::RelevanceAsk;
 use chimera_store::{SignalFilter, StorySource};
 use clap::{Args, Subcommand};
@@ -56,6 +61,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What agents and campaigns may still plan, what waits, and until when
+    CheckGovernor(governor::Options),
+    /// Say that a signal was scored wrong, for the next calibration
+    Mark(mark::Options),
+    /// Fit a campaign's scores to examples, so that they mean something: marks, the campaign's own examples, a file
+    Calibrate(calibrate::Options),
+    /// Score stored signals again and tell which decisions would be other ones. Writes nothing
+    ReplayTrends(replay::Options),
     /// Score texts against a goal, without writing anything
     Score {
         /// The goal, in words
@@ -82,6 +95,10 @@ impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(options) => return options.run(Role::Planner, global, None).await,
+            Command::CheckGovernor(options) => options.run(global).await?,
+            Command::Mark(options) => options.run(global).await?,
+            Command::Calibrate(options) => options.run(global).await?,
+            Command::ReplayTrends(options) => options.run(global).await?,
             Command::ViewSignals { outcome, limit, json } => {
                 let config = global.load(true, None)?;
                 let store = compose::open_store(&config).await?;
@@ -157,4 +174,10 @@ impl Options {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A score on the command line.
+fn score(text: &str) -> Result<Score, String> {
+    let value: f64 = text.parse().map_err(|_| "a score is a number from 0 to 1".to_owned())?;
+    Score::new(value).map_err(|error| error.to_string())
 }
