@@ -61,21 +61,21 @@ pub struct TrendSignal {
 }
 
 wire_enum! {
-    /// What a person says of a signal's score.
+    /// What a person says of a signal, whatever its score.
     pub enum SignalMark ("signal mark") {
-        /// It was relevant, and should have scored higher.
+        /// It is relevant, and should score high.
         Up = "UP",
-        /// It was not relevant, and should have scored lower.
+        /// It is not relevant, and should score low.
         Down = "DOWN",
     }
 }
 
-/// A signal that was scored wrong, by a person's word.
+/// A signal with what a person says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkedSignal {
     /// The signal.
     pub signal: TrendSignal,
-    /// In which way it was scored wrong.
+    /// What that is.
     pub mark: SignalMark,
     /// Why.
     pub note: Option<String>,
@@ -83,6 +83,14 @@ pub struct MarkedSignal {
     pub marked_by: String,
     /// When.
     pub marked_at: DateTime<Utc>,
+}
+
+impl MarkedSignal {
+    /// Whether the person says otherwise than the planner, which took it for relevant or not.
+    #[must_use]
+    pub fn contradicts(&self) -> bool {
+        self.signal.outcome.is_relevant() != (self.mark == SignalMark::Up)
+    }
 }
 
 impl SignalOutcome {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 impl Store {
-    /// Says that a signal was scored wrong. Saying it again, or otherwise, replaces what was said before. Nothing that is
+    /// Says whether a signal is relevant. Saying it again, or otherwise, replaces what was said before. Nothing that is
     /// planned changes; the next calibration takes it into account.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Store {
         marked(signal, after)
     }
 
-    /// The campaign's signals of which somebody said that they were scored wrong, the latest word first, at most `limit`.
+    /// The campaign's signals that somebody marked, the latest word first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.

@@ -52,7 +52,7 @@ wire_enum! {
         CampaignStatusSet = "campaign_status_set",
         /// From now on a campaign's scores mean what another map says.
         CampaignCalibrated = "campaign_calibrated",
-        /// A person said that a signal was scored wrong.
+        /// A person said whether a signal is relevant.
         SignalMarked = "signal_marked",
         /// A post is about to go out; written before the call.
         PublishBegun = "publish_begun",

@@ -5,8 +5,8 @@
 //! Function for Sampling with Incomplete Information*, 1955; Zadrozny and Elkan, *Transforming Classifier Scores into
 //! Accurate Multiclass Probability Estimates*, 2002) assumes nothing but order and needs many examples; *Platt's* sigmoid
 //! (*Probabilistic Outputs for Support Vector Machines*, 1999) has two parameters and does with few (Niculescu-Mizil and
-//! Caruana, *Predicting Good Probabilities with Supervised Learning*, 2005). Which one serves, or neither, is told by their
-//! Brier scores on examples that they were not fitted to.
+//! Caruana, *Predicting Good Probabilities with Supervised Learning*, 2005). Platt's serves unless isotonic regression, or
+//! no map at all, has a clearly better Brier score on examples that it was not fitted to.
 
 mod isotonic;
 mod platt;
@@ -157,20 +157,16 @@ pub fn fit(examples: &[Example]) -> Result<Fit, TooFew> {
     }
     let mut sorted = examples.to_vec();
     sorted.sort_by_key(|example| (example.score, example.positive));
-    let mut methods = vec![CalibrationMethod::Identity, CalibrationMethod::Platt];
-    if sorted.len() >= ISOTONIC_FROM {
-        methods.push(CalibrationMethod::Isotonic);
-    }
-    let tried = methods.into_iter().map(|method| (method, cross_predicted(&sorted, method)));
-    let mut best: Option<(Score, CalibrationMethod, Vec<Example>)> = None;
-    for (method, held_out) in tried {
-        let brier = brier_score(&held_out);
-        if best.as_ref().is_none_or(|(least, ..)| brier < *least) {
-            best = Some((brier, method, held_out));
+    let (mut method, mut held_out) = (CalibrationMethod::Platt, cross_predicted(&sorted, CalibrationMethod::Platt));
+    for challenger in [CalibrationMethod::Identity, CalibrationMethod::Isotonic] {
+        if challenger == CalibrationMethod::Isotonic && sorted.len() < ISOTONIC_FROM {
+            continue;
+        }
+        let predicted = cross_predicted(&sorted, challenger);
+        if is_clearly_better(&predicted, &held_out) {
+            (method, held_out) = (challenger, predicted);
         }
     }
-    let (brier_after, method, held_out) =
-        best.unwrap_or_else(|| (brier_score(&sorted), CalibrationMethod::Identity, sorted.clone()));
     Ok(Fit {
         map: map_of(&sorted, method),
         method,
@@ -179,9 +175,20 @@ pub fn fit(examples: &[Example]) -> Result<Fit, TooFew> {
         error_before: expected_error(&sorted),
         error_after: expected_error(&held_out),
         brier_before: brier_score(&sorted),
-        brier_after,
+        brier_after: brier_score(&held_out),
         held_out,
     })
+}
+
+/// Whether these predictions of the same examples miss by less than those: by more than the difference's standard error,
+/// as in the one-standard-error rule of Breiman, Friedman, Olshen and Stone, *Classification and Regression Trees*, 1984.
+fn is_clearly_better(these: &[Example], those: &[Example]) -> bool {
+    let miss = |example: &Example| (example.score.get() - if example.positive { 1.0 } else { 0.0 }).powi(2);
+    let gains: Vec<f64> = those.iter().zip(these).map(|(that, this)| miss(that) - miss(this)).collect();
+    let count = gains.iter().fold(0.0, |count, _| count + 1.0);
+    let mean = gains.iter().sum::<f64>() / f64::max(count, 1.0);
+    let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / f64::max(count - 1.0, 1.0);
+    mean > (variance / f64::max(count, 1.0)).sqrt()
 }
 
 /// The examples, each with its score mapped by what was fitted to the other folds. Every fifth by score is one fold, so

@@ -220,7 +220,7 @@ pub(crate) fn campaign_calibrated(
         .with_some("error_after", calibration.map(|calibration| calibration.error_after))
 }
 
-/// A signal of which a person says that it was scored wrong.
+/// A signal of which a person says whether it is relevant.
 pub(crate) fn signal_marked(
     signal: &TrendSignal,
     row: &signal_marks::Model,

@@ -1,4 +1,4 @@
-//! `signal_marks`: what people say of signals that were scored wrong. One row a signal, under its id.
+//! `signal_marks`: what people say of signals, whatever their scores. One row a signal, under its id.
 
 use sea_orm::entity::prelude::*;
 

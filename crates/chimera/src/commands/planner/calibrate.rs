@@ -7,12 +7,11 @@ use std::{
 
 use anyhow::Context as _;
 use chimera_domain::{
-    Ambient as _, Campaign, CampaignCalibration, Score, SignalMark,
+    Ambient as _, Campaign, CampaignCalibration, MarkedSignal, Score, SignalMark,
     policy::calibration::{Example, Fit, ReliabilityBin, fit, reliability, threshold_for},
 };
 use chimera_llm::{ItemText, PersonaBrief, Relevance};
 use chimera_planner::score_raw;
-use chimera_store::Store;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -26,6 +25,8 @@ use crate::{
 
 /// Marks that are taken into account, the latest.
 const MARKS_MAX: u64 = 10_000;
+/// Why examples of mistakes alone teach nothing.
+const ONE_SIDED: &str = "Mark some that were scored right too, as many as come along, or hand in labelled lines";
 
 /// Fit a campaign's scores to examples.
 #[derive(Debug, Args)]
@@ -68,7 +69,12 @@ impl Options {
             output::note(&format!("{}: scores mean what the mind says", campaign.slug));
             return Ok(());
         }
-        let (items, known): (Vec<ItemText>, Vec<bool>) = self.examples(&store, &campaign).await?.into_iter().unzip();
+        let marks = store.signals_marked(campaign.id, MARKS_MAX).await?;
+        let contrary = marks.iter().filter(|marked| marked.contradicts()).count();
+        let examples = self.examples(marks, &campaign)?;
+        // A map that was fitted to mistakes alone would turn the scores round.
+        let one_sided = 2 * contrary > examples.len();
+        let (items, known): (Vec<ItemText>, Vec<bool>) = examples.into_iter().unzip();
         let (mind, choice) = compose::choose_mind(&config).await?;
         output::note(&choice);
         let agent = store.agents_by_ids(&campaign.agents).await?;
@@ -86,6 +92,10 @@ impl Options {
         let raw: Vec<Example> = scores.iter().zip(&known).map(example).collect();
         let fit = fit(&raw)?;
         self.tell(&raw, &fit, &campaign, cost)?;
+        if one_sided {
+            output::note(&format!("{contrary} of {} examples are marks against the planner. {ONE_SIDED}", known.len()));
+        }
+        anyhow::ensure!(!(self.apply && one_sided), "not applied: {ONE_SIDED}");
         if self.apply && !self.dry_run {
             let calibration = CampaignCalibration {
                 map: fit.map.clone(),
@@ -106,8 +116,8 @@ impl Options {
     }
 
     /// What people said: marks, the campaign's own examples, and the lines of the file.
-    async fn examples(&self, store: &Store, campaign: &Campaign) -> anyhow::Result<Vec<(ItemText, bool)>> {
-        let marked = store.signals_marked(campaign.id, MARKS_MAX).await?.into_iter().map(|marked| {
+    fn examples(&self, marks: Vec<MarkedSignal>, campaign: &Campaign) -> anyhow::Result<Vec<(ItemText, bool)>> {
+        let marked = marks.into_iter().map(|marked| {
             let item = marked.signal.item;
             (ItemText { title: item.title, summary: item.summary }, marked.mark == SignalMark::Up)
         });

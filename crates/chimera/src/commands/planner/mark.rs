@@ -12,7 +12,7 @@ use crate::{
 /// The longest note, in characters.
 const NOTE_CHARS_MAX: usize = 500;
 
-/// Which signal, and what is wrong with its score.
+/// Which signal, and whether it is relevant.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The signal's id, as `chimera planner view-signals --json` tells it
@@ -30,10 +30,10 @@ pub(super) struct Options {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Way {
-    /// It was relevant, and should have scored higher
+    /// It is relevant, and should score high
     #[arg(long)]
     up: bool,
-    /// It was not relevant, and should have scored lower
+    /// It is not relevant, and should score low
     #[arg(long)]
     down: bool,
 }

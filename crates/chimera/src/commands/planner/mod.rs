@@ -63,7 +63,7 @@ enum Command {
     },
     /// What agents and campaigns may still plan, what waits, and until when
     CheckGovernor(governor::Options),
-    /// Say that a signal was scored wrong, for the next calibration
+    /// Say whether a signal is relevant, for the next calibration; also of some that were scored right
     Mark(mark::Options),
     /// Fit a campaign's scores to examples, so that they mean something: marks, the campaign's own examples, a file
     Calibrate(calibrate::Options),

