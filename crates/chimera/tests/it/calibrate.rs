@@ -40,6 +40,26 @@ fn marks_go_into_the_log_and_replays_write_nothing() {
 }
 
 #[test]
+fn mistakes_alone_teach_nothing() {
+    let chimera = fleet();
+    let signals = chimera.json(&["planner", "view-signals", "--json"]);
+    let signals: Vec<_> = signals.as_array().unwrap().iter().take(11).collect();
+    assert_eq!(signals.len(), 11);
+    for signal in signals {
+        let relevant = ["PLANNED", "DEFERRED", "STALE"].contains(&signal["outcome"].as_str().unwrap());
+        let way = if relevant { "--down" } else { "--up" };
+        assert!(chimera.run(&["planner", "mark", signal["id"].as_str().unwrap(), way]).ok);
+    }
+    let line = |at: usize| format!("{}\n", json!({"headline": format!("Silk {at}"), "relevant": at % 2 == 0}));
+    let file = chimera.file("labelled.jsonl", &(0..10).map(line).collect::<String>());
+    let calibrate = ["planner", "calibrate", "--campaign", "fashion_drop", "--input", file.to_str().unwrap()];
+    let looked = chimera.run(&calibrate);
+    assert!(looked.ok && looked.stderr.contains("11 of 21 examples are marks against"), "{}", looked.stderr);
+    let refused = chimera.run(&[&calibrate[..], &["--apply"]].concat());
+    assert!(!refused.ok && refused.stderr.contains("not applied"), "{}", refused.stderr);
+}
+
+#[test]
 fn scores_on_real_headlines_come_to_mean_what_they_say() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/headlines.jsonl");
     if !path.exists() {

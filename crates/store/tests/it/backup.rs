@@ -7,8 +7,8 @@ use std::{
 };
 
 use chimera_domain::{
-    AlertKind, Ambient as _, Artifact, Campaign, GovernorLimits, TaskEvent, TaskType, TenantId, TraceId, TrendSignal,
-    Usd,
+    AlertKind, Ambient as _, Artifact, Campaign, GovernorLimits, SignalMark, TaskEvent, TaskType, TenantId, TraceId,
+    TrendSignal, Usd,
 };
 use chimera_store::{
     Backend, Blobs, PublishOutcome, ResourceCursor, SignalFilter, Store, StoreConfig, TraceView,
@@ -124,6 +124,7 @@ async fn fill(world: &World, blobs: &Blobs) -> Vec<TraceId> {
         .unwrap();
     world.store.cursors_save(&cursors(world)).await.unwrap();
     world.store.trends_save(&[fixtures::trend(ambient, &signal)], &[]).await.unwrap();
+    world.store.signal_mark(signal.id, SignalMark::Up, Some("silk"), ambient.now()).await.unwrap();
     let memories: Vec<_> = (0..3).map(|_| fixtures::memory(ambient, world.agent.id)).collect();
     in_database(world.store.clone()).add(&memories).await.unwrap();
     vec![signal.trace_id, published.trace_id, asked.trace_id, failed.trace_id]
