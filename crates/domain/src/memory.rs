@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use crate::{AgentId, ArtifactId, MemoryId, Score, TenantId, TraceId, wire::wire_enum};
+use crate::{AgentId, ArtifactId, MemoryId, Score, TenantId, TraceId, sha256_parts, wire::wire_enum};
 
 wire_enum! {
     /// What kind of thing is remembered.
@@ -80,6 +81,16 @@ pub struct Memory {
     pub model: EmbeddingModel,
     /// When it happened, or was learned.
     pub created_at: DateTime<Utc>,
+}
+
+impl MemoryId {
+    /// The id of what these parts name: the same parts, the same id, so remembering again is harmless.
+    #[must_use]
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let hash = sha256_parts(parts);
+        let id = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok());
+        Self::from_uuid(id.unwrap_or_default())
+    }
 }
 
 impl Memory {

@@ -4,7 +4,7 @@
 //! an order. Everything a mind answers is data: no caller may let it decide which tool runs next.
 
 use async_trait::async_trait;
-use chimera_domain::{Channel, Score, Soul, Usd};
+use chimera_domain::{Channel, Score, Soul, Usd, policy::WriterContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -244,6 +244,9 @@ pub struct WriteAsk {
     pub hashtags_max: usize,
     /// What a judge or a reviewer found wrong with the draft before this one.
     pub correction: Option<String>,
+    /// What its agent published lately, and what it remembers. Untrusted: own posts tell of headlines, too.
+    #[serde(default)]
+    pub context: WriterContext,
     /// Where variety comes from: the same ask with the same seed may give the same draft.
     pub seed: u64,
     /// The most this may cost, all calls together.

@@ -1,7 +1,7 @@
 //! Untrusted text made plain: no links, no markup, nothing invisible; and the small tools that look at words.
 
 use chimera_domain::{Channel, shown};
-use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Lower-case words, as Unicode sees them (`weight-loss` is two).
 pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + '_ {
@@ -15,7 +15,12 @@ pub(crate) fn length(text: &str) -> usize {
 
 /// Sentences, trimmed, none empty.
 pub(crate) fn sentences(text: &str) -> impl Iterator<Item = &str> {
-    text.split_sentence_bounds().map(str::trim).filter(|sentence| sentence.chars().any(char::is_alphanumeric))
+    // Of an empty text the crate counts below zero.
+    let said = Some(text).filter(|text| !text.is_empty());
+    said.into_iter()
+        .flat_map(UnicodeSegmentation::split_sentence_bounds)
+        .map(str::trim)
+        .filter(|sentence| sentence.chars().any(char::is_alphanumeric))
 }
 
 /// One line of visible text: no control or invisible characters, no markup, links, addresses, `@` or `#`.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AssembleError,
+    AssembleError, Remembrance,
     assemble::{assemble, disclosure, room_for_words},
     spans,
 };
@@ -145,6 +145,7 @@ pub struct Executor {
     blobs: Blobs,
     credentials: Credentials,
     ambient: Arc<dyn Ambient>,
+    remembrance: Option<Remembrance>,
     abandon: CancellationToken,
 }
 
@@ -162,7 +163,13 @@ impl Executor {
     /// An executor over its dependencies. What it has made is signed with these credentials.
     #[must_use]
     pub fn new(host: Arc<Host>, blobs: Blobs, credentials: Credentials, ambient: Arc<dyn Ambient>) -> Self {
-        Self { host, blobs, credentials, ambient, abandon: CancellationToken::new() }
+        Self { host, blobs, credentials, ambient, remembrance: None, abandon: CancellationToken::new() }
+    }
+
+    /// The same, whose writers are told what their agents remember.
+    #[must_use]
+    pub fn remembering(self, remembrance: Option<Remembrance>) -> Self {
+        Self { remembrance, ..self }
     }
 
     /// The same, cutting its work off when this is cancelled.
@@ -233,6 +240,12 @@ impl Executor {
         variables.insert("hashtags_max".into(), json!(task.channel.rules().hashtags_max));
         if let Some(correction) = &task.payload.correction {
             variables.insert("correction".into(), json!(correction));
+        }
+        if let Some(remembrance) = &self.remembrance {
+            let context = remembrance.recall(order, self.ambient.now()).await;
+            if !context.is_empty() {
+                variables.insert("context".into(), json!(context));
+            }
         }
         let output = self.call(order, WRITE, &variables, calls).await?;
         let text = text_at(&output, "text")

@@ -2,8 +2,9 @@
 //!
 //! A worker is stateless: what it needs it reads with the claim, what it makes it hands to the judge. [`Executor`] turns
 //! one task into one artifact through MCP tool roles; [`Pool`] claims, executes side by side and submits in batches;
-//! [`Publisher`] keeps the publish ledger; [`Sweeper`] delivers again what queues or dead processes lost;
-//! [`Bookkeeper`] keeps the spend counters equal to the ledger; [`Pruner`] deletes what is old and needed by nobody.
+//! [`Publisher`] keeps the publish ledger; [`Remembrance`] recalls before writing and remembers what went out;
+//! [`Sweeper`] delivers again what queues or dead processes lost; [`Bookkeeper`] keeps the spend counters equal to the
+//! ledger; [`Pruner`] deletes what is old and needed by nobody.
 //! To add a task type, add an arm to [`Executor::execute`] and, if it calls a tool, a role to the configuration.
 
 mod assemble;
@@ -16,6 +17,7 @@ mod pool;
 mod pruner;
 mod publisher;
 mod questions;
+mod remembrance;
 mod rests;
 mod settlement;
 mod spans;
@@ -29,4 +31,5 @@ pub use executor::{ExecuteError, Executor, Finished};
 pub use pool::Pool;
 pub use pruner::{Cutoffs, Pruned, Pruner, prunable, prune};
 pub use publisher::Publisher;
+pub use remembrance::{RecallConfig, Remembrance};
 pub use sweeper::Sweeper;

@@ -13,13 +13,13 @@ use std::{sync::Arc, time::Duration};
 use chimera_bus::Bus;
 use chimera_domain::{Ambient, PublicationId, TaskId, error_chain};
 use chimera_mcp::Host;
-use chimera_store::{Blobs, PublishCase, Settlement, Store, StoreError};
+use chimera_store::{Blobs, PublishCase, PublishOutcome, Settlement, Store, StoreError, memory::Embedded};
 use chimera_telemetry::{CONFLICTS, PUBLICATIONS};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::desk::Desk;
-use crate::{PublisherConfig, platform::Platform, questions::announce};
+use crate::{PublisherConfig, Remembrance, platform::Platform, questions::announce, remembrance::own_post};
 
 const TROUBLE_REST: Duration = Duration::from_millis(500);
 /// How often an outcome is written while the database is away: a platform that can't be asked won't tell it again.
@@ -32,6 +32,7 @@ pub struct Publisher {
     store: Store,
     bus: Arc<dyn Bus>,
     platform: Platform,
+    remembrance: Option<Remembrance>,
     ambient: Arc<dyn Ambient>,
     config: PublisherConfig,
 }
@@ -61,7 +62,13 @@ impl Publisher {
         config: PublisherConfig,
     ) -> Self {
         let platform = Platform::new(host, blobs, &config);
-        Self { name, store, bus, platform, ambient, config }
+        Self { name, store, bus, platform, remembrance: None, ambient, config }
+    }
+
+    /// The same, whose agents remember what went out.
+    #[must_use]
+    pub fn remembering(self, remembrance: Option<Remembrance>) -> Self {
+        Self { remembrance, ..self }
     }
 
     /// Publishes until cancelled; a call under way is finished first.
@@ -79,6 +86,12 @@ impl Publisher {
         let desk = Desk::of(self);
         Box::pin(desk.work(desk.given(ids), desk.left_behind_now())).await;
         desk.into_trouble().map_or(Ok(()), Err)
+    }
+
+    /// What is to be remembered of a post that is out for certain.
+    fn post_to_remember(&self, case: &PublishCase, settlement: &Settlement) -> Option<Embedded> {
+        let is_out = matches!(settlement.outcome, PublishOutcome::Confirmed { .. });
+        (is_out && self.remembrance.is_some()).then(|| own_post(case, self.ambient.now())).flatten()
     }
 
     fn at_once(&self) -> usize {

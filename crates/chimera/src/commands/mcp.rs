@@ -11,7 +11,7 @@ use chimera_servers::{
     sandbox::SandboxServer,
     studio::StudioServer,
 };
-use chimera_store::{Store, memory::in_database};
+use chimera_store::Store;
 use chimera_telemetry::Identity;
 use clap::{Args, Subcommand};
 use rmcp::{ServiceExt as _, transport::stdio};
@@ -100,8 +100,9 @@ async fn memory(config: &Config, agent: &str, ambient: Arc<dyn Ambient>) -> anyh
     let found = store.agent_by_slug(agent).await.context("looking for the agent; has the database been migrated?")?;
     let found =
         found.with_context(|| format!("there is no agent {agent}: `chimera status` names those that are there"))?;
+    let index = compose::memories(config, &store).await?;
     let owner = MemoryOwner { tenant_id: store.tenant(), agent_id: found.id };
-    Ok(MemoryServer::new(in_database(store), owner, config.memory.clone(), ambient))
+    Ok(MemoryServer::new(index, owner, config.memory.served(), ambient))
 }
 
 fn with_feeds(config: &Config, given: &[String]) -> anyhow::Result<FeedsConfig> {

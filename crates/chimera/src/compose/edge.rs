@@ -65,7 +65,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
                 "character_reference_id": "{{character_reference_id}}", "persona": "{{persona}}", "goal": "{{goal}}",
                 "headline": "{{headline}}", "summary": "{{summary}}", "channel": "{{channel}}",
                 "text_chars_max": "{{text_chars_max}}", "hashtags_max": "{{hashtags_max}}",
-                "correction": "{{correction?}}", "seed": "{{seed}}", "budget_usd": "{{budget_usd?}}",
+                "correction": "{{correction?}}", "context": "{{context?}}", "seed": "{{seed}}", "budget_usd": "{{budget_usd?}}",
             })),
         ),
         (

@@ -11,9 +11,9 @@ use chimera_mcp::Host;
 use chimera_media::Credentials;
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
-use chimera_worker::{Bookkeeper, Executor, Pool, Pruner, Publisher, SpendNews, Sweeper};
+use chimera_worker::{Bookkeeper, Executor, Pool, Pruner, Publisher, Remembrance, SpendNews, Sweeper};
 
-use super::scanner;
+use super::{memories, scanner};
 use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
 
 /// The queues, in process or in Redis.
@@ -58,6 +58,8 @@ pub(crate) struct Ground {
     counters: Arc<dyn Spend>,
     /// What this process writes into the spend ledger, for the counters.
     spend_news: SpendNews,
+    /// What agents remember, where writers are told of it.
+    remembrance: Option<Remembrance>,
 }
 
 impl Ground {
@@ -68,7 +70,15 @@ impl Ground {
             Some(link) => Arc::new(RedisSpend::new(link.clone())),
             None => Arc::new(InProcessSpend::new()),
         };
-        Self { config, instance, store, queues, ambient: Arc::new(SystemAmbient), counters, spend_news }
+        let ambient = Arc::new(SystemAmbient);
+        Self { config, instance, store, queues, ambient, counters, spend_news, remembrance: None }
+    }
+
+    /// The same, whose writers are told what their agents remember, and whose publisher keeps what went out.
+    pub(crate) async fn remembering(mut self) -> anyhow::Result<Self> {
+        let index = memories(&self.config, &self.store).await.context("the memories can't be used")?;
+        self.remembrance = Some(Remembrance::new(index, self.config.memory.recall.clone()));
+        Ok(self)
     }
 
     pub(crate) fn blobs(&self) -> Blobs {
@@ -90,6 +100,7 @@ impl Ground {
     pub(crate) fn start_workers(&self, host: Arc<Host>, credentials: Credentials, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
         let executor = Executor::new(host, self.blobs(), credentials, ambient.clone());
+        let executor = executor.remembering(self.remembrance.clone());
         let pool = Pool::new(self.instance.clone(), store, bus, executor, ambient, self.config.worker.clone());
         let (cancel, abandon) = (lifecycle.cancel.child_token(), lifecycle.abandon.child_token());
         lifecycle.spawn_handing_back("worker", pool.serve(cancel, abandon));
@@ -109,6 +120,7 @@ impl Ground {
         let (store, bus, ambient) = self.shared();
         let config = self.config.publisher.clone();
         let publisher = Publisher::new(self.instance.clone(), store, bus, host, self.blobs(), ambient, config);
+        let publisher = publisher.remembering(self.remembrance.clone());
         lifecycle.spawn("publisher", publisher.serve(lifecycle.cancel.child_token()));
     }
 

@@ -16,7 +16,10 @@ use chimera_llm::{Mind, MindConfig, TopicScanner};
 use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretRef, SecretSource as _};
 use chimera_media::{C2paConfig, Credentials};
 use chimera_planner::Planner;
-use chimera_store::Store;
+use chimera_store::{
+    Store,
+    memory::{MemoryIndex, WeaviateConfig, WeaviateMemory, in_database},
+};
 use chimera_telemetry::Identity;
 
 use crate::{
@@ -69,6 +72,17 @@ async fn secrets_of(config: &MindConfig) -> anyhow::Result<BTreeMap<String, Secr
         }
     }
     Ok(secrets)
+}
+
+/// Where agents' memories lie: in Weaviate if the configuration says so, else in the fleet's own database.
+pub(crate) async fn memories(config: &Config, store: &Store) -> anyhow::Result<Arc<dyn MemoryIndex>> {
+    let Some(given) = &config.memory.weaviate else { return Ok(in_database(store.clone())) };
+    let mut weaviate = WeaviateConfig::new(given.address().context("`memory.weaviate.url` is no address")?);
+    if let Some(key) = &given.api_key {
+        let key = LocalSecrets.fetch(&String::from(key.clone()).parse()?).await;
+        weaviate.api_key = Some(key.context("reading `memory.weaviate.api_key`")?.expose().to_owned());
+    }
+    Ok(Arc::new(WeaviateMemory::new(&weaviate, store.tenant())?))
 }
 
 /// Exports traces from now on, if the configuration or the environment says where to. `main` ends it.
@@ -148,7 +162,7 @@ impl House {
         let store = make_store_of(&config, role).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
         let queues = Queues::reach(&config, &ambient).await?;
-        let ground = Ground::new(config, instance, store, queues);
+        let ground = Ground::new(config, instance, store, queues).remembering().await?;
         let (config, ambient) = (&ground.config, ground.ambient.clone());
         let host = Arc::new(edge::host(config, Reach::All, Some(mind.clone()), ambient, lifecycle).await?);
         figures.reads(&ground);

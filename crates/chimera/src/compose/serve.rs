@@ -142,7 +142,7 @@ async fn start(
 ) -> anyhow::Result<Served> {
     let queues = Queues::open(&config, &SystemAmbient).await?;
     let store = await_database(&config, role, probes).await?;
-    let ground = Ground::new(config, who.instance, store, queues);
+    let ground = Ground::new(config, who.instance, store, queues).remembering().await?;
     figures.reads(&ground);
     await_schema(&ground.store, probes).await;
     await_queues(&ground.queues, probes).await?;

@@ -111,6 +111,20 @@ impl Config {
         if self.telemetry.otlp_endpoint.as_deref().is_some_and(|url| !url.parse().is_ok_and(|url| reachable(&url))) {
             return refuse("telemetry.otlp_endpoint", "want an address such as http://127.0.0.1:4318");
         }
+        if let Some(weaviate) = &self.memory.weaviate {
+            if weaviate.address().is_none() {
+                return refuse(
+                    "memory.weaviate.url",
+                    "want an address such as http://127.0.0.1:8080, without a password",
+                );
+            }
+            if weaviate.api_key.as_ref().is_some_and(|key| !key.is_secret()) {
+                return refuse(
+                    "memory.weaviate.api_key",
+                    "want a reference such as secret://env/NAME, not the key itself",
+                );
+            }
+        }
         if !self.judge.thresholds.is_ordered() {
             return refuse("judge.thresholds", "`reject` must not be above `auto_publish`");
         }

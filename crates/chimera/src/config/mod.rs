@@ -2,6 +2,7 @@
 
 mod database;
 mod load;
+mod memory;
 mod platform;
 mod sources;
 mod unknown;
@@ -16,7 +17,7 @@ use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
 use chimera_media::C2paConfig;
 use chimera_planner::PlannerConfig;
-use chimera_servers::{feeds::FeedsConfig, memory::MemoryConfig, sandbox::SandboxConfig, studio::StudioConfig};
+use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
 use chimera_telemetry::LogFormat;
 use chimera_worker::{PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use load::ConfigError;
+pub(crate) use memory::MemoryConfig;
 
 /// Everything an operator may set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -70,7 +72,7 @@ pub(crate) struct Config {
     pub(crate) studio: StudioConfig,
     /// The `sandbox` server. A relative path is taken from the data folder.
     pub(crate) sandbox: SandboxConfig,
-    /// The `memory` server.
+    /// What agents remember.
     pub(crate) memory: MemoryConfig,
     /// Agents to keep in the fleet.
     pub(crate) agents: Vec<AgentConfig>,

@@ -1,6 +1,7 @@
 //! Pure policies: the rules that route, cap and retry.
 
 pub mod calibration;
+mod context;
 mod dead_letter;
 mod governor;
 mod publishing;
@@ -10,6 +11,7 @@ mod retry;
 mod rhythm;
 mod routing;
 
+pub use context::{ContextEntry, WriterContext};
 pub use dead_letter::WayBack;
 pub use governor::{CampaignGovernor, CampaignUse, Governor, GovernorUse, GovernorVerdict};
 pub use publishing::{CallEnd, Look, LookAt, PlatformAbilities, PublishStep};

@@ -1,6 +1,6 @@
 //! The offline writer: chooses a shape, fills it with what fits, and sets what the picture needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chimera_domain::{Channel, Score};
 
@@ -14,7 +14,7 @@ use super::{
     source::Source,
     wish::Wish,
 };
-use crate::text::{capitalised, cut, length, tags_that_fit};
+use crate::text::{capitalised, cut, length, sentences, tags_that_fit, words};
 use crate::{COVER_LINE_CHARS_MAX, Draft, KICKER_WORDS_MAX, WriteAsk};
 
 const KICKER_CHARS_MAX: usize = 28;
@@ -77,9 +77,9 @@ impl Writer {
         let source = Source::read(&ask.headline, &ask.summary);
         let rules = Rules::read(&ask.persona.directives, &ask.persona.banned_topics);
         let Some(correction) = ask.correction.as_deref().filter(|text| !text.trim().is_empty()) else {
-            return self.attempt(ask, &source, &rules, &Wish::default(), "");
+            return self.fresh(ask, &source, &rules);
         };
-        let before = self.attempt(ask, &source, &rules, &Wish::default(), "");
+        let before = self.fresh(ask, &source, &rules);
         let wish = Wish::read(correction);
         let mut draft = self.attempt(ask, &source, &rules, &wish, correction);
         for throw in 1..THROWS_MAX {
@@ -89,6 +89,24 @@ impl Writer {
             draft = self.attempt(ask, &source, &rules, &wish, &format!("{correction}#{throw}"));
         }
         draft
+    }
+
+    /// The draft that says again the least of what was posted lately, of a few; the first where nothing was.
+    fn fresh(&self, ask: &WriteAsk, source: &Source, rules: &Rules) -> Draft {
+        let posted: BTreeSet<String> =
+            ask.context.recent_posts.iter().flat_map(|post| sentences(&post.text)).map(same).collect();
+        let again = |draft: &Draft| sentences(&draft.text).filter(|said| posted.contains(&same(said))).count();
+        let mut best = self.attempt(ask, source, rules, &Wish::default(), "");
+        for throw in 1..THROWS_MAX {
+            if again(&best) == 0 {
+                break;
+            }
+            let other = self.attempt(ask, source, rules, &Wish::default(), &format!("again#{throw}"));
+            if again(&other) < again(&best) {
+                best = other;
+            }
+        }
+        best
     }
 
     fn attempt(&self, ask: &WriteAsk, source: &Source, rules: &Rules, wish: &Wish, salt: &str) -> Draft {
@@ -224,6 +242,11 @@ impl Writer {
         }
         text
     }
+}
+
+/// A sentence as its words alone, to be compared.
+fn same(sentence: &str) -> String {
+    words(sentence).collect::<Vec<_>>().join(" ")
 }
 
 /// A line of a bank, by chance.

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use chimera_domain::{Channel, Score, Soul};
+use chimera_domain::{
+    Channel, MemorySource, Score, Soul,
+    policy::{ContextEntry, WriterContext},
+};
 
 use super::*;
 use crate::{COVER_LINE_CHARS_MAX, ItemText, KICKER_WORDS_MAX, PersonaBrief};
@@ -24,6 +27,7 @@ fn ask(channel: Channel, headline: &str, seed: u64) -> WriteAsk {
         text_chars_max: channel.rules().text_chars_max,
         hashtags_max: channel.rules().hashtags_max,
         correction: None,
+        context: WriterContext::default(),
         seed,
         budget: None,
     }
@@ -90,6 +94,27 @@ async fn tiny_rooms_are_kept_too() {
         let draft = written(&ask).await;
         assert!(Channel::X.length(&draft.text) <= chars, "{chars}: {}", draft.text);
     }
+}
+
+#[tokio::test]
+async fn what_was_posted_lately_is_not_said_again() {
+    let sentences = |text: &str| crate::text::sentences(text).map(str::to_lowercase).collect::<Vec<_>>();
+    let (mut repeated, mut avoided) = (0, 0);
+    for (seed, headline) in HEADLINES.iter().enumerate() {
+        let mut ask = ask(Channel::Instagram, headline, seed as u64);
+        let before = written(&ask).await.text;
+        let at = "2026-11-22T12:00:00Z".parse().unwrap();
+        let post =
+            ContextEntry { text: before.clone(), source: MemorySource::OwnPost, origin: "instagram".to_owned(), at };
+        ask.context = WriterContext { recent_posts: vec![post], memories: vec![] };
+        let after = written(&ask).await.text;
+        let said = sentences(&before);
+        repeated += said.len();
+        avoided += said.len() - sentences(&after).iter().filter(|sentence| said.contains(sentence)).count();
+        assert_ne!(before, after, "{headline}");
+        assert_eq!(after, written(&ask).await.text, "the same ask, the same draft");
+    }
+    assert!(avoided * 10 >= repeated * 6, "{avoided} of {repeated}");
 }
 
 #[tokio::test]

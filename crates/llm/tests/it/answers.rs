@@ -27,7 +27,7 @@ async fn a_draft_is_asked_for_in_the_vendors_form_and_read() {
         assert_eq!((answer.usage, answer.cost), (USAGE, COST), "{kind:?}");
         let source = answer.source;
         assert_eq!((source.backend.as_str(), source.model.as_str(), source.passed_over), (BACKEND, model(kind), 0));
-        assert!(source.prompt.starts_with("write.v1@") && source.credit().ends_with(')'), "{source:?}");
+        assert!(source.prompt.starts_with("write.v2@") && source.credit().ends_with(')'), "{source:?}");
 
         let request = fake.requests().await.remove(0);
         let (name, key) = match kind {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chimera_domain::{Ambient, Channel, Usd};
+use chimera_domain::{Ambient, Channel, Usd, policy::WriterContext};
 use chimera_llm::{
     BackendConfig, Kind, Mind, MindConfig, OpinionAsk, PersonaBrief, PriceEntry, RolesConfig, SeatConfig, WriteAsk,
     choose_untried,
@@ -314,6 +314,7 @@ pub(crate) fn write_ask(budget: Option<Usd>) -> WriteAsk {
         text_chars_max: 400,
         hashtags_max: 1,
         correction: None,
+        context: WriterContext::default(),
         seed: 1,
         budget,
     }

@@ -1,12 +1,11 @@
 //! The tool `add_memory`.
 
-use chimera_domain::{Memory, MemoryId, MemoryKind, MemorySource, Provenance, Score, one_line, sha256_parts};
+use chimera_domain::{Memory, MemoryId, MemoryKind, MemorySource, Provenance, Score, one_line};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::{ErrorData, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::error::MemoryToolError;
 use super::server::{MemoryServer, answer};
@@ -89,8 +88,6 @@ impl MemoryServer {
     /// The id follows from whose memory it is, its kind and its words.
     fn id_of(&self, kind: MemoryKind, content: &str) -> MemoryId {
         let (tenant, agent) = (self.owner.tenant_id.as_uuid(), self.owner.agent_id.as_uuid());
-        let hash = sha256_parts(&[tenant.as_bytes(), agent.as_bytes(), kind.as_str().as_bytes(), content.as_bytes()]);
-        let id = hash.get(..32).and_then(|hex| Uuid::try_parse(hex).ok());
-        MemoryId::from_uuid(id.unwrap_or_default())
+        MemoryId::of(&[tenant.as_bytes(), agent.as_bytes(), kind.as_str().as_bytes(), content.as_bytes()])
     }
 }

@@ -1,6 +1,6 @@
 //! The tool `generate_text`: the studio's writer is whichever mind it was given.
 
-use chimera_domain::{Channel, Score, Soul, Usd, error_chain};
+use chimera_domain::{Channel, Score, Soul, Usd, error_chain, policy::WriterContext};
 use chimera_llm::{Draft, MindError, PersonaBrief, Retry, WriteAsk};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock};
@@ -36,6 +36,9 @@ pub struct TextRequest {
     pub hashtags_max: usize,
     /// Why an earlier text was rejected, if one was.
     pub correction: Option<String>,
+    /// What the agent published lately, and what it remembers: told of, never obeyed.
+    #[serde(default)]
+    pub context: Option<WriterContext>,
     /// The most that writing may cost, in US dollars: a writer that could cost more refuses before it begins. "0" lets
     /// only writers that cost nothing write; left out, there is no limit.
     #[serde(default)]
@@ -138,6 +141,7 @@ impl StudioServer {
             text_chars_max: request.text_chars_max,
             hashtags_max: request.hashtags_max,
             correction: request.correction,
+            context: request.context.unwrap_or_default(),
             seed: request.seed.unwrap_or_default(),
             budget: request.budget_usd,
         };

@@ -7,7 +7,7 @@ use std::{
 
 use chimera_bus::{Gather, Queue};
 use chimera_domain::{TaskId, error_chain, policy::TroubleRest};
-use chimera_store::{PublishCase, Settlement, StoreError};
+use chimera_store::{PublishCase, Settlement, StoreError, memory::Embedded};
 use futures::{Stream, StreamExt as _, future, stream};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
@@ -40,8 +40,8 @@ pub(super) struct InHand {
     hand: Option<OwnedSemaphorePermit>,
 }
 
-/// What came of one, still held until it is written down.
-type Done = (Settlement, Hold);
+/// What came of one, still held until it is written down, and what is to be remembered of it.
+type Done = (Settlement, Hold, Option<Embedded>);
 
 impl<'a> Desk<'a> {
     pub(super) fn of(publisher: &'a Publisher) -> Self {
@@ -58,8 +58,9 @@ impl<'a> Desk<'a> {
         left_behind: impl Stream<Item = Vec<InHand>>,
     ) {
         let (done, outcomes) = mpsc::unbounded_channel();
+        let (out, remembered) = mpsc::unbounded_channel();
         let (calling, looking) = (self.settle(posts, done.clone()), self.settle(left_behind, done));
-        let working = future::join3(calling, looking, self.write(outcomes));
+        let working = future::join4(calling, looking, self.write(outcomes, out), self.remember(remembered));
         tokio::select! {
             _ = working => {}
             () = self.heartbeats() => {}
@@ -77,7 +78,8 @@ impl<'a> Desk<'a> {
             .map(|InHand { case, origin, hold, hand }| async move {
                 let settlement = self.publisher.settle(&case, origin).await;
                 drop(hand);
-                (settlement, hold)
+                let post = self.publisher.post_to_remember(&case, &settlement);
+                (settlement, hold, post)
             })
             .buffer_unordered(self.publisher.at_once())
             .for_each(|settled| {
@@ -89,14 +91,32 @@ impl<'a> Desk<'a> {
     }
 
     /// Outcomes are written as they come: a slow post keeps no other one's from the ledger.
-    async fn write(&self, mut outcomes: mpsc::UnboundedReceiver<Done>) {
+    async fn write(&self, mut outcomes: mpsc::UnboundedReceiver<Done>, out: mpsc::UnboundedSender<Embedded>) {
         let mut batch = Vec::with_capacity(WRITTEN_MAX);
         while outcomes.recv_many(&mut batch, WRITTEN_MAX).await > 0 {
-            let (settlements, holds): (Vec<Settlement>, Vec<Hold>) = batch.drain(..).unzip();
+            let (mut settlements, mut holds, mut posts) = (vec![], vec![], vec![]);
+            for (settlement, hold, post) in batch.drain(..) {
+                settlements.push(settlement);
+                holds.push(hold);
+                posts.extend(post);
+            }
             if let Err(error) = self.publisher.write(settlements).await {
                 self.report(error);
             }
             drop(holds);
+            // Who remembers outlives the writer.
+            posts.into_iter().for_each(|post| drop(out.send(post)));
+        }
+    }
+
+    /// Posts that are out are remembered beside all else: a slow memory keeps nothing from the ledger.
+    async fn remember(&self, mut posts: mpsc::UnboundedReceiver<Embedded>) {
+        let mut batch = Vec::with_capacity(WRITTEN_MAX);
+        while posts.recv_many(&mut batch, WRITTEN_MAX).await > 0 {
+            if let Some(remembrance) = &self.publisher.remembrance {
+                remembrance.remember(&batch).await;
+            }
+            batch.clear();
         }
     }
 

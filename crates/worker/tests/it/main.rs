@@ -14,6 +14,7 @@
 
 mod bookkeeping;
 mod fake;
+mod memory;
 mod money;
 mod pausing;
 mod pool;
@@ -49,6 +50,10 @@ chimera_testkit::on_both! {
         two_pools_race_for_the_last_dollar
         a_worker_killed_in_the_middle_is_counted_in_full_until_it_is_heard_of
         free_tools_leave_the_ledger_empty;
+    memory:
+        a_post_is_remembered_once_and_told_to_the_next_writer
+        hearsay_is_no_post_and_gives_no_orders
+        memories_that_can_not_be_had_hold_nothing_up;
     publisher:
         the_intent_is_on_record_before_the_call_and_the_outcome_after
         a_busy_platform_is_tried_again_after_a_rest

@@ -413,7 +413,7 @@ fn host_config(optional: &[&str], cost: &Cost) -> HostConfig {
             tool,
             json!({
                 "character": "{{character_reference_id}}", "headline": "{{headline}}", "trace": "{{trace_id}}",
-                "budget": "{{budget_usd}}", "seed": "{{seed}}",
+                "budget": "{{budget_usd}}", "seed": "{{seed}}", "context": "{{context?}}",
             }),
         )
     };
