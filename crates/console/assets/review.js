@@ -1,8 +1,8 @@
-// The review desk's keys, its moment to undo, and its look again when the queue has changed. The page works without it.
+// The review desk's keys, its moment to undo, and its look again when `live.js` says that
+// something has changed. The page works without it.
 'use strict';
 (() => {
   const HOLD_S = 8;
-  const LOOK_AGAIN_MS = 30000;
   const FIELD = 'input:not([type=checkbox]), textarea, select';
   const selected = new Set();
   const held = new Map();
@@ -69,6 +69,7 @@
     if (!drawn || mine !== looking || (gently && isWriting())) return;
     const top = document.querySelector('.queue ol')?.scrollTop ?? 0;
     desk().replaceWith(drawn);
+    document.querySelector('nav').replaceWith(page.querySelector('nav'));
     const list = document.querySelector('.queue ol');
     if (list) list.scrollTop = top;
     history.replaceState(null, '', url);
@@ -304,7 +305,5 @@
 
   dress();
   setInterval(count_down, 10000);
-  setInterval(lookAgain, LOOK_AGAIN_MS);
-  // The first event only says that the line is open; the page was drawn a moment ago.
-  new EventSource('/api/events').addEventListener('hitl', lookAgain);
+  document.addEventListener('changed', lookAgain);
 })();

@@ -1,20 +1,17 @@
-//! What only looks: pages, lists and media.
+//! What only looks: lists, media, and what pages bring along.
 
-use askama::Template as _;
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
     extract::{Path, State},
     http::header,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use chimera_domain::{TraceId, error_chain};
 
 use crate::{
-    access::Visitor,
-    pages::{Frame, OverviewPage, TracePage},
     problem::Problem,
-    read_model::{POSTS_SHOWN, fleet_status, post_summaries, status_with},
+    read_model::{POSTS_SHOWN, fleet_status, post_summaries},
     routes::Shared,
 };
 
@@ -31,26 +28,7 @@ pub(crate) async fn trace(State(shared): State<Shared>, Path(id): Path<String>) 
     Ok(Json(view.ok_or_else(|| Problem::not_found("there is no such trace"))?).into_response())
 }
 
-pub(crate) async fn overview(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-) -> Result<Html<String>, Problem> {
-    let rows = shared.access.store.posts(POSTS_SHOWN).await?;
-    let status = status_with(&shared.access.store, &rows).await?;
-    Ok(Html(OverviewPage::new(Frame::of(&visitor), status, &rows).render()?))
-}
-
-pub(crate) async fn trace_page(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Result<Html<String>, Problem> {
-    let view = shared.access.store.trace(trace_id(&id)?).await?;
-    let view = view.ok_or_else(|| Problem::not_found("there is no such trace"))?;
-    Ok(Html(TracePage::new(Frame::of(&visitor), &id, &view).render()?))
-}
-
-fn trace_id(text: &str) -> Result<TraceId, Problem> {
+pub(crate) fn trace_id(text: &str) -> Result<TraceId, Problem> {
     text.parse().map_err(|e: chimera_domain::TraceParseError| Problem::bad_request(e.to_string()))
 }
 
@@ -78,4 +56,8 @@ pub(crate) async fn icon() -> impl IntoResponse {
 
 pub(crate) async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
+}
+
+pub(crate) async fn script() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("../assets/live.js"))
 }

@@ -192,11 +192,7 @@ pub async fn post_summaries(store: &Store, limit: u64) -> Result<Vec<PostSummary
 /// # Errors
 /// [`StoreError`] when the store can't be read.
 pub async fn fleet_status(store: &Store) -> Result<FleetStatus, StoreError> {
-    status_with(store, &store.posts(POSTS_SHOWN).await?).await
-}
-
-/// The state of the fleet, whose newest posts were read already.
-pub(crate) async fn status_with(store: &Store, posts: &[PostRow]) -> Result<FleetStatus, StoreError> {
+    let posts = store.posts(POSTS_SHOWN).await?;
     let outcomes = store.signal_counts(None).await?;
     let signal = |outcome| outcomes.get(&outcome).copied().unwrap_or_default();
     let (planned, deferred) = (signal(SignalOutcome::Planned), signal(SignalOutcome::Deferred));
@@ -208,7 +204,7 @@ pub(crate) async fn status_with(store: &Store, posts: &[PostRow]) -> Result<Flee
             planned,
         },
         tasks: store.task_counts().await?.into_iter().collect(),
-        posts: PostCounts::of(posts),
+        posts: PostCounts::of(&posts),
         tickets_open: store.hitl_depth().await?.open,
         spend_usd: store.spend_total(None).await?,
     })

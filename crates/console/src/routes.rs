@@ -22,7 +22,7 @@ use crate::{
     answers::Said,
     api,
     door::{behind_guard, dressed},
-    openapi, read, review,
+    openapi, pages, read, review,
 };
 
 /// The console: what it shows, and what it is shown through.
@@ -113,7 +113,7 @@ fn schema<T: JsonSchema>() -> Schema {
 }
 
 fn all() -> Vec<Route> {
-    pages().into_iter().chain(api()).collect()
+    for_people().into_iter().chain(api()).collect()
 }
 
 const fn get() -> (MethodFilter, Method) {
@@ -125,17 +125,22 @@ const fn post() -> (MethodFilter, Method) {
 }
 
 /// What people see, and what their forms send.
-fn pages() -> Vec<Route> {
+fn for_people() -> Vec<Route> {
     use Needs::Nothing;
-    let [viewer, reviewer] = [AccessRole::Viewer, AccessRole::Reviewer].map(Needs::Role);
+    let [viewer, reviewer, operator] =
+        [AccessRole::Viewer, AccessRole::Reviewer, AccessRole::Operator].map(Needs::Role);
     vec![
-        route(get(), "/", viewer, read::overview),
-        route(get(), "/traces/{id}", viewer, read::trace_page),
+        route(get(), "/", viewer, pages::fleet::page),
+        route(get(), "/campaigns", viewer, pages::campaigns::page),
+        route(get(), "/campaigns/{id}", viewer, pages::campaign::page),
+        route(post(), "/campaigns/{id}", operator, pages::campaign::act),
+        route(get(), "/traces/{id}", viewer, pages::trace::page),
         route(get(), "/media/{name}", viewer, read::media),
         route(get(), "/review", viewer, review::page),
         route(post(), "/review", reviewer, review::decide_many),
         route(post(), "/review/{id}", reviewer, review::decide),
         route(get(), "/review.js", Nothing, review::script),
+        route(get(), "/live.js", Nothing, read::script),
         route(get(), "/style.css", Nothing, read::style),
         route(get(), "/icon.svg", Nothing, read::icon),
         route(get(), "/sign-in", Nothing, access::sign_in_page),

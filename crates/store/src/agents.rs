@@ -9,7 +9,7 @@ use crate::{
     Result, RowKind, Store,
     audit::records,
     batch,
-    codec::Mapped,
+    codec::{Mapped, text},
     entity::agents::{Column, Entity, Model},
     versioned,
 };
@@ -49,6 +49,21 @@ impl Store {
             .all(&self.db)
             .await?;
         batch::read_all::<Entity>(rows)
+    }
+
+    /// Agents by slug, those after this one: a page of them.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn agents_page(&self, after: Option<&str>, limit: u64) -> Result<Vec<Agent>> {
+        let mut select = Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .order_by_asc(Column::PersonaSlug)
+            .limit(limit);
+        if let Some(after) = after {
+            select = select.filter(Column::PersonaSlug.gt(text(after)));
+        }
+        batch::read_all::<Entity>(select.all(&self.db).await?)
     }
 
     /// Every agent's id, in no particular order.

@@ -1,7 +1,10 @@
 //! Campaigns.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, ModelTrait as _, QueryFilter, QueryOrder, Select, Value, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ModelTrait as _, QueryFilter, QueryOrder, QuerySelect as _, Select, Value,
+    sea_query::Expr,
+};
 use uuid::Uuid;
 
 use chimera_domain::{Campaign, CampaignId, CampaignOrigin, CampaignProblem, CampaignStatus, StateVersion};
@@ -10,7 +13,7 @@ use crate::{
     Result, RowKind, Store, StoreError,
     audit::{self, records},
     batch,
-    codec::{Mapped, time},
+    codec::{Mapped, text, time},
     entity::campaigns::{Column, Entity, Model},
     versioned,
 };
@@ -148,6 +151,19 @@ impl Store {
             .all(&self.db)
             .await?;
         batch::read_all::<Entity>(rows)
+    }
+
+    /// Campaigns by slug, those after this one: a page of them.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn campaigns_page(&self, after: Option<&str>, limit: u64) -> Result<Vec<Campaign>> {
+        let mut select =
+            Entity::find().filter(batch::of_tenant::<Entity>(self.tenant)).order_by_asc(Column::Slug).limit(limit);
+        if let Some(after) = after {
+            select = select.filter(Column::Slug.gt(text(after)));
+        }
+        batch::read_all::<Entity>(select.all(&self.db).await?)
     }
 
     /// The campaigns that plan and publish, by slug.

@@ -38,6 +38,7 @@ pub mod memory;
 #[expect(elided_lifetimes_in_paths, reason = "the migration trait spells its methods so")]
 mod migration;
 mod money;
+mod overview;
 mod plan;
 mod publish;
 mod reach;
@@ -66,6 +67,7 @@ pub use error::{BadValue, Result, RowKind, StoreError};
 pub use figures::{FleetSpend, Standing};
 pub use held::{HeldPlan, Waiting};
 pub use hitl::{HitlDepth, TicketCase, TicketFilter};
+pub use overview::{Doings, PlannedSignal};
 pub use plan::{Plan, PlanError};
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};
 pub use reach::Unreachable;

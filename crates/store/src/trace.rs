@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Query, SubQueryStatement},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, Artifact, HitlTicket, JudgeDecision, Publication, TaskId, TaskType, TicketId, ToolCall, TraceId,
-    TrendSignal,
+    AgentTask, Artifact, HitlTicket, JudgeDecision, Publication, TaskId, TaskState, TaskType, TicketId, ToolCall,
+    TraceId, TrendSignal,
 };
 
 use crate::{
@@ -103,8 +103,32 @@ impl Store {
             .limit(limit)
             .all(&self.db)
             .await?;
+        self.post_rows(rows).await
+    }
+
+    /// Posts that went out, the latest first; those that come after `after`, where the page before ended.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn posts_published(&self, after: Option<TaskId>, limit: u64) -> Result<Vec<PostRow>> {
+        use tasks::{Column as C, Entity as E};
+        let mut select = E::find()
+            .filter(batch::of_tenant::<E>(self.tenant))
+            .filter(C::State.eq(TaskState::Published.as_str()))
+            .order_by_desc(C::UpdatedAt)
+            .order_by_desc(C::Id)
+            .limit(limit);
+        if let Some(after) = after {
+            select = select.filter(self.comes_after::<E>([C::UpdatedAt, C::Id], C::Id, after.as_uuid()));
+        }
+        self.post_rows(select.all(&self.db).await?).await
+    }
+
+    /// The posts of these tasks, in the order given.
+    pub(crate) async fn post_rows(&self, rows: Vec<tasks::Model>) -> Result<Vec<PostRow>> {
+        let order: HashMap<Uuid, usize> = rows.iter().enumerate().map(|(place, row)| (row.id, place)).collect();
         let mut tasks = with_dependencies(&self.db, self.tenant, rows).await?;
-        tasks.reverse();
+        tasks.sort_by_key(|task| order.get(&task.id.as_uuid()).copied());
         let results = tasks.iter().filter_map(|t| t.result_artifact);
         let artifacts = artifacts_by_id(&self.db, self.tenant, results).await?;
         let ids: Vec<Uuid> = tasks.iter().map(|t| t.id.as_uuid()).collect();
@@ -122,6 +146,18 @@ impl Store {
                 task,
             })
             .collect())
+    }
+
+    /// Whether a row comes after this one in a list that has the largest first: where the page before ended.
+    pub(crate) fn comes_after<E: EntityTrait>(&self, order: [E::Column; 2], key: E::Column, after: Uuid) -> Expr {
+        let place = Query::select()
+            .columns(order)
+            .from(E::default())
+            .and_where(batch::of_tenant::<E>(self.tenant))
+            .and_where(key.eq(after))
+            .take();
+        let own = Expr::tuple(order.map(|column| Expr::col((E::default(), column))));
+        own.lt(Expr::from(SubQueryStatement::from(place)))
     }
 
     async fn latest_decisions(&self, tasks: &[Uuid]) -> Result<HashMap<TaskId, JudgeDecision>> {

@@ -52,10 +52,20 @@ async fn set(
     headers: &HeaderMap,
     to: CampaignStatus,
 ) -> Result<Response, Problem> {
-    let seen = version(headers)?;
+    set_status(shared, visitor, id, version(headers)?, to).await.map(tagged)
+}
+
+/// Sets the status of a campaign that was seen at this version. One that has that status already is left as it is.
+pub(crate) async fn set_status(
+    shared: &Shared,
+    visitor: &Visitor,
+    id: CampaignId,
+    seen: StateVersion,
+    to: CampaignStatus,
+) -> Result<Campaign, Problem> {
     let campaign = found(shared, id).await?;
     if campaign.status == to {
-        return Ok(tagged(campaign));
+        return Ok(campaign);
     }
     if campaign.status == CampaignStatus::Ended {
         let detail = format!("campaign {} has ended, so it can't become {to}", campaign.slug);
@@ -63,7 +73,7 @@ async fn set(
     }
     let (store, now) = (shared.access.store.acting_as(visitor.operator()), shared.access.ambient.now());
     match store.campaign_set_status(id, seen, to, now).await {
-        Ok(campaign) => Ok(tagged(campaign)),
+        Ok(campaign) => Ok(campaign),
         Err(StoreError::Conflict { found, .. }) => {
             let detail = format!("campaign {} was changed since {seen}: look again", campaign.slug);
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail).with("state_version", found.get()))

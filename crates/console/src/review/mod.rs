@@ -21,11 +21,11 @@ use crate::{
     access::Visitor,
     answers::{self, Said},
     api::id,
-    pages::Frame,
+    pages::{Frame, Notice},
     problem::Problem,
     routes::Shared,
 };
-use view::{Draft, Notice, ReviewPage};
+use view::{Draft, ReviewPage};
 
 /// Tickets in the list.
 const LISTED: u64 = 50;
@@ -46,7 +46,7 @@ pub(crate) async fn page(
     Extension(visitor): Extension<Visitor>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
-    let notice = wanted.done.as_deref().and_then(Notice::done);
+    let notice = wanted.done.as_deref().and_then(view::done);
     draw(&shared, &visitor, &wanted, notice, None).await
 }
 
@@ -73,7 +73,7 @@ async fn draw(
     let cases = store.ticket_cases(&tickets).await?;
     let status = notice.as_ref().map_or(StatusCode::OK, |notice| notice.status);
     let page = ReviewPage {
-        frame: Frame::of(visitor),
+        frame: Frame::of(shared, visitor, "/review").await?,
         notice,
         depth,
         now: shared.access.ambient.now(),
@@ -174,7 +174,7 @@ pub(crate) async fn decide_many(
             refused.push(problem);
         }
     }
-    let notice = Notice::of_many(chosen.len(), &refused, &does);
+    let notice = view::done_of_many(chosen.len(), &refused, &does);
     draw(&shared, &visitor, &Wanted::default(), Some(notice), None).await
 }
 

@@ -12,46 +12,33 @@ use super::{
     is_open,
 };
 use crate::{
-    pages::{Frame, Medium},
+    pages::{Frame, Medium, Notice},
     problem::Problem,
 };
 
 /// The longest excerpt in the list, in characters.
 const EXCERPT: usize = 140;
 
-/// What was done, or not.
-#[derive(Debug)]
-pub(crate) struct Notice {
-    pub(crate) status: StatusCode,
-    pub(crate) text: String,
-    pub(crate) bad: bool,
+/// What was just done, by the name that its form gave it.
+pub(super) fn done(does: &str) -> Option<Notice> {
+    let text = match does {
+        "approve" => "Approved. It goes out within seconds.",
+        "reject" => "Rejected.",
+        "confirm" => "Noted: it is out.",
+        _ => return None,
+    };
+    Some(Notice::done(text))
 }
 
-impl Notice {
-    pub(crate) fn done(does: &str) -> Option<Self> {
-        let text = match does {
-            "approve" => "Approved. It goes out within seconds.",
-            "reject" => "Rejected.",
-            "confirm" => "Noted: it is out.",
-            _ => return None,
-        };
-        Some(Self { status: StatusCode::OK, text: text.to_owned(), bad: false })
-    }
-
-    pub(crate) fn refused(problem: &Problem) -> Self {
-        let text = format!("Not taken: {}", problem.detail);
-        Self { status: problem.status, text, bad: true }
-    }
-
-    pub(crate) fn of_many(chosen: usize, refused: &[Problem], does: &str) -> Self {
-        let done = chosen.saturating_sub(refused.len());
-        let verb = if does == "reject" { "rejected" } else { "approved" };
-        let why = refused.first().map(|problem| format!(" {} not taken: {}.", refused.len(), problem.detail));
-        Self {
-            status: refused.first().map_or(StatusCode::OK, |problem| problem.status),
-            text: format!("{done} {verb}.{}", why.unwrap_or_default()),
-            bad: !refused.is_empty() || chosen == 0,
-        }
+/// What was done of so many.
+pub(super) fn done_of_many(chosen: usize, refused: &[Problem], does: &str) -> Notice {
+    let done = chosen.saturating_sub(refused.len());
+    let verb = if does == "reject" { "rejected" } else { "approved" };
+    let why = refused.first().map(|problem| format!(" {} not taken: {}.", refused.len(), problem.detail));
+    Notice {
+        status: refused.first().map_or(StatusCode::OK, |problem| problem.status),
+        text: format!("{done} {verb}.{}", why.unwrap_or_default()),
+        bad: !refused.is_empty() || chosen == 0,
     }
 }
 

@@ -15,6 +15,7 @@ mod browser;
 mod client;
 mod desk;
 mod door;
+mod fleet;
 mod pages;
 mod world;
 
@@ -41,6 +42,14 @@ chimera_testkit::on_both! {
         every_route_of_the_api_is_described
         the_desk_works_without_a_script
         whoever_listens_hears_of_the_queue_and_holds_up_no_end;
+    fleet:
+        agents_are_shown_with_what_they_do
+        agents_and_campaigns_come_in_pages
+        a_fleet_of_nobody_says_how_to_begin_and_shows_nothing_of_others
+        a_campaign_is_shown_with_what_it_plans
+        a_campaign_is_paused_resumed_and_ended_at_the_version_that_was_seen
+        only_operators_act_on_campaigns
+        hostile_names_and_goals_are_text_and_nothing_else;
     pages:
         every_route_answers_in_its_own_type
         an_empty_fleet_says_how_to_begin

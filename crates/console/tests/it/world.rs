@@ -4,10 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chimera_console::{Check, Console, Figures, Missing, Probes, bind, serve, sign_in_link};
 use chimera_domain::{
-    AccessRole, Agent, AgentTask, Ambient, Artifact, Campaign, Credential, CredentialKind, Modality, NextAction,
-    TaskEvent, TaskId, TaskType, TrendSignal, Verdict,
+    AccessRole, Agent, AgentTask, Ambient, Artifact, Campaign, CampaignId, Credential, CredentialKind, Modality,
+    NextAction, PublicationId, TaskEvent, TaskId, TaskType, TenantId, TrendSignal, Verdict,
 };
-use chimera_store::{Blobs, Plan, Ruling, Store, Submission};
+use chimera_store::{Blobs, Plan, PublishOutcome, Ruling, Settlement, Store, StoreConfig, Submission};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -97,6 +97,49 @@ impl World {
         browser.follow(&link).await
     }
 
+    /// A console of another tenant, who has nothing yet, over the same database; and a token for it.
+    pub(crate) async fn elsewhere(&self) -> (SocketAddr, String) {
+        let tenant = TenantId::from_uuid(CampaignId::generate(&*self.ambient).as_uuid());
+        let config = StoreConfig { tenant, ..self.backends.store_config() };
+        let store = Store::connect(&config).await.unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let bus = self.backends.bus().await;
+        let console = Console::new(store.clone(), self.blobs.clone(), bus, self.ambient.clone(), self.cancel.clone());
+        let probes = Probes::new("up", "test-2", Arc::new(NoFigures));
+        let (routes, stop) = (console.router(&probes), self.cancel.clone());
+        drop(TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() }));
+        (address, token(&store, &*self.ambient, AccessRole::Operator).await)
+    }
+
+    /// Has a post go out.
+    pub(crate) async fn published(&self, headline: &str, url: &str) -> (AgentTask, Artifact) {
+        let (_, task) = self.planned(headline).await;
+        let artifact = self.made(&task, |_| {}).await;
+        self.decided(task.id, &artifact, TaskEvent::Approve, NextAction::Publish).await;
+        self.goes_out(&task, url).await;
+        (task, artifact)
+    }
+
+    /// Has an approved post go out.
+    pub(crate) async fn goes_out(&self, task: &AgentTask, url: &str) {
+        let new_id = PublicationId::generate(&*self.ambient);
+        let lease = Duration::from_secs(600);
+        let begun = self.store.publish_begin(&[task.id], "publisher", lease, self.ambient.now(), &[new_id]).await;
+        let case = begun.unwrap().remove(0);
+        let settlement = Settlement {
+            task_id: task.id,
+            task_version: case.task.state_version,
+            publication_id: case.publication.id,
+            publication_version: case.publication.state_version,
+            outcome: PublishOutcome::Confirmed { external_id: "p-1".to_owned(), url: Some(url.to_owned()) },
+            tool_calls: vec![],
+            ticket: None,
+            alert: None,
+        };
+        self.store.publish_settle(vec![settlement], self.ambient.now()).await.unwrap();
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.as_token(&self.token, "GET", path, "").await
     }
@@ -110,20 +153,40 @@ impl World {
 
     /// Stores a signal with this headline and a post for it, READY.
     pub(crate) async fn planned(&self, headline: &str) -> (TrendSignal, AgentTask) {
-        let mut signal = fixtures::signal(&*self.ambient, &self.campaign, &self.agent);
-        signal.item.title = headline.to_owned();
+        let signal = self.signal(headline);
         let kind = TaskType::AssemblePost;
         let task = fixtures::task(&*self.ambient, &self.campaign, &self.agent, &signal, kind, vec![]);
+        self.plan(&signal, vec![task.clone()]).await;
+        (signal, task)
+    }
+
+    /// Stores a signal with this headline, and words, a picture and a post for it.
+    pub(crate) async fn planned_whole(&self, headline: &str) -> (TrendSignal, Vec<AgentTask>) {
+        let signal = self.signal(headline);
+        let tasks = fixtures::dag(&*self.ambient, &self.campaign, &self.agent, &signal);
+        self.plan(&signal, tasks.clone()).await;
+        (signal, tasks)
+    }
+
+    /// A signal with this headline, not stored.
+    pub(crate) fn signal(&self, headline: &str) -> TrendSignal {
+        let mut signal = fixtures::signal(&*self.ambient, &self.campaign, &self.agent);
+        signal.item.title = headline.to_owned();
+        signal
+    }
+
+    /// Stores a signal with what is planned for it.
+    pub(crate) async fn plan(&self, signal: &TrendSignal, tasks: Vec<AgentTask>) {
+        let campaign = self.store.campaign_by_id(self.campaign.id).await.unwrap().unwrap();
         let plan = Plan {
-            campaign_id: self.campaign.id,
-            campaign_version: self.campaign.state_version,
+            campaign_id: campaign.id,
+            campaign_version: campaign.state_version,
             signals: vec![signal.clone()],
-            tasks: vec![task.clone()],
+            tasks,
             alerts: vec![],
             calls: vec![],
         };
         self.store.plan_commit(&plan).await.unwrap();
-        (signal, task)
     }
 
     /// Has a worker hand in a post, changed as wanted.

@@ -43,6 +43,8 @@ mod migrations;
 #[cfg(test)]
 mod moved;
 #[cfg(test)]
+mod overview;
+#[cfg(test)]
 mod past;
 #[cfg(test)]
 mod planning;
@@ -139,6 +141,12 @@ chimera_testkit::on_both! {
         a_rejection_cancels_what_waits_and_plants_the_replacement
         rulings_that_do_not_add_up_are_refused_whole
         a_task_cancelled_in_review_withdraws_its_question;
+    overview:
+        an_agent_and_its_campaign_do_what_their_tasks_do
+        agents_and_campaigns_come_in_pages
+        what_went_out_comes_in_pages_the_latest_first
+        a_campaigns_plans_come_in_pages_with_their_tasks
+        what_a_campaign_spent_is_counted_from_a_moment_on;
     duties:
         of_two_contenders_one_holds_a_duty_until_it_lays_it_down
         a_duty_of_one_that_vanished_goes_to_the_next

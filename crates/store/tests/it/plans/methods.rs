@@ -266,6 +266,27 @@ impl Caller<'_> {
         .await;
     }
 
+    /// What the console's pages ask.
+    async fn pages(&self) {
+        let Self { world, template, .. } = self;
+        let (now, campaign) = (world.ambient.now(), template.campaign.id);
+        for after in [None, Some("a")] {
+            self.calls("agents_page").agents_page(after, 50).await.unwrap();
+            self.calls("campaigns_page").campaigns_page(after, 50).await.unwrap();
+        }
+        let doings = self.calls("agents_doings").agents_doings(&[template.agent.id], now).await.unwrap();
+        assert!(doings[&template.agent.id].last_post.is_some());
+        self.calls("campaigns_doings").campaigns_doings(&[campaign], now).await.unwrap();
+        let midnight = chimera_domain::SpendWindows::midnight(now);
+        self.calls("campaigns_spent").campaigns_spent(&[campaign], midnight).await.unwrap();
+        for after in [None, Some(template.task.id)] {
+            self.calls("posts_published").posts_published(after, 50).await.unwrap();
+        }
+        for after in [None, Some(template.task.signal_id)] {
+            self.calls("campaign_plans").campaign_plans(campaign, after, 12).await.unwrap();
+        }
+    }
+
     /// What operators and pages ask.
     async fn questions(&self) {
         let Self { world, template, .. } = self;
@@ -282,6 +303,7 @@ impl Caller<'_> {
             self.calls("tasks_in").tasks_in(states, 50).await.unwrap();
         }
         assert_eq!(self.calls("posts").posts(50).await.unwrap().len(), 50);
+        self.pages().await;
         let campaign = Some(template.campaign.id);
         for (campaign, outcome) in [
             (None, None),

@@ -1,0 +1,77 @@
+//! What is around every page.
+
+use axum::http::StatusCode;
+
+use crate::{access::Visitor, problem::Problem, routes::Shared};
+
+/// The pages that the navigation leads to, in its order.
+const PLACES: [(&str, &str); 3] = [("/", "Fleet"), ("/campaigns", "Campaigns"), ("/review", "Review")];
+
+/// One link of the navigation.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) path: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) is_here: bool,
+    /// How many things wait there for somebody; `None` where nothing does.
+    pub(crate) waiting: Option<u64>,
+    /// Whether one of them should not have waited so long.
+    pub(crate) late: bool,
+}
+
+/// What is around every page.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// Who looks.
+    pub(crate) who: Option<String>,
+    pub(crate) role: &'static str,
+    /// What forms carry.
+    pub(crate) csrf: String,
+    pub(crate) places: Vec<Place>,
+}
+
+impl Frame {
+    /// For somebody who is signed in and looks at the page `here`.
+    pub(crate) async fn of(shared: &Shared, visitor: &Visitor, here: &'static str) -> Result<Self, Problem> {
+        let depth = shared.waiting.depth().await?;
+        let credential = &visitor.credential;
+        let place = |(path, name): (&'static str, &'static str)| {
+            let (waiting, late) = match path {
+                "/review" => (depth.open, depth.overdue > 0),
+                _ => (0, false),
+            };
+            Place { path, name, is_here: path == here, waiting: (waiting > 0).then_some(waiting), late }
+        };
+        Ok(Self {
+            who: Some(credential.who()),
+            role: credential.role.as_str(),
+            csrf: visitor.csrf.clone().unwrap_or_default(),
+            places: PLACES.map(place).into(),
+        })
+    }
+
+    /// For somebody who isn't.
+    pub(crate) const fn nobody() -> Self {
+        Self { who: None, role: "", csrf: String::new(), places: vec![] }
+    }
+}
+
+/// What was done, or not.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
+    pub(crate) bad: bool,
+}
+
+impl Notice {
+    /// That something was done.
+    pub(crate) fn done(text: impl Into<String>) -> Self {
+        Self { status: StatusCode::OK, text: text.into(), bad: false }
+    }
+
+    /// That it was not, and why.
+    pub(crate) fn refused(problem: &Problem) -> Self {
+        Self { status: problem.status, text: format!("Not taken: {}", problem.detail), bad: true }
+    }
+}

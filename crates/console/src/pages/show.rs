@@ -1,0 +1,162 @@
+//! Times, money and states in the words of people.
+
+use chimera_domain::{PublicationState, TaskState, TaskType, Usd};
+use chimera_store::PostRow;
+use chrono::{DateTime, Utc};
+
+/// A moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct When {
+    /// For programs.
+    pub(super) at: String,
+    /// To the second.
+    pub(super) full: String,
+    /// How long ago; the day where that is long.
+    pub(super) words: String,
+}
+
+impl When {
+    pub(super) fn of(at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let ago = now - at;
+        let words = match ago.num_minutes() {
+            ..1 => "just now".to_owned(),
+            minutes @ 1..60 => format!("{minutes} min ago"),
+            minutes @ 60..2_880 => format!("{} h ago", minutes / 60),
+            minutes @ 2_880..10_080 => format!("{} days ago", minutes / 1_440),
+            _ => at.format("%F").to_string(),
+        };
+        Self { at: at.to_rfc3339(), full: at.format("%F %H:%M:%S UTC").to_string(), words }
+    }
+}
+
+/// Dollars: cents are enough, unless there would be nothing else to see.
+pub(super) fn dollars(amount: Usd) -> String {
+    if amount == Usd::ZERO {
+        "$0".to_owned()
+    } else if amount.micros().unsigned_abs() < 10_000 {
+        format!("${amount}")
+    } else {
+        format!("${:.2}", amount.to_decimal().round_dp(2))
+    }
+}
+
+/// The part of `whole` that `part` is, 0 to 100; all of nothing is all.
+#[expect(clippy::cast_precision_loss, reason = "a bar needs no more than fifteen digits")]
+pub(super) fn percent(part: Usd, whole: Usd) -> f64 {
+    match (part.micros(), whole.micros()) {
+        (..=0, _) => 0.0,
+        (_, ..=0) => 100.0,
+        (part, whole) => (part as f64 * 100.0 / whole as f64).min(100.0),
+    }
+}
+
+/// A state, for people, and by what class it is drawn.
+pub(super) const fn state(state: TaskState) -> (&'static str, &'static str) {
+    match state {
+        TaskState::Pending => ("planned", "idle"),
+        TaskState::Ready => ("ready", "busy"),
+        TaskState::Executing => ("being made", "busy"),
+        TaskState::JudgeReview => ("being judged", "busy"),
+        TaskState::HitlQueue => ("awaiting review", "wait"),
+        TaskState::Approved => ("approved", "busy"),
+        TaskState::Publishing => ("going out", "busy"),
+        TaskState::Published => ("published", "good"),
+        TaskState::Done => ("done", "good"),
+        TaskState::Rejected => ("rejected", "bad"),
+        TaskState::Failed => ("gave up", "bad"),
+        TaskState::Cancelled => ("cancelled", "idle"),
+    }
+}
+
+/// What a task makes.
+pub(super) const fn task(task_type: TaskType) -> &'static str {
+    match task_type {
+        TaskType::TrendAnalysis => "analysis",
+        TaskType::GenerateText => "words",
+        TaskType::GenerateImage => "picture",
+        TaskType::GenerateVideo => "video",
+        TaskType::AssemblePost => "post",
+        TaskType::ReplyComment => "reply",
+        TaskType::Publish => "publishing",
+        TaskType::ExecuteTransaction => "payment",
+        TaskType::StatusUpdate => "status",
+    }
+}
+
+/// Tasks in one state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chip {
+    pub(super) count: u64,
+    pub(super) words: &'static str,
+    pub(super) class: &'static str,
+}
+
+impl Chip {
+    /// One for each state that there are tasks in, in the order of a task's life.
+    pub(super) fn of<'a>(tasks: impl IntoIterator<Item = (&'a TaskState, &'a u64)>) -> Vec<Self> {
+        tasks
+            .into_iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(standing, count)| {
+                let (words, class) = state(*standing);
+                Self { count: *count, words, class }
+            })
+            .collect()
+    }
+}
+
+/// What went out last.
+#[derive(Debug)]
+pub(super) struct LastPost {
+    pub(super) when: When,
+    pub(super) headline: String,
+    pub(super) trace: String,
+    pub(super) channel: String,
+}
+
+impl LastPost {
+    pub(super) fn of(post: &PostRow, now: DateTime<Utc>) -> Self {
+        let out = post.publication.as_ref().filter(|p| p.state == PublicationState::Confirmed);
+        Self {
+            when: When::of(out.map_or(post.task.updated_at, |p| p.updated_at), now),
+            headline: post.headline.clone(),
+            trace: post.task.trace_id.to_string(),
+            channel: post.task.channel.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_by_how_long_ago_it_was() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let words = |ago: Duration| When::of(now - ago, now).words;
+        assert_eq!(words(Duration::seconds(-90)), "just now");
+        assert_eq!(words(Duration::seconds(59)), "just now");
+        assert_eq!(words(Duration::minutes(59)), "59 min ago");
+        assert_eq!(words(Duration::minutes(119)), "1 h ago");
+        assert_eq!(words(Duration::hours(48)), "2 days ago");
+        assert_eq!(words(Duration::days(7)), "2027-01-08");
+    }
+
+    #[test]
+    fn money_is_told_in_cents_unless_that_hides_it() {
+        assert_eq!(dollars(Usd::ZERO), "$0");
+        assert_eq!(dollars(Usd::from_micros(1)), "$0.000001");
+        assert_eq!(dollars(Usd::cents(1)), "$0.01");
+        assert_eq!(dollars(Usd::from_micros(1_249_999)), "$1.25");
+        assert_eq!(dollars(Usd::cents(150)), "$1.50");
+    }
+
+    #[test]
+    fn a_bar_never_leaves_its_track() {
+        let share = |part, whole| percent(Usd::dollars(part), Usd::dollars(whole));
+        assert_eq!((share(0, 0), share(1, 0), share(-1, 5)), (0.0, 100.0, 0.0));
+        assert_eq!((share(1, 4), share(9, 4)), (25.0, 100.0));
+    }
+}
