@@ -102,6 +102,8 @@ enum Command {
     Alerts(commands::alerts::Options),
     /// Campaigns: see, pause and resume them
     Campaign(Box<commands::campaign::Options>),
+    /// Plans that wait for you: look at them, edit, start or drop them
+    Plan(commands::plan::Options),
     /// The planner as a process of its own; signals and their scores
     Planner(commands::planner::Options),
     /// A pool of workers as a process of its own; the work that waits
@@ -142,6 +144,7 @@ impl Cli {
             Command::Seed(options) => options.run(&global).await,
             Command::Alerts(options) => options.run(&global).await,
             Command::Campaign(options) => options.run(&global).await,
+            Command::Plan(options) => options.run(&global).await,
             Command::Planner(options) => options.run(&global).await,
             Command::Worker(options) => options.run(&global).await,
             Command::Judge(options) => options.run(&global).await,

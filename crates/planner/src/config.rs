@@ -31,7 +31,8 @@ pub struct PlannerConfig {
     pub reads_at_once: usize,
     /// Failed reads in a row before an operator is alerted.
     pub feed_down_after: u32,
-    /// How long a relevant signal waits for room under the governor's caps before it is dropped as stale, in hours.
+    /// How long a relevant signal waits for room under the governor's caps, and a plan for its operator, before it is
+    /// dropped as stale, in hours.
     pub held_hours_max: u32,
     /// How long after it was first told a story is known in other words, too, in hours. 0: only exact copies are known.
     pub story_hours: u32,

@@ -1,8 +1,8 @@
 //! From one relevant signal to the tasks that make its posts.
 
 use chimera_domain::{
-    Agent, AgentTask, Ambient, Campaign, Channel, Modality, PersonaLock, Priority, Score, StateVersion, TaskId,
-    TaskPayload, TaskState, TaskType, TrendSignal, Usd, sha256_parts,
+    Agent, AgentTask, Ambient, Campaign, Channel, PersonaLock, Priority, Score, StateVersion, TaskId, TaskPayload,
+    TaskState, TaskType, TrendSignal, Usd, policy::budget_shares, sha256_parts,
 };
 
 /// A signal from here on is urgent.
@@ -22,6 +22,7 @@ pub struct PlanSeed<'a> {
 }
 
 /// One DAG for each of the campaign's channels: words, picture and video side by side, then the post that needs them.
+/// All are DRAFT where the campaign has its plans looked at first.
 #[must_use]
 pub fn plan_posts(plan: PlanSeed<'_>, ambient: &dyn Ambient) -> Vec<AgentTask> {
     plan.campaign.channels.iter().flat_map(|&channel| plan_post(plan, channel, ambient)).collect()
@@ -33,31 +34,11 @@ fn plan_post(plan: PlanSeed<'_>, channel: Channel, ambient: &dyn Ambient) -> Vec
     let mut tasks: Vec<_> = modalities
         .iter()
         .zip(shares)
-        .map(|(&modality, share)| task(plan, channel, maker(modality), share, vec![], ambient))
+        .map(|(&modality, share)| task(plan, channel, TaskType::making(modality), share, vec![], ambient))
         .collect();
     let parts: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
     tasks.push(task(plan, channel, TaskType::AssemblePost, Usd::ZERO, parts, ambient));
     tasks
-}
-
-const fn maker(modality: Modality) -> TaskType {
-    match modality {
-        Modality::Text => TaskType::GenerateText,
-        Modality::Image => TaskType::GenerateImage,
-        Modality::Video => TaskType::GenerateVideo,
-    }
-}
-
-/// Splits a post's budget by what the parts usually cost: words 1, a picture 4, a video 15 parts. The shares never add
-/// up to more than the budget.
-fn budget_shares(budget: Usd, modalities: &[Modality]) -> Vec<Usd> {
-    let weight = |m: &Modality| match m {
-        Modality::Text => 1,
-        Modality::Image => 4,
-        Modality::Video => 15,
-    };
-    let total: i64 = modalities.iter().map(weight).sum::<i64>().max(1);
-    modalities.iter().map(|m| Usd::from_micros(budget.micros() / total * weight(m))).collect()
 }
 
 fn task(
@@ -81,7 +62,11 @@ fn task(
         task_type,
         channel,
         priority: if signal.relevance >= HIGH_PRIORITY { Priority::High } else { Priority::Medium },
-        state: if depends_on.is_empty() { TaskState::Ready } else { TaskState::Pending },
+        state: match depends_on.is_empty() {
+            _ if campaign.limits.plan_review => TaskState::Draft,
+            true => TaskState::Ready,
+            false => TaskState::Pending,
+        },
         depends_on,
         persona_lock: PersonaLock::of(agent),
         budget_cap_usd: budget,

@@ -1,4 +1,5 @@
-//! What the governor held back: planned when its window has turned, dropped when its time is over.
+//! What the governor held back: planned when its window has turned, dropped when its time is over; and plans that nobody
+//! started in time.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,6 +37,11 @@ impl Planner {
         let stale = self.store.signals_expire(now - Duration::hours(i64::from(hours)), &note, BATCH, now).await?;
         report.stale = usize::try_from(stale).unwrap_or(usize::MAX);
         HELD_SIGNALS.add_for("stale", report.stale);
+        let note = format!("no operator started it within {hours} hours");
+        let dropped = self.store.drafts_expire(now - Duration::hours(i64::from(hours)), &note, BATCH, now).await?;
+        if dropped > 0 {
+            tracing::info!(tasks = dropped, "dropped plans that nobody started");
+        }
         let all: Vec<_> = campaigns.iter().map(|campaign| campaign.id).collect();
         // Mostly nothing is held back, and then nobody needs to know what agents have left.
         if self.store.signals_held(&all, 1).await?.is_empty() {

@@ -253,13 +253,14 @@ const BRIEF: [Column; 5] =
     [Column::Goal, Column::Agents, Column::Channels, Column::PostBudgetMicros, Column::VideoSeconds];
 
 /// What an operator sets beside the brief.
-const SETTINGS: [Column; 7] = [
+const SETTINGS: [Column; 8] = [
     Column::Resources,
     Column::RelevanceThreshold,
     Column::Terms,
     Column::DailyTaskCap,
     Column::DailyBudgetMicros,
     Column::QuietHours,
+    Column::PlanReview,
     Column::Origin,
 ];
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// States in which a task may yet set its whole cap aside. From its claim on, the spend ledger says what it may cost.
-const PLANNED: [TaskState; 2] = [TaskState::Pending, TaskState::Ready];
+const PLANNED: [TaskState; 3] = [TaskState::Draft, TaskState::Pending, TaskState::Ready];
 
 impl Store {
     /// What each agent has used. Planned in the last hour: its signals that were planned in the sixty minutes before `now`.

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, sea_query::Query};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
-    PlanError, Result, SpendObserver, StoreConfig, StoreError, TicketError,
+    DraftError, PlanError, Result, SpendObserver, StoreConfig, StoreError, TicketError,
     connections::Connections,
     dialect,
     reach::Way,
@@ -256,6 +256,12 @@ impl Collides for PlanError {
 }
 
 impl Collides for TicketError {
+    fn collided(&self) -> bool {
+        matches!(self, Self::Store(e) if e.collided())
+    }
+}
+
+impl Collides for DraftError {
     fn collided(&self) -> bool {
         matches!(self, Self::Store(e) if e.collided())
     }

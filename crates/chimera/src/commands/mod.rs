@@ -14,6 +14,7 @@ pub(crate) mod judge;
 pub(crate) mod lines;
 pub(crate) mod mcp;
 pub(crate) mod metrics;
+pub(crate) mod plan;
 pub(crate) mod planner;
 pub(crate) mod publisher;
 pub(crate) mod review;

@@ -33,6 +33,7 @@ mod injections;
 mod kill;
 mod migrating;
 mod monitoring;
+mod plan;
 mod process;
 mod prometheus;
 mod promql;
@@ -81,6 +82,8 @@ chimera_testkit::on_both! {
     migrating:
         of_eight_processes_that_start_at_once_each_succeeds
         a_process_killed_in_the_middle_leaves_nothing_half_done;
+    plan:
+        plans_wait_are_edited_started_and_dropped;
     pruning:
         a_look_deletes_nothing_and_a_prune_leaves_the_posts;
     real_headlines:

@@ -40,6 +40,12 @@ wire_enum! {
         Adopted = "adopted",
         /// A task was cancelled because its campaign ended, or what it was planned on has moved.
         TaskCancelled = "task_cancelled",
+        /// An operator changed a task of a plan that has not started.
+        DraftEdited = "draft_edited",
+        /// An operator started a plan: its tasks may be worked on.
+        DraftStarted = "draft_started",
+        /// A plan was dropped before it started.
+        DraftDropped = "draft_dropped",
         /// A dead letter was put back to work.
         TaskRetried = "task_retried",
         /// A task that was cancelled with a dead letter waits for it again.

@@ -67,6 +67,9 @@ pub struct CampaignLimits {
     /// When it plans and publishes nothing, such as `22:00-07:00 Europe/Berlin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quiet_hours: Option<QuietHours>,
+    /// Whether what is planned for it waits for an operator, who may look at it, edit, start or drop it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub plan_review: bool,
 }
 
 /// What a campaign's scores mean, fitted to examples.

@@ -252,7 +252,7 @@ mod tests {
             };
             let budget = budget.map(Usd::from_micros);
             let mut campaign = campaign();
-            campaign.limits = CampaignLimits { daily_task_cap: cap, daily_budget_usd: budget, quiet_hours: None };
+            campaign.limits = CampaignLimits { daily_task_cap: cap, daily_budget_usd: budget, ..CampaignLimits::default() };
             let mut agent = Governor::new(limits, GovernorUse::default());
             let mut both = CampaignGovernor::new(&campaign, CampaignUse::default(), now());
             let (mut posts, mut spent) = (0_u32, Usd::ZERO);

@@ -10,6 +10,7 @@ mod rest;
 mod retry;
 mod rhythm;
 mod routing;
+mod shares;
 
 pub use context::{ContextEntry, WriterContext};
 pub use dead_letter::WayBack;
@@ -20,3 +21,4 @@ pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
 pub use rhythm::FeedRhythm;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};
+pub use shares::budget_shares;

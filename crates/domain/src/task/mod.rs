@@ -40,6 +40,16 @@ wire_enum! {
 }
 
 impl TaskType {
+    /// What makes a part of a post in this form.
+    #[must_use]
+    pub const fn making(modality: Modality) -> Self {
+        match modality {
+            Modality::Text => Self::GenerateText,
+            Modality::Image => Self::GenerateImage,
+            Modality::Video => Self::GenerateVideo,
+        }
+    }
+
     /// Whether an approved result goes out to the public, rather than to the next node of the DAG.
     #[must_use]
     pub const fn is_publishable(self) -> bool {
@@ -190,7 +200,12 @@ impl AgentTask {
             task_type,
             channel: self.channel,
             priority: self.priority,
-            state: if depends_on.is_empty() { TaskState::Ready } else { TaskState::Pending },
+            state: match self.state {
+                // Nobody has started it yet, whatever it is planned under now.
+                TaskState::Draft => TaskState::Draft,
+                _ if depends_on.is_empty() => TaskState::Ready,
+                _ => TaskState::Pending,
+            },
             depends_on,
             persona_lock: self.persona_lock.clone(),
             budget_cap_usd: self.budget_cap_usd,

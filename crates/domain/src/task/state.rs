@@ -6,6 +6,8 @@ use crate::wire::wire_enum;
 wire_enum! {
     /// Where a task stands.
     pub enum TaskState ("task state") {
+        /// Planned for a campaign that has its plans looked at: waits for its operator to start it.
+        Draft = "DRAFT",
         /// Waits for the tasks it depends on.
         Pending = "PENDING",
         /// May be claimed.
@@ -59,6 +61,8 @@ impl TaskState {
 wire_enum! {
     /// What happened to a task.
     pub enum TaskEvent ("task event") {
+        /// An operator starts the plan that it belongs to.
+        Start = "start",
         /// The last dependency finished.
         DepsDone = "deps_done",
         /// A worker took it.
@@ -118,6 +122,7 @@ impl TaskState {
         use TaskState as S;
         let publishable = task_type.is_publishable();
         Ok(match (self, event) {
+            (S::Draft, E::Start) => S::Pending,
             (S::Pending, E::DepsDone) => S::Ready,
             (S::Ready, E::Claim) => S::Executing,
             (S::Executing, E::Submit) => S::JudgeReview,
@@ -135,9 +140,10 @@ impl TaskState {
             (S::Publishing, E::PublishUnknown) if publishable => S::HitlQueue,
             (S::Publishing, E::PublishRefused) if publishable => S::Failed,
             // PUBLISHING can't be cancelled: the post may already be out.
-            (S::Pending | S::Ready | S::Executing | S::JudgeReview | S::HitlQueue | S::Approved, E::Cancel) => {
-                S::Cancelled
-            }
+            (
+                S::Draft | S::Pending | S::Ready | S::Executing | S::JudgeReview | S::HitlQueue | S::Approved,
+                E::Cancel,
+            ) => S::Cancelled,
             (S::Failed, E::Retry) => S::Ready,
             // Its approval still stands. Only for a post that the ledger calls refused, which the store checks.
             (S::Failed, E::Republish) if publishable => S::Approved,

@@ -1,14 +1,16 @@
 //! What a campaign's own limits and words do to planning.
 
+use chimera_bus::Queue;
 use chimera_domain::{
     Agent, AlertKind, Ambient as _, Campaign, CampaignCalibration, CampaignLimits, CampaignTerms, Channel,
     GovernorLimits, MonotoneMap, Score,
     SignalOutcome::{BelowThreshold, Deferred, Planned},
-    Usd,
+    TaskState, Usd,
     policy::calibration::CalibrationMethod,
 };
 use chimera_llm::ItemText;
 use chimera_planner::{Replay, rescore};
+use chimera_store::Drafts;
 use chrono::Duration;
 
 use crate::world::{FEED, World, item, told};
@@ -91,6 +93,24 @@ pub(crate) async fn a_campaigns_budget_covers_whole_posts(world: World) {
     limited(&world, CampaignLimits { daily_budget_usd: Some(budget), ..CampaignLimits::default() }).await;
     assert_eq!(world.tick().await.released, 1);
     assert_eq!(world.tick().await.released, 0);
+}
+
+pub(crate) async fn plans_wait_for_their_operator_and_not_for_ever(world: World) {
+    let limits = CampaignLimits { plan_review: true, ..CampaignLimits::default() };
+    assert_eq!(limited(&world, limits.clone()).await.limits, limits);
+    world.feeds.set(FEED, &news(2));
+    assert_eq!(world.tick().await.tasks, 8);
+    assert_eq!(world.outcomes(&world.campaign).await, told(&[("Silk 0", Planned), ("Silk 1", Planned)]));
+    assert!(world.tasks().await.iter().all(|task| task.state == TaskState::Draft));
+    assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 0);
+    let plans = world.store.draft_plans(Some(world.campaign.id), 9).await.unwrap();
+    let first = Drafts { signals: &[plans[0].signal.id], channel: None };
+    assert_eq!(world.store.drafts_start(first, world.ambient.now()).await.unwrap().len(), 3);
+    world.ambient.advance(Duration::hours(25));
+    world.tick().await;
+    let count = async |state| world.tasks().await.iter().filter(|task| task.state == state).count();
+    assert_eq!((count(TaskState::Ready).await, count(TaskState::Pending).await), (3, 1), "what was started stays");
+    assert_eq!((count(TaskState::Draft).await, count(TaskState::Cancelled).await), (0, 4));
 }
 
 pub(crate) async fn an_agents_day_has_a_cap_too(world: World) {

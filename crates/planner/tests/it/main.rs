@@ -56,6 +56,7 @@ chimera_testkit::on_both! {
         quiet_hours_hold_back_and_lose_nothing
         a_campaigns_cap_holds_for_all_its_news_and_turns_at_midnight
         a_campaigns_budget_covers_whole_posts
+        plans_wait_for_their_operator_and_not_for_ever
         an_agents_day_has_a_cap_too
         own_words_deny_without_asking_and_lift
         a_calibration_changes_what_is_planned_and_a_replay_tells_it_before;

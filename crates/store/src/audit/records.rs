@@ -62,6 +62,11 @@ pub(crate) fn cancelled(task: &tasks::Model, why: &str, now: DateTime<Utc>) -> A
     of_task(task, Actor::sweeper(), AuditAction::TaskCancelled, now).with("to", TaskState::Cancelled).with("why", why)
 }
 
+/// What an operator did with a task that had not started.
+pub(crate) fn draft(task: &tasks::Model, action: AuditAction, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
+    of_task(task, actor, action, now).with("signal", task.signal_id).with("channel", &task.channel)
+}
+
 /// A dead letter that was put back to work.
 pub(crate) fn retried(task: &tasks::Model, to: TaskState, actor: Actor, now: DateTime<Utc>) -> AuditRecord {
     of_task(task, actor, AuditAction::TaskRetried, now)

@@ -34,6 +34,7 @@ pub(crate) struct Model {
     pub(crate) daily_task_cap: Option<i64>,
     pub(crate) daily_budget_micros: Option<i64>,
     pub(crate) quiet_hours: Option<String>,
+    pub(crate) plan_review: bool,
     pub(crate) origin: String,
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub(crate) calibration: Option<Json>,
@@ -84,6 +85,7 @@ impl Mapped for Entity {
             daily_task_cap: campaign.limits.daily_task_cap.map(i64::from),
             daily_budget_micros: campaign.limits.daily_budget_usd.map(Usd::micros),
             quiet_hours: campaign.limits.quiet_hours.map(|hours| hours.to_string()),
+            plan_review: campaign.limits.plan_review,
             origin: campaign.origin.to_string(),
             calibration: calibration(campaign.id, campaign.calibration.as_ref())?,
             status: campaign.status.to_string(),
@@ -100,6 +102,7 @@ impl Mapped for Entity {
             daily_task_cap: row.daily_task_cap.map(|cap| reader.count("daily_task_cap", cap)).transpose()?,
             daily_budget_usd: row.daily_budget_micros.map(Usd::from_micros),
             quiet_hours: row.quiet_hours()?,
+            plan_review: row.plan_review,
         };
         Ok(Campaign {
             id: CampaignId::from_uuid(row.id),

@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 21] = [
+const TABLES: [&[&str]; 22] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -115,6 +115,7 @@ const TABLES: [&[&str]; 21] = [
     &[],
     &["credentials"],
     &["signal_marks"],
+    &[],
 ];
 
 impl Rows {
@@ -137,7 +138,7 @@ impl Rows {
             0 => {
                 insert_early::<agents::Entity>(db, [&self.agent], &[agents::Column::MaxTasksPerDay]).await;
                 use campaigns::Column as C;
-                let limits = [C::DailyTaskCap, C::DailyBudgetMicros, C::QuietHours];
+                let limits = [C::DailyTaskCap, C::DailyBudgetMicros, C::QuietHours, C::PlanReview];
                 let later = [&[C::BriefVersion, C::Terms, C::Origin, C::Calibration], &limits[..]].concat();
                 insert_early::<campaigns::Entity>(db, [&self.campaign], &later).await;
             }

@@ -32,7 +32,7 @@ pub(crate) struct Inserted {
 }
 
 /// Inserts tasks with their edges. Where each begins follows from its dependencies, whatever state it was given:
-/// READY when all are finished, CANCELLED when one is a dead end, PENDING otherwise.
+/// READY when all are finished, CANCELLED when one is a dead end, PENDING otherwise. A DRAFT that is not cancelled stays one.
 pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[&AgentTask]) -> Result<Inserted> {
     let own: HashSet<Uuid> = new.iter().map(|t| t.id.as_uuid()).collect();
     let outside = new.iter().flat_map(|t| &t.depends_on).map(|id| id.as_uuid()).filter(|id| !own.contains(id));
@@ -50,7 +50,11 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, tenant: TenantId, new: &[&
     let mut inserted = Inserted::default();
     let mut rows = Vec::with_capacity(new.len());
     for task in new {
-        let state = beginnings.get(&task.id).copied().unwrap_or(TaskState::Pending);
+        let state = match (beginnings.get(&task.id), task.state) {
+            (Some(TaskState::Cancelled), _) => TaskState::Cancelled,
+            (_, TaskState::Draft) => TaskState::Draft,
+            (state, _) => state.copied().unwrap_or(TaskState::Pending),
+        };
         match state {
             TaskState::Ready => inserted.ready.push(task.id),
             TaskState::Cancelled => inserted.cancelled.push(task.id),

@@ -3,6 +3,7 @@
 mod attempts;
 mod claim;
 mod decide;
+mod drafts;
 
 pub(crate) mod graph;
 pub(crate) mod ground;
@@ -15,6 +16,7 @@ mod unreadable;
 
 pub use claim::{Claim, Claimed};
 pub use decide::{Decided, Ruling};
+pub use drafts::{DraftEdit, DraftError, DraftPlan, Drafts};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
 pub use retry::{NotRetried, Retried};
@@ -98,12 +100,13 @@ impl Store {
     }
 
     /// How many tasks the fleet has yet to bring to an end by itself: all but the ended ones and those that wait for a
-    /// person.
+    /// person, or for one to start them.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn fleet_busy(&self) -> Result<u64> {
-        let live = TaskState::ALL.iter().filter(|s| !s.is_terminal() && **s != TaskState::HitlQueue);
+        let asked = [TaskState::HitlQueue, TaskState::Draft];
+        let live = TaskState::ALL.iter().filter(|s| !s.is_terminal() && !asked.contains(s));
         let count = Entity::find()
             .filter(batch::of_tenant::<Entity>(self.tenant))
             .filter(Column::State.is_in(live.map(|s| s.as_str())))

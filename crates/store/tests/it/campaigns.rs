@@ -20,6 +20,7 @@ fn wanted(world: &World) -> Campaign {
         daily_task_cap: Some(7),
         daily_budget_usd: Some(Usd::from_micros(9_000_001)),
         quiet_hours: Some("22:00-07:00 Europe/Berlin".parse().unwrap()),
+        plan_review: true,
     };
     let resources = vec!["mcp://feeds/feed://news".to_owned()];
     Campaign { limits, resources, ..fixtures::campaign(&world.ambient, &world.agent) }

@@ -23,6 +23,8 @@ mod damage;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod duties;
 #[cfg(test)]
 mod entities;
@@ -128,6 +130,11 @@ chimera_testkit::on_both! {
         a_file_that_is_there_is_overwritten_only_by_force
         an_older_schema_is_backed_up_and_brought_up_to_date
         plans_on_restored_campaigns_go_on;
+    drafts:
+        a_draft_waits_until_it_is_started_once
+        a_draft_is_edited_at_the_version_that_was_seen
+        a_draft_is_dropped_by_its_operator_or_by_time
+        a_draft_of_an_edited_campaign_is_void;
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back
         a_task_that_can_not_be_read_holds_no_other_back

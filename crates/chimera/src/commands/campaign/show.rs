@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::{output, system::SystemAmbient};
 
+const PLANS_WAIT: &str = "wait for an operator: `chimera plan list`";
+
 /// The slugs of a campaign's agents, in its order.
 pub(super) async fn agents(campaign: &Campaign, store: &Store) -> anyhow::Result<Vec<String>> {
     let found = store.agents_by_ids(&campaign.agents).await?;
@@ -62,6 +64,7 @@ pub(super) async fn show(store: &Store, campaign: &Campaign, as_json: bool) -> a
         ("a day costs at most", limits.daily_budget_usd.map_or_else(unlimited, |usd| format!("${usd}"))),
         ("posts a day", limits.daily_task_cap.map_or_else(unlimited, |cap| cap.to_string())),
         ("quiet hours", quiet),
+        ("plans", if limits.plan_review { PLANS_WAIT } else { "begin at once" }.to_owned()),
         ("keywords", list(&terms.keywords)),
         ("always takes", list(&terms.allow)),
         ("denies", list(&terms.deny)),

@@ -41,6 +41,9 @@ pub(super) struct Wishes {
     /// When it plans and publishes nothing, such as "22:00-07:00 Europe/Berlin", or `none`
     #[arg(long, value_name = "HOURS ZONE")]
     quiet_hours: Option<Limit<QuietHours>>,
+    /// Whether its plans wait for an operator, who looks at them with `chimera plan` [default: false]
+    #[arg(long, value_name = "BOOL")]
+    plan_review: Option<bool>,
     /// A term that speaks for a text (`*` ends a word that may go on); may be repeated
     #[arg(long = "keyword", value_name = "TERM")]
     keywords: Vec<String>,
@@ -158,6 +161,7 @@ impl Wishes {
         set(&mut wanted.limits.daily_task_cap, self.daily_task_cap.map(|limit| limit.0));
         set(&mut wanted.limits.daily_budget_usd, self.daily_budget.map(|limit| limit.0));
         set(&mut wanted.limits.quiet_hours, self.quiet_hours.map(|limit| limit.0));
+        set(&mut wanted.limits.plan_review, self.plan_review);
     }
 }
 

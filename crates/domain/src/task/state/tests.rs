@@ -9,6 +9,8 @@ const POST: TaskType = TaskType::AssemblePost;
 
 /// The legal moves, written out once more by hand: (from, event, to, inner nodes?, publishable nodes?).
 const LEGAL: &[(S, E, S, bool, bool)] = &[
+    (S::Draft, E::Start, S::Pending, true, true),
+    (S::Draft, E::Cancel, S::Cancelled, true, true),
     (S::Pending, E::DepsDone, S::Ready, true, true),
     (S::Pending, E::Cancel, S::Cancelled, true, true),
     (S::Ready, E::Claim, S::Executing, true, true),

@@ -8,7 +8,7 @@ use chimera_domain::{
     SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
 };
 use chimera_store::{
-    AuditFilter, Blobs, Claim, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
+    AuditFilter, Blobs, Claim, DraftEdit, Drafts, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
     ReviewCase, Ruling, SignalFilter, Store, SweepLimits, TicketFilter,
     memory::{Forget, MemorySearch, in_database},
 };
@@ -39,6 +39,7 @@ pub(super) async fn call_all(world: &World, noted: &Noted, template: &Template) 
     caller.access().await;
     caller.sweeping().await;
     caller.questions().await;
+    caller.drafts().await;
     caller.settings().await;
     caller.memories().await;
     caller.retention().await;
@@ -370,6 +371,7 @@ impl Caller<'_> {
             daily_task_cap: Some(9_999),
             daily_budget_usd: Some(Usd::dollars(999)),
             quiet_hours: Some("01:00-02:00 UTC".parse().unwrap()),
+            plan_review: false,
         };
         let resources = vec!["mcp://feeds/feed://a".to_owned()];
         let watchable = Campaign { resources, limits, ..campaign.clone() };
@@ -398,6 +400,35 @@ impl Caller<'_> {
             SweepLimits { vanished_max: 2, ready_older_than: wait, review_older_than: wait, batch: 20, queued: QUEUED };
         let swept = self.calls("sweep").sweep(limits, now).await.unwrap();
         assert_eq!(swept.cancelled.len(), 20);
+    }
+
+    /// Plans that an operator looks at before they start.
+    async fn drafts(&self) {
+        let now = self.world.ambient.now();
+        let mut signals: Vec<_> = (0..3 * BATCH).map(|_| self.world.signal()).collect();
+        signals.sort_by_key(|signal| signal.id);
+        let draft = |task| AgentTask { state: TaskState::Draft, ..task };
+        let tasks = signals.iter().flat_map(|signal| self.dag(signal)).map(draft).collect();
+        self.world.store.plan_commit(&self.world.plan(signals, tasks)).await.unwrap();
+        let plans = self.calls("draft_plans").draft_plans(None, 1_000).await.unwrap();
+        assert_eq!(plans.len(), 3 * BATCH);
+        let ids: Vec<_> = plans.iter().map(|plan| plan.signal.id).collect();
+        let edit = |task: &AgentTask| DraftEdit {
+            task_id: task.id,
+            version: task.state_version,
+            goal: Some("Another".to_owned()),
+            priority: None,
+            budget_cap_usd: None,
+        };
+        let edits: Vec<_> = plans.iter().take(BATCH).flat_map(|plan| &plan.tasks).map(edit).collect();
+        self.calls("drafts_edit").drafts_edit(&edits, now).await.unwrap();
+        let these = |range: std::ops::Range<usize>| Drafts { signals: &ids[range], channel: None };
+        let store = self.calls("drafts_start");
+        assert!(!store.drafts_start(these(0..BATCH), now).await.unwrap().is_empty());
+        let store = self.calls("drafts_drop");
+        assert!(store.drafts_drop(these(BATCH..2 * BATCH), "no", now).await.unwrap() > BATCH);
+        let later = now + chrono::Duration::days(1);
+        assert!(self.calls("drafts_expire").drafts_expire(later, "no", 1_000, later).await.unwrap() > BATCH as u64);
     }
 
     /// What an agent remembers; that is a trait's, so nobody finds its methods missing here.

@@ -1,0 +1,293 @@
+//! `chimera plan`: what waits for its operator before it is made.
+
+use std::process::ExitCode;
+
+use chimera_domain::{
+    AgentTask, Ambient as _, CampaignId, Channel, Priority, SignalId, TraceId, Usd, one_line, policy::budget_shares,
+};
+use chimera_store::{DraftEdit, DraftPlan, Drafts, Store};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::{
+    cli::{By, Global},
+    commands::campaign,
+    compose, output,
+    system::SystemAmbient,
+};
+
+/// Plans that are looked through for those that a command names.
+const LOOKED_THROUGH: u64 = 10_000;
+
+/// Plans that wait for you: look at them, edit, start or drop them.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the plans that wait, the longest waiting first. A campaign has its plans wait with `--plan-review true`
+    List {
+        /// Only those of this campaign
+        #[arg(long, value_name = "SLUG")]
+        campaign: Option<String>,
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A plan with its tasks
+    Show {
+        /// Its trace, as `chimera plan list` tells it
+        trace: TraceId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what is to be made
+    Edit(Edit),
+    /// Start plans: workers may begin
+    Start(Which),
+    /// Drop plans: nothing is made
+    Drop {
+        #[command(flatten)]
+        which: Which,
+        /// Why
+        #[arg(long, default_value = "dropped by its operator", value_parser = reason)]
+        because: String,
+    },
+}
+
+/// Which plans.
+#[derive(Debug, Args)]
+struct Which {
+    #[command(flatten)]
+    these: These,
+    /// Only the posts for this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<Channel>,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct These {
+    /// Their traces, as `chimera plan list` tells them
+    traces: Vec<TraceId>,
+    /// All that wait
+    #[arg(long)]
+    all: bool,
+    /// All of this campaign
+    #[arg(long, value_name = "SLUG")]
+    campaign: Option<String>,
+}
+
+/// What to change.
+#[derive(Debug, Args)]
+struct Edit {
+    /// The plan's trace
+    trace: TraceId,
+    /// Only the posts for this channel
+    #[arg(long, value_name = "NAME")]
+    channel: Option<Channel>,
+    /// What the posts are for, instead of the campaign's goal
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    goal: Option<String>,
+    /// How urgent they are: high, medium or low
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// The most each post may cost
+    #[arg(long, value_name = "USD", value_parser = positive)]
+    post_budget: Option<Usd>,
+    #[command(flatten)]
+    by: By,
+}
+
+/// The longest goal or reason, in characters.
+const TEXT_MAX: usize = 1_000;
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TEXT_MAX {
+        return Err(format!("say it in 1 to {TEXT_MAX} characters"));
+    }
+    Ok(text.to_owned())
+}
+
+fn positive(text: &str) -> Result<Usd, String> {
+    let usd: Usd = text.parse().map_err(|error| format!("{error}"))?;
+    if usd > Usd::ZERO { Ok(usd) } else { Err("a post that may cost nothing can't be made; drop it instead".to_owned()) }
+}
+
+impl Options {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let config = global.load(true, None)?;
+        let store = compose::open_store(&config).await?;
+        match self.command {
+            Command::List { campaign, limit, json } => {
+                let campaign = of_slug(&store, campaign.as_deref()).await?;
+                list(&store.draft_plans(campaign, limit).await?, json)?;
+            }
+            Command::Show { trace, json } => show(&the(&store, trace).await?, json)?,
+            Command::Edit(edit) => edit.make(&store).await?,
+            Command::Start(which) => {
+                let plans = which.plans(&store).await?;
+                let signals = ids(&plans);
+                let chosen = Drafts { signals: &signals, channel: which.channel };
+                let ready =
+                    store.acting_as(which.by.operator()).drafts_start(chosen, SystemAmbient.now()).await?;
+                let begun = count(ready.len(), "task");
+                let started = count(plans.len(), "plan");
+                output::note(&format!("started {started}: a running fleet finds {begun} to begin with by itself"));
+            }
+            Command::Drop { which, because } => {
+                let plans = which.plans(&store).await?;
+                let signals = ids(&plans);
+                let chosen = Drafts { signals: &signals, channel: which.channel };
+                let dropped =
+                    store.acting_as(which.by.operator()).drafts_drop(chosen, &because, SystemAmbient.now()).await?;
+                output::note(&format!("dropped {dropped} tasks of {}", count(plans.len(), "plan")));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Which {
+    async fn plans(&self, store: &Store) -> anyhow::Result<Vec<DraftPlan>> {
+        let campaign = of_slug(store, self.these.campaign.as_deref()).await?;
+        let mut waiting = store.draft_plans(campaign, LOOKED_THROUGH).await?;
+        if !self.these.traces.is_empty() {
+            for trace in &self.these.traces {
+                anyhow::ensure!(waiting.iter().any(|plan| plan.signal.trace_id == *trace), "{}", none(*trace));
+            }
+            waiting.retain(|plan| self.these.traces.contains(&plan.signal.trace_id));
+        }
+        if let Some(channel) = self.channel {
+            waiting.retain(|plan| plan.tasks.iter().any(|task| task.channel == channel));
+        }
+        anyhow::ensure!(!waiting.is_empty(), "no such plan waits; `chimera plan list` shows those that do");
+        Ok(waiting)
+    }
+}
+
+impl Edit {
+    async fn make(self, store: &Store) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.goal.is_some() || self.priority.is_some() || self.post_budget.is_some(),
+            "nothing to change; say --goal, --priority or --post-budget"
+        );
+        let plan = the(store, self.trace).await?;
+        let chosen = |task: &&AgentTask| self.channel.is_none_or(|channel| task.channel == channel);
+        let edits: Vec<DraftEdit> = plan.tasks.iter().filter(chosen).map(|task| self.of(task)).collect();
+        anyhow::ensure!(!edits.is_empty(), "the plan has no post for that channel");
+        let edited = store.acting_as(self.by.operator()).drafts_edit(&edits, SystemAmbient.now()).await?;
+        output::note(&format!("changed {} tasks; `chimera plan start {}` starts them", edited.len(), self.trace));
+        Ok(())
+    }
+
+    fn of(&self, task: &AgentTask) -> DraftEdit {
+        let modalities = &task.payload.modalities;
+        let own = |budget: Usd| {
+            let shares = modalities.iter().zip(budget_shares(budget, modalities));
+            let mut own = shares.filter(|(modality, _)| chimera_domain::TaskType::making(**modality) == task.task_type);
+            own.next().map(|(_, share)| share)
+        };
+        DraftEdit {
+            task_id: task.id,
+            version: task.state_version,
+            goal: self.goal.clone(),
+            priority: self.priority,
+            // Putting the parts together costs nothing.
+            budget_cap_usd: self.post_budget.and_then(own),
+        }
+    }
+}
+
+async fn of_slug(store: &Store, slug: Option<&str>) -> anyhow::Result<Option<CampaignId>> {
+    match slug {
+        Some(slug) => Ok(Some(campaign::named(&store.campaigns().await?, slug)?.id)),
+        None => Ok(None),
+    }
+}
+
+async fn the(store: &Store, trace: TraceId) -> anyhow::Result<DraftPlan> {
+    let mut waiting = store.draft_plans(None, LOOKED_THROUGH).await?.into_iter();
+    waiting.find(|plan| plan.signal.trace_id == trace).ok_or_else(|| anyhow::anyhow!("{}", none(trace)))
+}
+
+fn none(trace: TraceId) -> String {
+    format!(
+        "no plan of trace {trace} waits; `chimera plan list` shows those that do, `chimera trace` what became of others"
+    )
+}
+
+fn ids(plans: &[DraftPlan]) -> Vec<SignalId> {
+    plans.iter().map(|plan| plan.signal.id).collect()
+}
+
+fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+fn cost(tasks: &[AgentTask]) -> Usd {
+    tasks.iter().map(|task| task.budget_cap_usd).sum()
+}
+
+fn list(plans: &[DraftPlan], json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&plans.iter().map(of_plan).collect::<Vec<_>>());
+    }
+    let rows = plans.iter().map(|plan| {
+        let mut channels: Vec<&str> = plan.tasks.iter().map(|task| task.channel.as_str()).collect();
+        channels.dedup();
+        let since = plan.tasks.first().map(|task| task.created_at.format("%F %H:%M").to_string());
+        [
+            plan.signal.trace_id.to_string(),
+            since.unwrap_or_default(),
+            plan.signal.relevance.to_string(),
+            format!("${}", cost(&plan.tasks)),
+            channels.join(" "),
+            one_line(&plan.signal.item.title, 80),
+        ]
+    });
+    output::table(["trace", "since (UTC)", "score", "at most", "channels", "headline"], rows);
+    Ok(())
+}
+
+fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::json(&of_plan(plan));
+    }
+    output::line(&one_line(&plan.signal.item.title, 200));
+    output::line(&format!("  {}  {}", plan.signal.relevance, one_line(&plan.signal.reasons(), 200)));
+    let mut goals: Vec<&str> = plan.tasks.iter().map(|task| task.payload.goal.as_str()).collect();
+    goals.dedup();
+    for goal in goals {
+        output::line(&format!("  goal: {}", one_line(goal, 300)));
+    }
+    let name = |task: &AgentTask| format!("{} {}", task.channel, task.task_type);
+    let rows = plan.tasks.iter().map(|task| {
+        let needs = plan.tasks.iter().filter(|other| task.depends_on.contains(&other.id)).map(name);
+        [
+            name(task),
+            task.priority.to_string(),
+            format!("${}", task.budget_cap_usd),
+            needs.collect::<Vec<_>>().join(", "),
+            task.id.to_string(),
+        ]
+    });
+    output::table(["task", "priority", "at most", "needs", "id"], rows);
+    Ok(())
+}
+
+fn of_plan(plan: &DraftPlan) -> serde_json::Value {
+    json!({
+        "trace_id": plan.signal.trace_id, "cost_max_usd": cost(&plan.tasks), "signal": plan.signal, "tasks": plan.tasks,
+    })
+}

@@ -1,0 +1,297 @@
+//! Plans that wait for their operator: seen, edited, started or dropped.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    sea_query::{Expr, ExprTrait as _},
+};
+use uuid::Uuid;
+
+use chimera_domain::{
+    AgentTask, AuditAction, CampaignId, CancelReason, Channel, Outdated, Priority, SignalId, StateVersion, TaskEvent,
+    TaskId, TaskState, TrendSignal, Usd,
+};
+
+use super::{
+    graph,
+    ground::Grounds,
+    moves::{self, Move},
+    with_dependencies,
+};
+use crate::{
+    Result, RowKind, Store, StoreError,
+    audit::{self, records},
+    batch,
+    codec::{Mapped, time},
+    entity::{
+        signals,
+        tasks::{Column, Entity, Model},
+    },
+    versioned::{self, Seen},
+};
+
+/// What was planned for one signal and has not started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftPlan {
+    /// What it is about.
+    pub signal: TrendSignal,
+    /// Its tasks that are DRAFT, oldest first.
+    pub tasks: Vec<AgentTask>,
+}
+
+/// What an operator changes of a task that has not started. What is not said stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftEdit {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its version when it was looked at.
+    pub version: StateVersion,
+    /// What it is for.
+    pub goal: Option<String>,
+    /// How urgent it is.
+    pub priority: Option<Priority>,
+    /// The most it may spend.
+    pub budget_cap_usd: Option<Usd>,
+}
+
+/// Which of the plans' tasks.
+#[derive(Debug, Clone, Copy)]
+pub struct Drafts<'a> {
+    /// Those planned for these signals.
+    pub signals: &'a [SignalId],
+    /// Of these, those for one channel only.
+    pub channel: Option<Channel>,
+}
+
+/// Why a plan was left as it was. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    /// There is no such plan, or it was started or dropped meanwhile.
+    #[error("no plan for signal {0} waits: it was started, dropped or overtaken meanwhile, or never waited")]
+    None(SignalId),
+    /// What it was planned on has moved.
+    #[error("the plan for signal {signal_id} no longer holds: {why}")]
+    Outdated {
+        /// The signal that it was made for.
+        signal_id: SignalId,
+        /// What moved.
+        why: Outdated,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sea_orm::DbErr> for DraftError {
+    fn from(source: sea_orm::DbErr) -> Self {
+        Self::Store(source.into())
+    }
+}
+
+impl Store {
+    /// Plans that wait for their operator, those that wait longest first; of one campaign, or of all.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn draft_plans(&self, campaign: Option<CampaignId>, limit: u64) -> Result<Vec<DraftPlan>> {
+        let mut longest = self
+            .drafts()
+            .select_only()
+            .column(Column::SignalId)
+            .group_by(Column::SignalId)
+            .order_by_asc(Expr::col(Column::CreatedAt).min())
+            .order_by_asc(Column::SignalId)
+            .limit(limit);
+        if let Some(campaign) = campaign {
+            longest = longest.filter(Column::CampaignId.eq(campaign.as_uuid()));
+        }
+        let ids: Vec<Uuid> = longest.into_tuple().all(&self.db).await?;
+        let of_these = self.drafts().filter(Column::SignalId.is_in(batch::padded(ids.iter().copied())));
+        let mut tasks: HashMap<SignalId, Vec<AgentTask>> = HashMap::new();
+        for task in with_dependencies(&self.db, self.tenant, of_these.all(&self.db).await?).await? {
+            tasks.entry(task.signal_id).or_default().push(task);
+        }
+        let rows =
+            batch::find::<signals::Entity>(&self.db, self.tenant, signals::Column::Id, ids.iter().copied()).await?;
+        let mut about: HashMap<SignalId, TrendSignal> =
+            batch::read_all::<signals::Entity>(rows)?.into_iter().map(|signal| (signal.id, signal)).collect();
+        let plan = |id: Uuid| {
+            let id = SignalId::from_uuid(id);
+            Some(DraftPlan { signal: about.remove(&id)?, tasks: tasks.remove(&id)? })
+        };
+        Ok(ids.into_iter().filter_map(plan).collect())
+    }
+
+    /// Starts plans, at the word of whoever holds this store ([`Self::acting_as`]). Returns the tasks that may be claimed.
+    ///
+    /// # Errors
+    /// [`DraftError`], such as for a plan whose campaign was edited; then nothing was written.
+    pub async fn drafts_start(&self, which: Drafts<'_>, now: DateTime<Utc>) -> Result<Vec<TaskId>, DraftError> {
+        self.retrying(|| self.start_once(which, now)).await
+    }
+
+    async fn start_once(&self, which: Drafts<'_>, now: DateTime<Utc>) -> Result<Vec<TaskId>, DraftError> {
+        let tx = self.begin().await?;
+        let ids = self.ids_of(&*tx, which).await?;
+        // Campaigns and agents before tasks, as everywhere.
+        let grounds = Grounds::hold(&*tx, self.tenant, &ids).await?;
+        let rows = self.lock_drafts(&*tx, ids, which).await?;
+        let (mut steps, mut logged) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in &rows {
+            if let Some(why) = grounds.voids(row)? {
+                return Err(DraftError::Outdated { signal_id: SignalId::from_uuid(row.signal_id), why });
+            }
+            steps.push(Move::of(row, TaskEvent::Start)?);
+            logged.push(records::draft(row, AuditAction::DraftStarted, self.actor.clone(), now));
+        }
+        let started = moves::apply(&*tx, self.tenant, &steps, now).await?;
+        let ready = graph::start_unblocked(&*tx, self.tenant, started.iter(), now).await?;
+        audit::append(&*tx, self.tenant, &logged).await?;
+        tx.commit().await?;
+        Ok(ready)
+    }
+
+    /// Drops plans before they start, at the word of whoever holds this store. Returns how many tasks were cancelled.
+    ///
+    /// # Errors
+    /// [`DraftError`]; then nothing was written.
+    pub async fn drafts_drop(&self, which: Drafts<'_>, why: &str, now: DateTime<Utc>) -> Result<usize, DraftError> {
+        self.retrying(|| async {
+            let tx = self.begin().await?;
+            let ids = self.ids_of(&*tx, which).await?;
+            let rows = self.lock_drafts(&*tx, ids, which).await?;
+            self.cancel_drafts(&*tx, &rows, why, now).await?;
+            tx.commit().await?;
+            Ok(rows.len())
+        })
+        .await
+    }
+
+    /// Drops plans that have waited for their operator since before `before`: at most `limit` tasks, the oldest first.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn drafts_expire(&self, before: DateTime<Utc>, why: &str, limit: u64, now: DateTime<Utc>) -> Result<u64> {
+        let old = self
+            .drafts()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::CreatedAt.lt(time(before)))
+            .order_by_asc(Column::CreatedAt)
+            .limit(limit);
+        // Mostly there are none; a reading is cheaper than a writing transaction.
+        let old: Vec<Uuid> = old.into_tuple().all(&self.db).await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        let tx = self.begin().await?;
+        let mut rows: Vec<Model> = moves::lock(&*tx, self.tenant, old).await?.into_values().collect();
+        rows.retain(is_draft);
+        self.cancel_drafts(&*tx, &rows, why, now).await?;
+        tx.commit().await?;
+        Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Changes tasks of plans that have not started, each only at the version that was looked at. Returns them as they are now.
+    ///
+    /// # Errors
+    /// [`DraftError`], such as [`StoreError::Conflict`] when one was changed or started meanwhile; then nothing was written.
+    pub async fn drafts_edit(&self, edits: &[DraftEdit], now: DateTime<Utc>) -> Result<Vec<AgentTask>, DraftError> {
+        let tx = self.begin().await?;
+        let locked = moves::lock(&*tx, self.tenant, edits.iter().map(|edit| edit.task_id.as_uuid())).await?;
+        let (mut seen, mut wanted, mut logged): (Vec<Seen>, HashMap<Uuid, Model>, Vec<_>) = Default::default();
+        for edit in edits {
+            let id = edit.task_id.as_uuid();
+            let row = locked.get(&id).ok_or(StoreError::NotFound { entity: RowKind::Task, id })?;
+            if !is_draft(row) || row.version() != edit.version {
+                let (expected, found) = (edit.version, row.version());
+                return Err(StoreError::Conflict { entity: RowKind::Task, id, expected, found }.into());
+            }
+            let edited = Entity::write(&edit.of(Entity::read(row.clone())?), self.tenant)?;
+            let log = records::draft(row, AuditAction::DraftEdited, self.actor.clone(), now);
+            logged.push(log.with("changed", versioned::changed::<Entity>(row, &edited)));
+            seen.push((id, edit.version));
+            wanted.insert(id, edited);
+        }
+        let written = versioned::update::<Entity>(&*tx, self.tenant, &seen, |chunk| {
+            let each = |column, value: fn(&Model) -> Value| {
+                let values = chunk.iter().filter_map(|(id, _)| Some((*id, value(wanted.get(id)?))));
+                batch::per_row::<Entity>(column, chunk.len(), values)
+            };
+            vec![
+                each(Column::Payload, |row| row.payload.clone().into()),
+                each(Column::Priority, |row| row.priority.clone().into()),
+                each(Column::BudgetCapMicros, |row| row.budget_cap_micros.into()),
+                (Column::UpdatedAt, Expr::val(time(now))),
+            ]
+        })
+        .await?;
+        audit::append(&*tx, self.tenant, &logged).await?;
+        tx.commit().await?;
+        Ok(with_dependencies(&self.db, self.tenant, written).await?)
+    }
+
+    fn drafts(&self) -> Select<Entity> {
+        Entity::find()
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::State.eq(TaskState::Draft.as_str()))
+    }
+
+    async fn ids_of(&self, db: &impl ConnectionTrait, which: Drafts<'_>) -> Result<Vec<Uuid>> {
+        let signals = which.signals.iter().map(|id| id.as_uuid());
+        let mut drafts = self.drafts().filter(Column::SignalId.is_in(batch::padded(signals)));
+        if let Some(channel) = which.channel {
+            drafts = drafts.filter(Column::Channel.eq(channel.as_str()));
+        }
+        Ok(drafts.select_only().column(Column::Id).into_tuple().all(db).await?)
+    }
+
+    /// Locks what is still DRAFT of these tasks; each signal must have some.
+    async fn lock_drafts(
+        &self,
+        db: &impl ConnectionTrait,
+        ids: Vec<Uuid>,
+        which: Drafts<'_>,
+    ) -> Result<Vec<Model>, DraftError> {
+        let mut rows: Vec<Model> = moves::lock(db, self.tenant, ids).await?.into_values().collect();
+        rows.retain(is_draft);
+        match which.signals.iter().find(|id| !rows.iter().any(|row| row.signal_id == id.as_uuid())) {
+            Some(id) => Err(DraftError::None(*id)),
+            None => Ok(rows),
+        }
+    }
+
+    async fn cancel_drafts(
+        &self,
+        db: &impl ConnectionTrait,
+        rows: &[Model],
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let (mut steps, mut logged) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in rows {
+            steps.push(Move::cancel(row, CancelReason::Withdrawn, why)?);
+            logged.push(records::draft(row, AuditAction::DraftDropped, self.actor.clone(), now).with("why", why));
+        }
+        moves::apply(db, self.tenant, &steps, now).await?;
+        audit::append(db, self.tenant, &logged).await
+    }
+}
+
+impl DraftEdit {
+    fn of(&self, mut task: AgentTask) -> AgentTask {
+        if let Some(goal) = &self.goal {
+            task.payload.goal.clone_from(goal);
+        }
+        task.priority = self.priority.unwrap_or(task.priority);
+        task.budget_cap_usd = self.budget_cap_usd.unwrap_or(task.budget_cap_usd);
+        task
+    }
+}
+
+fn is_draft(row: &Model) -> bool {
+    row.state == TaskState::Draft.as_str()
+}

@@ -1,0 +1,133 @@
+//! Plans that wait for their operator.
+
+use chimera_domain::{
+    Actor, AgentTask, Ambient as _, AuditAction, Campaign, Channel, Priority, SignalId, TaskState, TaskType, TraceId,
+    Usd,
+};
+use chimera_store::{AuditFilter, DraftEdit, DraftError, DraftPlan, Drafts, Store, StoreError};
+use chimera_testkit::fixtures;
+use chrono::Duration;
+
+use crate::{
+    sweeping::sweep,
+    world::{LEASE, World},
+};
+
+fn mara(world: &World) -> Store {
+    world.store.acting_as(Actor::operator("mara"))
+}
+
+/// Stores a plan of words, a picture and a post that nobody has started.
+async fn waits(world: &World) -> DraftPlan {
+    let signal = world.signal();
+    let dag = fixtures::dag(&world.ambient, &world.campaign, &world.agent, &signal);
+    let tasks: Vec<_> = dag.into_iter().map(|task| AgentTask { state: TaskState::Draft, ..task }).collect();
+    let ready = world.store.plan_commit(&world.plan(vec![signal.clone()], tasks.clone())).await.unwrap();
+    assert_eq!(ready, []);
+    DraftPlan { signal, tasks }
+}
+
+const fn all(signals: &[SignalId]) -> Drafts<'_> {
+    Drafts { signals, channel: None }
+}
+
+/// How often each act on plans was logged as mara's for this post.
+async fn acts(world: &World, trace_id: TraceId) -> Vec<(String, usize)> {
+    let filter = AuditFilter { trace_id: Some(trace_id), actor: Some("operator:mara".to_owned()), limit: 99 };
+    let entries = world.store.audit_entries(&filter).await.unwrap();
+    let count = |action: AuditAction| {
+        let name = action.to_string();
+        let n = entries.iter().filter(|entry| entry.action == name).count();
+        (name, n)
+    };
+    [AuditAction::DraftEdited, AuditAction::DraftStarted, AuditAction::DraftDropped].map(count).to_vec()
+}
+
+fn told(edited: usize, started: usize, dropped: usize) -> Vec<(String, usize)> {
+    let named = |name: &str, n| (name.to_owned(), n);
+    vec![named("draft_edited", edited), named("draft_started", started), named("draft_dropped", dropped)]
+}
+
+pub(crate) async fn a_draft_waits_until_it_is_started_once(world: World) {
+    let plan = waits(&world).await;
+    let (id, trace) = (plan.signal.id, plan.signal.trace_id);
+    let listed = world.store.draft_plans(Some(world.campaign.id), 10).await.unwrap();
+    assert_eq!((listed.len(), &listed[0].signal), (1, &plan.signal));
+    let ids = |tasks: &[AgentTask]| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+    let mut wanted = ids(&plan.tasks);
+    wanted.sort_unstable();
+    let mut found = ids(&listed[0].tasks);
+    found.sort_unstable();
+    assert_eq!(found, wanted);
+    assert!(world.claim(plan.tasks[0].id, "worker", LEASE).await.is_none());
+    let swept = sweep(&world).await;
+    assert!(swept.ready.is_empty() && swept.cancelled.is_empty(), "{swept:?}");
+    assert_eq!(world.store.fleet_busy().await.unwrap(), 0);
+    // Its money is promised all the same.
+    let used = world.store.governor_use(&[world.agent.id], &[], world.ambient.now()).await.unwrap();
+    let caps: Usd = plan.tasks.iter().map(|task| task.budget_cap_usd).sum();
+    assert_eq!(used[&world.agent.id].spent_today, caps);
+
+    let mut ready = mara(&world).drafts_start(all(&[id]), world.ambient.now()).await.unwrap();
+    ready.sort_unstable();
+    let mut roots = ids(&plan.tasks[..2]);
+    roots.sort_unstable();
+    assert_eq!(ready, roots);
+    assert_eq!(world.stored(plan.tasks[2].id).await.state, TaskState::Pending);
+    assert!(world.claim(plan.tasks[0].id, "worker", LEASE).await.is_some());
+    let again = world.store.drafts_start(all(&[id]), world.ambient.now()).await.unwrap_err();
+    assert!(matches!(again, DraftError::None(of) if of == id), "{again:?}");
+    assert_eq!(world.store.draft_plans(None, 10).await.unwrap(), []);
+    assert_eq!(acts(&world, trace).await, told(0, 3, 0));
+}
+
+pub(crate) async fn a_draft_is_edited_at_the_version_that_was_seen(world: World) {
+    let plan = waits(&world).await;
+    let edit = |task: &AgentTask| DraftEdit {
+        task_id: task.id,
+        version: task.state_version,
+        goal: Some("Say it with linen".to_owned()),
+        priority: Some(Priority::High),
+        budget_cap_usd: (task.task_type == TaskType::GenerateImage).then(|| Usd::cents(7)),
+    };
+    let edits: Vec<_> = plan.tasks.iter().map(edit).collect();
+    let edited = mara(&world).drafts_edit(&edits, world.ambient.now()).await.unwrap();
+    assert_eq!(edited.len(), 3);
+    for before in &plan.tasks {
+        let after = world.stored(before.id).await;
+        assert_eq!(after.payload.goal, "Say it with linen");
+        assert_eq!((after.priority, after.state), (Priority::High, TaskState::Draft));
+        let cap = edits.iter().find(|edit| edit.task_id == before.id).and_then(|edit| edit.budget_cap_usd);
+        assert_eq!(after.budget_cap_usd, cap.unwrap_or(before.budget_cap_usd));
+        assert_eq!(after.payload.headline, before.payload.headline, "the rest stays");
+    }
+    let stale = mara(&world).drafts_edit(&edits[..1], world.ambient.now()).await.unwrap_err();
+    assert!(matches!(stale, DraftError::Store(StoreError::Conflict { .. })), "{stale:?}");
+    assert_eq!(acts(&world, plan.signal.trace_id).await, told(3, 0, 0));
+}
+
+pub(crate) async fn a_draft_is_dropped_by_its_operator_or_by_time(world: World) {
+    let (first, second) = (waits(&world).await, waits(&world).await);
+    let now = world.ambient.now();
+    let elsewhere = Drafts { signals: &[first.signal.id], channel: Some(Channel::Blog) };
+    let none = world.store.drafts_drop(elsewhere, "no", now).await.unwrap_err();
+    assert!(matches!(none, DraftError::None(_)), "{none:?}");
+    assert_eq!(mara(&world).drafts_drop(all(&[first.signal.id]), "too late", now).await.unwrap(), 3);
+    let gone = world.stored(first.tasks[0].id).await;
+    assert_eq!((gone.state, gone.last_error.as_deref()), (TaskState::Cancelled, Some("too late")));
+    assert_eq!(acts(&world, first.signal.trace_id).await, told(0, 0, 3));
+    let expire = async |before| world.store.drafts_expire(before, "nobody came", 10, now).await.unwrap();
+    assert_eq!(expire(now - Duration::hours(1)).await, 0);
+    assert_eq!(expire(now + Duration::hours(1)).await, 3);
+    assert_eq!(world.stored(second.tasks[2].id).await.state, TaskState::Cancelled);
+}
+
+pub(crate) async fn a_draft_of_an_edited_campaign_is_void(world: World) {
+    let plan = waits(&world).await;
+    let edited = Campaign { goal: "Something else".to_owned(), ..world.campaign.clone() };
+    world.store.campaign_save(&edited).await.unwrap();
+    let refused = world.store.drafts_start(all(&[plan.signal.id]), world.ambient.now()).await.unwrap_err();
+    assert!(matches!(refused, DraftError::Outdated { .. }), "{refused:?}");
+    assert_eq!(sweep(&world).await.cancelled.len(), 3);
+    assert_eq!(world.store.draft_plans(None, 10).await.unwrap(), []);
+}
