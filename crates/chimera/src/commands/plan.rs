@@ -121,7 +121,11 @@ fn reason(text: &str) -> Result<String, String> {
 
 fn positive(text: &str) -> Result<Usd, String> {
     let usd: Usd = text.parse().map_err(|error| format!("{error}"))?;
-    if usd > Usd::ZERO { Ok(usd) } else { Err("a post that may cost nothing can't be made; drop it instead".to_owned()) }
+    if usd > Usd::ZERO {
+        Ok(usd)
+    } else {
+        Err("a post that may cost nothing can't be made; drop it instead".to_owned())
+    }
 }
 
 impl Options {
@@ -139,8 +143,7 @@ impl Options {
                 let plans = which.plans(&store).await?;
                 let signals = ids(&plans);
                 let chosen = Drafts { signals: &signals, channel: which.channel };
-                let ready =
-                    store.acting_as(which.by.operator()).drafts_start(chosen, SystemAmbient.now()).await?;
+                let ready = store.acting_as(which.by.operator()).drafts_start(chosen, SystemAmbient.now()).await?;
                 let begun = count(ready.len(), "task");
                 let started = count(plans.len(), "plan");
                 output::note(&format!("started {started}: a running fleet finds {begun} to begin with by itself"));

@@ -48,7 +48,7 @@ pub(crate) fn plans_wait_are_edited_started_and_dropped(chimera: &Chimera) {
     let edited = chimera.run(&[&edit[..], &["--by", "mara"]].concat());
     assert!(edited.ok, "{}", edited.stderr);
     let shown = chimera.json(&["plan", "show", &first, "--json"]);
-    assert_eq!(shown["cost_max_usd"], json!("0.400000"));
+    assert_eq!(shown["cost_max_usd"], json!("0.4"));
     for task in shown["tasks"].as_array().unwrap() {
         assert_eq!((&task["payload"]["goal"], &task["priority"]), (&json!(goal), &json!("high")));
     }

@@ -126,5 +126,5 @@ fn names_round_trip() {
     for &state in S::ALL {
         assert_eq!(state.as_str().parse(), Ok(state));
     }
-    assert!("NOPE".parse::<S>().unwrap_err().to_string().contains("one of: PENDING, READY"));
+    assert!("NOPE".parse::<S>().unwrap_err().to_string().contains("one of: DRAFT, PENDING"));
 }

@@ -8,8 +8,8 @@ use chimera_domain::{
     SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
 };
 use chimera_store::{
-    AuditFilter, Blobs, Claim, DraftEdit, Drafts, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome, Queued, Release, ResourceCursor,
-    ReviewCase, Ruling, SignalFilter, Store, SweepLimits, TicketFilter,
+    AuditFilter, Blobs, Claim, DraftEdit, DraftPlan, Drafts, Duty, HeldPlan, Prunable, PublishCase, PublishOutcome,
+    Queued, Release, ResourceCursor, ReviewCase, Ruling, SignalFilter, Store, SweepLimits, TicketFilter,
     memory::{Forget, MemorySearch, in_database},
 };
 use chimera_testkit::fixtures;
@@ -410,9 +410,9 @@ impl Caller<'_> {
         let draft = |task| AgentTask { state: TaskState::Draft, ..task };
         let tasks = signals.iter().flat_map(|signal| self.dag(signal)).map(draft).collect();
         self.world.store.plan_commit(&self.world.plan(signals, tasks)).await.unwrap();
-        let plans = self.calls("draft_plans").draft_plans(None, 1_000).await.unwrap();
-        assert_eq!(plans.len(), 3 * BATCH);
-        let ids: Vec<_> = plans.iter().map(|plan| plan.signal.id).collect();
+        let next = async || self.calls("draft_plans").draft_plans(None, BATCH as u64).await.unwrap();
+        let ids = |plans: &[DraftPlan]| plans.iter().map(|plan| plan.signal.id).collect::<Vec<_>>();
+        let plans = next().await;
         let edit = |task: &AgentTask| DraftEdit {
             task_id: task.id,
             version: task.state_version,
@@ -420,13 +420,12 @@ impl Caller<'_> {
             priority: None,
             budget_cap_usd: None,
         };
-        let edits: Vec<_> = plans.iter().take(BATCH).flat_map(|plan| &plan.tasks).map(edit).collect();
+        let edits: Vec<_> = plans.iter().flat_map(|plan| &plan.tasks).map(edit).collect();
         self.calls("drafts_edit").drafts_edit(&edits, now).await.unwrap();
-        let these = |range: std::ops::Range<usize>| Drafts { signals: &ids[range], channel: None };
-        let store = self.calls("drafts_start");
-        assert!(!store.drafts_start(these(0..BATCH), now).await.unwrap().is_empty());
-        let store = self.calls("drafts_drop");
-        assert!(store.drafts_drop(these(BATCH..2 * BATCH), "no", now).await.unwrap() > BATCH);
+        let these = Drafts { signals: &ids(&plans), channel: None };
+        assert!(!self.calls("drafts_start").drafts_start(these, now).await.unwrap().is_empty());
+        let these = Drafts { signals: &ids(&next().await), channel: None };
+        assert!(self.calls("drafts_drop").drafts_drop(these, "no", now).await.unwrap() > BATCH);
         let later = now + chrono::Duration::days(1);
         assert!(self.calls("drafts_expire").drafts_expire(later, "no", 1_000, later).await.unwrap() > BATCH as u64);
     }
