@@ -50,7 +50,7 @@ fn mistakes_alone_teach_nothing() {
         let way = if relevant { "--down" } else { "--up" };
         assert!(chimera.run(&["planner", "mark", signal["id"].as_str().unwrap(), way]).ok);
     }
-    let line = |at: usize| format!("{}\n", json!({"headline": format!("Silk {at}"), "relevant": at % 2 == 0}));
+    let line = |at: usize| format!("{}\n", json!({"headline": format!("Silk {at}"), "relevant": at.is_multiple_of(2)}));
     let file = chimera.file("labelled.jsonl", &(0..10).map(line).collect::<String>());
     let calibrate = ["planner", "calibrate", "--campaign", "fashion_drop", "--input", file.to_str().unwrap()];
     let looked = chimera.run(&calibrate);
