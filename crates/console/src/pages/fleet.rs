@@ -107,6 +107,7 @@ pub(crate) async fn page(
         is_first: wanted.after.is_none(),
         in_work: standing.values().map(|standing| standing.count).sum::<u64>()
             - count(TaskState::HitlQueue)
+            - count(TaskState::Draft)
             - count(TaskState::Failed),
         waiting: count(TaskState::HitlQueue),
         gave_up: count(TaskState::Failed),
@@ -145,6 +146,7 @@ fn doing(presence: Presence, spent_all: bool, doings: &Doings) -> Doing {
         _ if has(&[TaskState::Executing, TaskState::JudgeReview, TaskState::Publishing]) => ("working", "good"),
         _ if has(&[TaskState::Pending, TaskState::Ready, TaskState::Approved]) => ("has work", "busy"),
         _ if has(&[TaskState::HitlQueue]) => ("awaiting review", "wait"),
+        _ if has(&[TaskState::Draft]) => ("awaiting your start", "wait"),
         _ => ("idle", "idle"),
     };
     Doing { words, class }

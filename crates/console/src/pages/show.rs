@@ -53,6 +53,7 @@ pub(super) fn percent(part: Usd, whole: Usd) -> f64 {
 /// A state, for people, and by what class it is drawn.
 pub(super) const fn state(state: TaskState) -> (&'static str, &'static str) {
     match state {
+        TaskState::Draft => ("waits for your start", "wait"),
         TaskState::Pending => ("planned", "idle"),
         TaskState::Ready => ("ready", "busy"),
         TaskState::Executing => ("being made", "busy"),
