@@ -89,6 +89,7 @@ pub(crate) async fn a_campaign_is_shown_with_what_it_plans(world: World) {
         daily_task_cap: Some(9),
         daily_budget_usd: Some(Usd::dollars(12)),
         quiet_hours: Some("22:00-07:00 Europe/Berlin".parse().unwrap()),
+        ..CampaignLimits::default()
     };
     world.store.campaign_save(&Campaign { limits, ..world.campaign.clone() }).await.unwrap();
     let path = format!("/campaigns/{}", world.campaign.id);
