@@ -242,6 +242,12 @@ fn cost(tasks: &[AgentTask]) -> Usd {
     tasks.iter().map(|task| task.budget_cap_usd).sum()
 }
 
+/// The headline; one that looks as if it gave orders says so.
+fn headline(plan: &DraftPlan, chars_max: usize) -> String {
+    let title = one_line(&plan.signal.item.title, chars_max);
+    if plan.signal.taint.is_empty() { title } else { format!("{title} [{}]", plan.signal.taint.join(", ")) }
+}
+
 fn list(plans: &[DraftPlan], json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&plans.iter().map(of_plan).collect::<Vec<_>>());
@@ -256,7 +262,7 @@ fn list(plans: &[DraftPlan], json: bool) -> anyhow::Result<()> {
             plan.signal.relevance.to_string(),
             format!("${}", cost(&plan.tasks)),
             channels.join(" "),
-            one_line(&plan.signal.item.title, 80),
+            headline(plan, 80),
         ]
     });
     output::table(["trace", "since (UTC)", "score", "at most", "channels", "headline"], rows);
@@ -267,7 +273,7 @@ fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&of_plan(plan));
     }
-    output::line(&one_line(&plan.signal.item.title, 200));
+    output::line(&headline(plan, 200));
     output::line(&format!("  {}  {}", plan.signal.relevance, one_line(&plan.signal.reasons(), 200)));
     let mut goals: Vec<&str> = plan.tasks.iter().map(|task| task.payload.goal.as_str()).collect();
     goals.dedup();

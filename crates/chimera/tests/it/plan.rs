@@ -40,6 +40,9 @@ pub(crate) fn plans_wait_are_edited_started_and_dropped(chimera: &Chimera) {
     assert_eq!(states.as_object().unwrap().keys().collect::<Vec<_>>(), ["DRAFT"], "nothing has begun");
     let trace = |plan: &Value| plan["trace_id"].as_str().unwrap().to_owned();
     let (first, second) = (trace(&plans[0]), trace(&plans[1]));
+    let tainted = plans.iter().find(|plan| plan["signal"]["taint"] != json!([])).map(trace);
+    let told = chimera.run(&["plan", "show", &tainted.unwrap()]).stdout;
+    assert!(told.contains("[overrides_instructions"), "{told}");
     let table = chimera.run(&["plan", "list", "--campaign", "fashion_drop", "--limit", "1"]).stdout;
     assert!(table.contains(&first) && !table.contains(&second), "{table}");
 
