@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use chimera_console::{FleetStatus, fleet_status, post_summaries};
-use chimera_domain::one_line;
+use chimera_domain::{TaskState, one_line};
 use clap::Args;
 
 use crate::{cli::Global, compose, output};
@@ -65,5 +65,8 @@ pub(crate) fn print(status: &FleetStatus) {
         "posts     {} published, {} awaiting review, {} rejected, {} failed, {} in progress",
         p.published, p.awaiting_review, p.rejected, p.failed, p.in_progress
     ));
+    if let Some(drafts) = status.tasks.get(&TaskState::Draft) {
+        output::line(&format!("plans     {drafts} tasks wait for you to start them: `chimera plan list`"));
+    }
     output::line(&format!("spent     ${}", status.spend_usd));
 }

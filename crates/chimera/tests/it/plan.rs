@@ -38,6 +38,7 @@ pub(crate) fn plans_wait_are_edited_started_and_dropped(chimera: &Chimera) {
     let plans = eventually(chimera, || Some(list()).filter(|plans| plans.len() > 1));
     let states = chimera.json(&["status", "--json"])["tasks"].clone();
     assert_eq!(states.as_object().unwrap().keys().collect::<Vec<_>>(), ["DRAFT"], "nothing has begun");
+    assert!(chimera.run(&["status"]).stdout.contains("wait for you to start them"));
     let trace = |plan: &Value| plan["trace_id"].as_str().unwrap().to_owned();
     let (first, second) = (trace(&plans[0]), trace(&plans[1]));
     let tainted = plans.iter().find(|plan| plan["signal"]["taint"] != json!([])).map(trace);
