@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use chimera_domain::Actor;
+use chimera_domain::{Actor, Score};
 use chimera_telemetry::{Identity, LogFormat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -229,6 +229,12 @@ impl Global {
 /// How a role logs that is a process of its own, where nothing is said: for programs, unless a person looks on.
 fn of_process() -> Option<LogFormatConfig> {
     (!std::io::stderr().is_terminal()).then_some(LogFormatConfig::Json)
+}
+
+/// A score on the command line.
+pub(crate) fn score(text: &str) -> Result<Score, String> {
+    let value: f64 = text.parse().map_err(|_| "a score is a number from 0 to 1".to_owned())?;
+    Score::new(value).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

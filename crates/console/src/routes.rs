@@ -179,6 +179,15 @@ fn api() -> Vec<Route> {
         route(post(), "/api/campaigns/{id}/resume", operator, api::campaigns::resume)
             .says("Let a campaign go on. May be sent again")
             .at_version(),
+        route(get(), "/api/signals", viewer, api::signals::list)
+            .says("What was read, how it scored and why, the newest first, in pages")
+            .asked(schema::<api::signals::Wanted>),
+        route(post(), "/api/signals/{id}/mark", operator, api::signals::mark)
+            .says("Say whether a signal is relevant, for the next calibration. May be sent again")
+            .given(schema::<api::signals::Said>),
+        route(get(), "/api/trends", viewer, api::trends::list)
+            .says("Subjects told of much more often than they use to be, those that last first")
+            .asked(schema::<api::trends::Wanted>),
         route(get(), "/api/alerts", viewer, api::alerts::list)
             .says("Alerts that nobody has acknowledged, the newest first")
             .asked(schema::<api::alerts::Wanted>),

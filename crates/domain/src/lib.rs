@@ -46,8 +46,8 @@ pub use audit::{
     NotedHead, NotedHeadParseError,
 };
 pub use campaign::{
-    Campaign, CampaignCalibration, CampaignLimits, CampaignOrigin, CampaignProblem, CampaignSketch, CampaignStatus,
-    CampaignTerms, QuietHours, QuietHoursError,
+    Campaign, CampaignLimits, CampaignOrigin, CampaignProblem, CampaignSketch, CampaignStatus, CampaignTerms,
+    QuietHours, QuietHoursError,
 };
 pub use chain::error_chain;
 pub use channel::{
@@ -64,7 +64,7 @@ pub use memory::{
     EmbeddingModel, FoundMemory, Memory, MemoryKind, MemorySource, MemoryVector, Provenance, VectorError,
 };
 pub use money::{Usd, UsdError};
-pub use policy::calibration::MonotoneMap;
+pub use policy::calibration::{Calibration, MonotoneMap};
 pub use publication::{Publication, PublicationState};
 pub use score::{Score, ScoreOutOfRange};
 pub use signal::{MarkedSignal, SignalMark, SignalOutcome, TrendSignal};

@@ -74,8 +74,12 @@ pub struct JudgeDecision {
     pub artifact_id: Option<ArtifactId>,
     /// The verdict.
     pub verdict: Verdict,
-    /// How sure the judge is that this may go out as it is.
+    /// How sure the judge is that this may go out as it is: calibrated where it could be.
     pub confidence: Score,
+    /// What its rule came to before calibration; `None` of decisions that are no judge's.
+    pub raw_confidence: Option<Score>,
+    /// Whose opinion was weighed: the model, and the version of its prompt.
+    pub opinion_of: Option<String>,
     /// What the confidence is made of.
     pub breakdown: Vec<Component>,
     /// How well it keeps to the persona.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Artifact, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic,
+    Artifact, Calibration, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic,
     policy::{Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
@@ -27,8 +27,12 @@ pub struct Findings {
 /// A judged case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
-    /// How sure the judge is.
+    /// How sure the judge is: calibrated where it could be.
     pub confidence: Score,
+    /// What the breakdown comes to, before calibration.
+    pub raw_confidence: Score,
+    /// Whose opinion was weighed.
+    pub opinion_of: Option<String>,
     /// What the confidence is made of.
     pub breakdown: Vec<Component>,
     /// How well it keeps to the persona.
@@ -53,13 +57,23 @@ const MEDIA_REFUSED: &str = "media_refused";
 /// Findings on which a person decides, as for a tainted source.
 const ASK: &[&str] = &["over_budget", "unjudged"];
 
-/// Judges a case.
+/// Judges a case. A calibration counts only for posts, and only for the opinions that it was fitted to; without one the
+/// confidence is as it is combined.
 #[must_use]
-pub fn assess(case: &ReviewCase, findings: Findings, thresholds: &RoutingThresholds) -> Assessment {
+pub fn assess(
+    case: &ReviewCase,
+    findings: Findings,
+    thresholds: &RoutingThresholds,
+    calibration: Option<&Calibration>,
+) -> Assessment {
     let publishable = case.task.task_type.is_publishable();
     let (flags, notes) = flags(case, &findings);
     let breakdown = breakdown(case, &findings, publishable);
-    let confidence = components::combine(&breakdown);
+    let raw_confidence = components::combine(&breakdown);
+    let opinion_of = findings.opinion.as_ref().map(|_| findings.opinion_of.clone());
+    let model = opinion_of.as_deref().filter(|_| publishable);
+    let calibration = calibration.filter(|calibration| model.is_some_and(|model| calibration.is_for(model)));
+    let confidence = calibration.map_or(raw_confidence, |calibration| calibration.map.apply(raw_confidence));
     let has = |names: &[&str]| flags.iter().any(|f| names.contains(&f.as_str()));
     let route = thresholds.route(Evidence {
         confidence,
@@ -70,8 +84,20 @@ pub fn assess(case: &ReviewCase, findings: Findings, thresholds: &RoutingThresho
     });
     let persona_score = breakdown.iter().find(|c| c.name == "persona").map_or(Score::ONE, |c| c.score);
     let persona_score = if has(&["banned_topic"]) { Score::ZERO } else { persona_score };
-    let reasoning = reasoning(&breakdown, confidence, &notes, &findings, route, thresholds);
-    Assessment { confidence, breakdown, persona_score, safety_flags: flags, topics: findings.topics, route, reasoning }
+    let weighed = Weighed { raw: raw_confidence, calibration, confidence };
+    let reasoning = reasoning(&breakdown, weighed, &notes, &findings, route, thresholds);
+    let (safety_flags, topics) = (flags, findings.topics);
+    Assessment {
+        confidence,
+        raw_confidence,
+        opinion_of,
+        breakdown,
+        persona_score,
+        safety_flags,
+        topics,
+        route,
+        reasoning,
+    }
 }
 
 fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<Component> {
@@ -154,9 +180,17 @@ fn refusals(artifact: &Artifact) -> Vec<(&'static str, String)> {
     flags.into_iter().filter_map(|(part, flag)| Some((flag, note(part)?))).collect()
 }
 
+/// How a confidence came about.
+#[derive(Clone, Copy)]
+struct Weighed<'a> {
+    raw: Score,
+    calibration: Option<&'a Calibration>,
+    confidence: Score,
+}
+
 fn reasoning(
     breakdown: &[Component],
-    confidence: Score,
+    weighed: Weighed<'_>,
     notes: &[String],
     findings: &Findings,
     route: Route,
@@ -169,7 +203,16 @@ fn reasoning(
     if findings.opinion.is_some() && !findings.opinion_of.is_empty() {
         let _ = writeln!(text, "task_fit, persona, support: the opinion of {}", findings.opinion_of);
     }
-    let _ = writeln!(text, "confidence {confidence}: weighted geometric mean of the above");
+    let Weighed { raw, calibration, confidence } = weighed;
+    let _ = writeln!(text, "confidence {raw}: weighted geometric mean of the above");
+    if let Some(Calibration { examples, method, .. }) = calibration {
+        let _ = writeln!(
+            text,
+            "calibrated {confidence}: as often people let such posts out ({method}, {examples} decisions)"
+        );
+    } else if findings.opinion.is_some() {
+        let _ = writeln!(text, "not calibrated: people have decided too little on such opinions, or no map is in use");
+    }
     for note in notes {
         let _ = writeln!(text, "{note}");
     }

@@ -184,6 +184,8 @@ impl Desk {
             artifact_id: Some(edited.unwrap_or(ticket.artifact_id)),
             verdict,
             confidence: ticket.confidence,
+            raw_confidence: None,
+            opinion_of: None,
             breakdown: vec![],
             persona_score: chimera_domain::Score::ONE,
             safety_flags: vec![],

@@ -48,6 +48,8 @@ fn ruling(task: &AgentTask, why: &Outdated, replan: Vec<AgentTask>, ambient: &dy
         artifact_id: task.result_artifact,
         verdict: Verdict::Reject,
         confidence: Score::ZERO,
+        raw_confidence: None,
+        opinion_of: None,
         breakdown: vec![],
         persona_score: Score::ZERO,
         safety_flags: vec!["outdated".to_owned()],

@@ -49,6 +49,8 @@ pub fn rule(case: &ReviewCase, parts: Option<&[AgentTask]>, assessment: Assessme
         artifact_id: Some(case.artifact.id),
         verdict: assessment.route.verdict,
         confidence: assessment.confidence,
+        raw_confidence: Some(assessment.raw_confidence),
+        opinion_of: assessment.opinion_of,
         breakdown: assessment.breakdown,
         persona_score: assessment.persona_score,
         safety_flags: assessment.safety_flags,

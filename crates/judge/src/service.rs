@@ -9,7 +9,7 @@ use std::{
 
 use chimera_bus::{Bus, Gather, Queue};
 use chimera_domain::{
-    AgentTask, Ambient, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain,
+    AgentTask, Ambient, CampaignId, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain,
     policy::TroubleRest,
 };
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
@@ -19,7 +19,7 @@ use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Findings, HitlQueue, JudgeConfig, assess,
+    Findings, HitlQueue, JudgeConfig, Maps, assess,
     outdated::{renewed, withdrawn},
     patience::Patience,
     rule::{is_replanned, rule},
@@ -147,8 +147,9 @@ impl Judge {
         let elsewhere = ids.iter().copied().filter(|id| !known.contains(id)).collect();
         let (void, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| outdated(case).is_some());
         let mut trouble = self.withdraw(&void, elsewhere).await.err();
+        let maps = &self.maps(&cases).await?;
         let judging = stream::iter(cases)
-            .map(|case| async move { self.judge(&case).await })
+            .map(|case| async move { self.judge(&case, maps).await })
             .buffer_unordered(self.config.opinions_at_once.max(1))
             .ready_chunks(BATCH_MAX);
         let mut judging = pin!(judging);
@@ -171,6 +172,15 @@ impl Judge {
             self.withdraw(&void, vec![]).await?;
         }
         trouble.map_or(Ok(()), Err)
+    }
+
+    /// What the confidence in these posts means by now: read each time, so that a new map counts from the next post on.
+    async fn maps(&self, cases: &[ReviewCase]) -> Result<Maps, StoreError> {
+        let posts = cases.iter().filter(|case| case.task.task_type.is_publishable());
+        let mut campaigns: Vec<CampaignId> = posts.map(|case| case.campaign.id).collect();
+        campaigns.sort_unstable();
+        campaigns.dedup();
+        if campaigns.is_empty() { Ok(Maps::new()) } else { self.store.judge_maps(&campaigns).await }
     }
 
     /// Withdraws results that are void, and plans anew those posts among them, and among the tasks `elsewhere` that are not
@@ -259,19 +269,22 @@ impl Judge {
 
     /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
     /// sweeper should bring the case again.
-    async fn judge(&self, case: &ReviewCase) -> Judged {
+    async fn judge(&self, case: &ReviewCase, maps: &Maps) -> Judged {
         let span = spans::of_case(case);
-        span.around(self.judge_within(case, &span)).await
+        span.around(self.judge_within(case, maps, &span)).await
     }
 
-    async fn judge_within(&self, case: &ReviewCase, span: &Span) -> Judged {
+    async fn judge_within(&self, case: &ReviewCase, maps: &Maps, span: &Span) -> Judged {
         let (findings, call) = if case.task.task_type.is_publishable() {
             self.look_at_post(case).await
         } else {
             (Some(Findings::default()), None)
         };
         let Some(findings) = findings else { return (None, call) };
-        let assessment = assess(case, findings, &self.config.thresholds);
+        // Its campaign's own map, if there is one, else everybody's; neither counts for another mind's opinions.
+        let map = |of: Option<CampaignId>| maps.get(&of).filter(|map| map.is_for(&findings.opinion_of));
+        let map = map(Some(case.campaign.id)).or_else(|| map(None));
+        let assessment = assess(case, findings, &self.config.thresholds, map);
         tracing::info!(
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,
             confidence = assessment.confidence.get(), verdict = %assessment.route.verdict, "judged"

@@ -3,7 +3,7 @@
 use chimera_store::ReviewCase;
 use chimera_telemetry::{
     KeyValue, Span, SpanKind, Under,
-    conventions::{CAMPAIGN, CHANNEL, CONFIDENCE, GEN_AI_AGENT, TASK, TASK_TYPE, VERDICT},
+    conventions::{CAMPAIGN, CHANNEL, CONFIDENCE, GEN_AI_AGENT, RAW_CONFIDENCE, TASK, TASK_TYPE, VERDICT},
 };
 
 use crate::Assessment;
@@ -28,6 +28,7 @@ pub(crate) fn judged(span: &Span, assessment: &Assessment) {
         vec![
             KeyValue::new(VERDICT, assessment.route.verdict.as_str()),
             KeyValue::new(CONFIDENCE, assessment.confidence.get()),
+            KeyValue::new(RAW_CONFIDENCE, assessment.raw_confidence.get()),
         ]
     });
 }

@@ -14,7 +14,7 @@ impl<'a> Weights<'a> {
     /// As the campaign says. A calibration counts only for scores of the model that it was fitted to.
     #[must_use]
     pub fn of(campaign: &'a Campaign, model: &str) -> Self {
-        let fitting = campaign.calibration.as_ref().filter(|calibration| calibration.model == model);
+        let fitting = campaign.calibration.as_ref().filter(|calibration| calibration.is_for(model));
         Self { words: OwnWords::new(&campaign.terms), map: fitting.map(|calibration| &calibration.map) }
     }
 

@@ -50,6 +50,8 @@ pub enum RowKind {
     Memory,
     /// `credentials`.
     Credential,
+    /// `judge_calibrations`.
+    Calibration,
 }
 
 impl fmt::Display for RowKind {
@@ -71,6 +73,7 @@ impl fmt::Display for RowKind {
             Self::LedgerEntry => "spend ledger entry of",
             Self::Memory => "memory",
             Self::Credential => "credential",
+            Self::Calibration => "calibration",
         })
     }
 }

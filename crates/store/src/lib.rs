@@ -21,6 +21,7 @@ mod audit;
 pub mod backup;
 mod batch;
 mod blobs;
+mod calibrations;
 mod campaigns;
 mod codec;
 mod config;
@@ -60,6 +61,7 @@ mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};
 pub use blobs::{BlobError, Blobs};
+pub use calibrations::Reviewed;
 pub use campaigns::CampaignError;
 pub use config::StoreConfig;
 pub use duties::Duty;

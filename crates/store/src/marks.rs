@@ -7,8 +7,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, se
 use uuid::Uuid;
 
 use chimera_domain::{
-    Campaign, CampaignCalibration, CampaignId, MarkedSignal, SignalId, SignalMark, SignalOutcome, StateVersion,
-    TrendSignal,
+    Calibration, Campaign, CampaignId, MarkedSignal, SignalId, SignalMark, SignalOutcome, StateVersion, TrendSignal,
 };
 
 use crate::{
@@ -106,6 +105,19 @@ impl Store {
         both.map(|(signal, mark)| marked(signals::Entity::read(signal)?, mark)).collect()
     }
 
+    /// Those of these signals that somebody marked, in no particular order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn marks_of(&self, signals: &[TrendSignal]) -> Result<Vec<MarkedSignal>> {
+        use signal_marks::Column as M;
+        let ids = signals.iter().map(|signal| signal.id.as_uuid());
+        let marks = batch::find::<signal_marks::Entity>(&self.db, self.tenant, M::Id, ids).await?;
+        let mut marks: HashMap<Uuid, signal_marks::Model> = marks.into_iter().map(|mark| (mark.id, mark)).collect();
+        let both = signals.iter().filter_map(|signal| Some((signal.clone(), marks.remove(&signal.id.as_uuid())?)));
+        both.map(|(signal, mark)| marked(signal, mark)).collect()
+    }
+
     /// The campaign's signals that were scored and read at `since` or later, the oldest first, at most `limit`; `after`
     /// names the last one of the page before.
     ///
@@ -144,7 +156,7 @@ impl Store {
         &self,
         id: CampaignId,
         version: StateVersion,
-        calibration: Option<&CampaignCalibration>,
+        calibration: Option<&Calibration>,
         now: DateTime<Utc>,
     ) -> Result<Campaign> {
         use campaigns::Column as K;

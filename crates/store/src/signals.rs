@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SubQueryStatement},
 };
 
 use uuid::Uuid;
@@ -157,6 +157,14 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn signals(&self, filter: &SignalFilter) -> Result<Vec<TrendSignal>> {
+        self.signals_after(filter, None).await
+    }
+
+    /// Signals, newest first; only those that come after this one: where the page before ended.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn signals_after(&self, filter: &SignalFilter, after: Option<SignalId>) -> Result<Vec<TrendSignal>> {
         use signals::Column as C;
         let mut select = signals::Entity::find()
             .filter(batch::of_tenant::<signals::Entity>(self.tenant))
@@ -168,6 +176,17 @@ impl Store {
         }
         if let Some(outcome) = filter.outcome {
             select = select.filter(C::Outcome.eq(outcome.as_str()));
+        }
+        if let Some(after) = after {
+            let order = [C::IngestedAt, C::Id];
+            let place = Query::select()
+                .columns(order)
+                .from(signals::Entity)
+                .and_where(batch::of_tenant::<signals::Entity>(self.tenant))
+                .and_where(C::Id.eq(after.as_uuid()))
+                .take();
+            let here = Expr::tuple(order.map(|column| Expr::col((signals::Entity, column))));
+            select = select.filter(here.lt(Expr::from(SubQueryStatement::from(place))));
         }
         batch::read_all::<signals::Entity>(select.all(&self.db).await?)
     }

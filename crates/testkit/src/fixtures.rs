@@ -1,13 +1,14 @@
 //! Entities with values that are all different and none the default.
 
 use chimera_domain::{
-    Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Campaign, CampaignId,
-    CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, DecisionId, Disclosure,
-    EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId, MemoryKind,
-    MemorySource, MemoryVector, Modality, NextAction, PersonaLock, Presence, Priority, Provenance, Question,
-    ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion, TaskId, TaskPayload,
-    TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, Trend, TrendId, TrendMember,
-    TrendSignal, TrendState, Usd, Verdict, contracts::FeedItem, sha256_hex,
+    Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Calibration, Campaign,
+    CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, DecisionId,
+    Disclosure, EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId,
+    MemoryKind, MemorySource, MemoryVector, Modality, MonotoneMap, NextAction, PersonaLock, Presence, Priority,
+    Provenance, Question, ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion,
+    TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, Trend,
+    TrendId, TrendMember, TrendSignal, TrendState, Usd, Verdict, contracts::FeedItem,
+    policy::calibration::CalibrationMethod, sha256_hex,
 };
 
 /// Eight hex digits that no other call gives.
@@ -312,6 +313,8 @@ pub fn decision(ambient: &dyn Ambient, task: &AgentTask, artifact: &Artifact, ve
         artifact_id: Some(artifact.id),
         verdict,
         confidence: score(25),
+        raw_confidence: Some(score(27)),
+        opinion_of: Some("scripted-1 (opine.v1)".to_owned()),
         breakdown: vec![
             Component { name: "persona".to_owned(), score: score(22), weight: 0.1 + 0.2, reason: "dry".to_owned() },
             Component { name: "safety".to_owned(), score: score(28), weight: 1.0 / 3.0, reason: "clean".to_owned() },
@@ -328,6 +331,20 @@ pub fn decision(ambient: &dyn Ambient, task: &AgentTask, artifact: &Artifact, ve
         },
         state_version_seen: task.state_version,
         logged_at: ambient.now(),
+    }
+}
+
+/// What scores of `scripted-1` mean.
+#[must_use]
+pub fn calibration(ambient: &dyn Ambient) -> Calibration {
+    Calibration {
+        map: MonotoneMap::identity(),
+        method: CalibrationMethod::Isotonic,
+        model: "scripted-1".to_owned(),
+        examples: 321,
+        error_before: score(20),
+        error_after: score(3),
+        fitted_at: ambient.now(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `chimera judge`
 
+mod calibrate;
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use chimera_domain::{Resolution, TicketId, one_line, shown};
@@ -60,6 +62,8 @@ enum Command {
         #[command(flatten)]
         reviewer: Reviewer,
     },
+    /// Fit the judge's confidence to what people decided, so that it means how often they let such posts go out
+    Calibrate(calibrate::Options),
     /// Look for sensitive topics in texts, without writing anything
     Scan {
         /// JSON Lines with `headline`, `title` or `text`, and perhaps `description`; `-` for standard input
@@ -83,6 +87,7 @@ impl Options {
                 answer(&load()?, reviewer, resolution).await?;
             }
             Command::RejectTicket { reviewer } => answer(&load()?, reviewer, Resolution::Rejected).await?,
+            Command::Calibrate(options) => options.run(global).await?,
             Command::Scan { input, json } => scan(&load()?, &input, json)?,
         }
         Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod bench;
+mod bins;
 pub(crate) mod campaign;
 pub(crate) mod cfo;
 pub(crate) mod completions;

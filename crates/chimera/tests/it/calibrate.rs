@@ -83,3 +83,25 @@ fn scores_on_real_headlines_come_to_mean_what_they_say() {
     assert!(kept["campaign"]["calibration"]["examples"].as_u64().unwrap() > 1_000);
     assert!(chimera.run(&["planner", "calibrate", "--campaign", "fashion_drop", "--reset"]).ok);
 }
+
+#[test]
+fn the_judge_says_that_it_starts_cold() {
+    let chimera = fleet();
+    let told = chimera.json(&["judge", "calibrate", "--json"]);
+    assert!(told["maps"][0]["cold_start"].as_str().unwrap().contains("too few"), "{told}");
+    assert_eq!((&told["maps"][0]["campaign"], &told["maps"][0]["used"]), (&json!(null), &json!(false)));
+    assert_eq!((&told["outlook"]["publish_from"], &told["outlook"]["wanted_error_rate"]), (&json!(null), &json!(0.02)));
+    let tables = chimera.run(&["judge", "calibrate", "--campaign", "fashion_drop", "--error-rate", "0.1"]);
+    assert!(tables.ok && tables.stdout.contains("cold start"), "{}{}", tables.stdout, tables.stderr);
+    assert!(
+        tables.stdout.contains("29 decisions") && tables.stderr.contains("nothing was written"),
+        "{}",
+        tables.stdout
+    );
+    let refused = chimera.run(&["judge", "calibrate", "--apply", "--by", "mara"]);
+    assert!(!refused.ok && refused.stderr.contains("too little"), "{}", refused.stderr);
+    assert!(chimera.run(&["judge", "calibrate", "--reset"]).ok);
+    assert!(!chimera.run(&["judge", "calibrate", "--error-rate", "2"]).ok);
+    assert!(!chimera.run(&["judge", "calibrate", "--campaign", "nobody"]).ok);
+    assert!(!chimera.run(&["db", "audit"]).stdout.contains("judge_calibrated"));
+}

@@ -9,12 +9,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chimera_domain::{Resolution, TicketId};
-use chimera_store::{Store, TicketFilter};
+use chimera_store::TicketFilter;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{body, id, limit, query};
+use super::{body, id, limit, named, query};
 use crate::{
     access::Visitor,
     answers::{self, Said},
@@ -42,7 +42,7 @@ pub(crate) async fn queue(
 ) -> Result<Response, Problem> {
     let wanted = query(wanted)?;
     let campaign = match &wanted.campaign {
-        Some(slug) => Some(campaign(&shared.access.store, slug).await?),
+        Some(slug) => Some(named(&shared.access.store, slug).await?),
         None => None,
     };
     let filter = TicketFilter {
@@ -59,11 +59,6 @@ pub(crate) async fn queue(
         "open": depth.open, "overdue": depth.overdue, "next_due": depth.next_due, "oldest": depth.oldest,
     });
     Ok(Json(json!({"depth": depth, "tickets": tickets, "next": next})).into_response())
-}
-
-async fn campaign(store: &Store, slug: &str) -> Result<chimera_domain::CampaignId, Problem> {
-    let found = store.campaign_by_slug(slug).await?;
-    Ok(found.ok_or_else(|| Problem::not_found(format!("there is no campaign {slug}")))?.id)
 }
 
 pub(crate) async fn ticket(State(shared): State<Shared>, Path(ticket): Path<String>) -> Result<Response, Problem> {

@@ -4,6 +4,8 @@ pub(crate) mod alerts;
 pub(crate) mod campaigns;
 pub(crate) mod events;
 pub(crate) mod hitl;
+pub(crate) mod signals;
+pub(crate) mod trends;
 
 use axum::{
     Json,
@@ -12,7 +14,8 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
 };
-use chimera_domain::IdParseError;
+use chimera_domain::{CampaignId, IdParseError};
+use chimera_store::Store;
 
 use crate::problem::Problem;
 
@@ -32,6 +35,12 @@ fn limit(wanted: Option<u64>) -> Result<u64, Problem> {
 /// The id in a path or query.
 pub(crate) fn id<T: std::str::FromStr<Err = IdParseError>>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: IdParseError| Problem::bad_request(error.to_string()))
+}
+
+/// The campaign of this slug.
+async fn named(store: &Store, slug: &str) -> Result<CampaignId, Problem> {
+    let found = store.campaign_by_slug(slug).await?;
+    Ok(found.ok_or_else(|| Problem::not_found(format!("there is no campaign {slug}")))?.id)
 }
 
 fn body<T>(read: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {

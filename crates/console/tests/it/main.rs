@@ -17,6 +17,7 @@ mod desk;
 mod door;
 mod fleet;
 mod pages;
+mod signals;
 mod world;
 
 chimera_testkit::on_both! {
@@ -57,6 +58,10 @@ chimera_testkit::on_both! {
         counts_and_lines_say_what_became_of_posts
         a_trace_tells_the_whole_life_of_a_post
         media_come_by_the_hash_of_their_content;
+    signals:
+        signals_come_in_pages_with_their_reasons
+        a_signal_is_marked_by_an_operator_and_the_last_word_counts
+        trends_are_told;
     door:
         every_answer_keeps_to_itself
         only_loopback_names_are_answered

@@ -4,10 +4,12 @@ use super::canonical::Canonical;
 use crate::{HitlTicket, JudgeDecision, Resolution, SensitiveTopic, hash::hex};
 
 impl JudgeDecision {
-    /// SHA-256 over everything that the decision says, as 64 hex digits; the same before it is stored and after.
+    /// SHA-256 over everything that the decision says, as 64 hex digits; the same before it is stored and after. One that
+    /// was not weighed keeps to the layout from before there was calibration.
     #[must_use]
     pub fn digest(&self) -> String {
-        let all = Canonical::new("chimera.decision.v1")
+        let is_weighed = self.raw_confidence.is_some() || self.opinion_of.is_some();
+        let all = Canonical::new(if is_weighed { "chimera.decision.v2" } else { "chimera.decision.v1" })
             .id(self.id.as_uuid())
             .id(self.tenant_id.as_uuid())
             .text(&self.trace_id.to_string())
@@ -26,6 +28,12 @@ impl JudgeDecision {
             .text(self.next_action.as_str())
             .int(self.state_version_seen.get())
             .time(self.logged_at);
+        let all = if is_weighed {
+            all.optional(self.raw_confidence, |c, raw| c.real(raw.get()))
+                .optional(self.opinion_of.as_deref(), Canonical::text)
+        } else {
+            all
+        };
         hex(&all.finish())
     }
 }
@@ -72,6 +80,7 @@ mod tests {
         json!({
             "id": [A, B], "tenant_id": [A, B], "trace_id": ["1".repeat(32), "2".repeat(32)], "task_id": [A, B],
             "artifact_id": [A, null], "verdict": ["APPROVE", "REJECT"], "confidence": [0.9, 0.8],
+            "raw_confidence": [0.7, null], "opinion_of": ["offline-1", null],
             "breakdown": [[], [{"name": "safety", "score": 0.5, "weight": 0.5, "reason": "fine"}]],
             "persona_score": [0.1, 0.3], "safety_flags": [["a", "b"], ["ab"]],
             "sensitive_topics": [[], [{"topic": "politics", "score": 1.0, "evidence": "minister"}]],

@@ -58,6 +58,8 @@ wire_enum! {
         CampaignStatusSet = "campaign_status_set",
         /// From now on a campaign's scores mean what another map says.
         CampaignCalibrated = "campaign_calibrated",
+        /// From now on the judge's confidence means what another map says.
+        JudgeCalibrated = "judge_calibrated",
         /// A person said whether a signal is relevant.
         SignalMarked = "signal_marked",
         /// A post is about to go out; written before the call.
@@ -114,6 +116,8 @@ wire_enum! {
         Database = "database",
         /// A link, a session or a token.
         Credential = "credential",
+        /// A map of the judge's confidence; its id is its campaign's, or the tenant's for everybody's.
+        Calibration = "calibration",
     }
 }
 

@@ -10,11 +10,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AgentId, CampaignId, Channel, Score, StateVersion, TenantId, Usd,
-    policy::calibration::{CalibrationMethod, MonotoneMap},
-    wire::wire_enum,
-};
+use crate::{AgentId, Calibration, CampaignId, Channel, Score, StateVersion, TenantId, Usd, wire::wire_enum};
 
 wire_enum! {
     /// Whether a campaign plans and publishes.
@@ -72,25 +68,6 @@ pub struct CampaignLimits {
     pub plan_review: bool,
 }
 
-/// What a campaign's scores mean, fitted to examples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CampaignCalibration {
-    /// The map from what the mind says.
-    pub map: MonotoneMap,
-    /// How it was fitted.
-    pub method: CalibrationMethod,
-    /// The model whose scores it was fitted to; those of another are left as they are.
-    pub model: String,
-    /// How many examples it was fitted to.
-    pub examples: u32,
-    /// Expected calibration error without the map.
-    pub error_before: Score,
-    /// The same with it, on examples that it was not fitted to.
-    pub error_after: Score,
-    /// When that was.
-    pub fitted_at: DateTime<Utc>,
-}
-
 /// A goal in words, with its agents, resources, channels and limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Campaign {
@@ -121,7 +98,7 @@ pub struct Campaign {
     /// Who says what it is.
     pub origin: CampaignOrigin,
     /// What its scores mean, where examples told; void once the goal is another.
-    pub calibration: Option<CampaignCalibration>,
+    pub calibration: Option<Calibration>,
     /// Whether it plans and publishes.
     pub status: CampaignStatus,
     /// The version in which its brief was last edited: the goal, the agents, the channels, what a post may cost, the

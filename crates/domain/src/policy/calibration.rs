@@ -8,12 +8,15 @@
 //! Caruana, *Predicting Good Probabilities with Supervised Learning*, 2005). Platt's serves unless isotonic regression, or
 //! no map at all, has a clearly better Brier score on examples that it was not fitted to.
 
+mod guarantee;
 mod isotonic;
 mod platt;
 mod reliability;
 
+pub use guarantee::{SafeThreshold, examples_needed, safe_above, safe_below};
 pub use reliability::{ReliabilityBin, ThresholdChoice, brier_score, expected_error, reliability, threshold_for};
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +29,8 @@ const EXAMPLES_MIN: usize = 20;
 const OF_EACH_MIN: usize = 5;
 /// From so many examples on isotonic regression is tried.
 const ISOTONIC_FROM: usize = 100;
+/// How wide the steep part of a jump is.
+const STEP: f64 = 1e-9;
 
 /// What was scored, and how it really was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +99,32 @@ impl MonotoneMap {
     }
 }
 
+impl MonotoneMap {
+    /// The same map, that claims nothing beyond the scores between `lowest` and `highest`, which its examples had: a higher
+    /// score counts for no more than the highest does, and a lower one for no more than it said, nor than the lowest does.
+    #[must_use]
+    pub fn within(&self, lowest: Score, highest: Score) -> Self {
+        let at_lowest = self.apply(lowest);
+        let below = Score::clamped(lowest.get() - STEP);
+        let mut knots = vec![(Score::ZERO, Score::ZERO)];
+        if at_lowest < lowest {
+            knots.push((at_lowest, at_lowest));
+        } else {
+            knots.push((below, below));
+        }
+        knots.push((lowest, at_lowest));
+        knots.extend(self.0.iter().copied().filter(|(at, _)| *at > lowest && *at < highest));
+        knots.push((highest, self.apply(highest)));
+        // Edges at 0, or at each other, are one knot; of two the later says how it goes on.
+        let mut kept: Vec<(Score, Score)> = Vec::with_capacity(knots.len());
+        for knot in knots {
+            kept.pop_if(|(at, _)| *at >= knot.0);
+            kept.push(knot);
+        }
+        Self::through(kept).unwrap_or_else(|NotMonotone| Self::identity())
+    }
+}
+
 impl TryFrom<Vec<(Score, Score)>> for MonotoneMap {
     type Error = NotMonotone;
 
@@ -105,6 +136,33 @@ impl TryFrom<Vec<(Score, Score)>> for MonotoneMap {
 impl From<MonotoneMap> for Vec<(Score, Score)> {
     fn from(map: MonotoneMap) -> Self {
         map.0
+    }
+}
+
+/// What somebody's scores mean, fitted to examples.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// The map from what was said.
+    pub map: MonotoneMap,
+    /// How it was fitted.
+    pub method: CalibrationMethod,
+    /// The model whose scores it was fitted to; those of another are left as they are.
+    pub model: String,
+    /// How many examples it was fitted to.
+    pub examples: u32,
+    /// Expected calibration error without the map.
+    pub error_before: Score,
+    /// The same with it, on examples that it was not fitted to.
+    pub error_after: Score,
+    /// When that was.
+    pub fitted_at: DateTime<Utc>,
+}
+
+impl Calibration {
+    /// Whether it was fitted to this model's scores.
+    #[must_use]
+    pub fn is_for(&self, model: &str) -> bool {
+        self.model == model
     }
 }
 

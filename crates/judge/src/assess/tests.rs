@@ -1,6 +1,6 @@
 //! What a case is worth, and why.
 
-use chimera_domain::{AgentTask, Artifact, Disclosure, Modality, TaskType, ToolStatus, Verdict};
+use chimera_domain::{AgentTask, Artifact, Disclosure, Modality, MonotoneMap, TaskType, ToolStatus, Verdict};
 use chimera_llm::Finding;
 use chimera_testkit::{SeededAmbient, fixtures};
 use proptest::prelude::*;
@@ -38,7 +38,7 @@ fn opinion(task_fit: f64, persona: f64, support: f64) -> Opinion {
 }
 
 fn judged(case: &ReviewCase, opinion: Option<Opinion>) -> Assessment {
-    assess(case, Findings { opinion, ..Findings::default() }, &RoutingThresholds::default())
+    assess(case, Findings { opinion, ..Findings::default() }, &RoutingThresholds::default(), None)
 }
 
 #[test]
@@ -47,9 +47,58 @@ fn a_spotless_post_is_approved_with_reasons_from_top_to_bottom() {
     assert_eq!((assessment.confidence, assessment.route.verdict), (Score::ONE, Verdict::Approve));
     assert!(assessment.safety_flags.is_empty());
     let lines: Vec<&str> = assessment.reasoning.lines().collect();
-    assert_eq!(lines.len(), assessment.breakdown.len() + 2);
+    assert_eq!(lines.len(), assessment.breakdown.len() + 3);
     assert_eq!(lines[0], "task_fit 1.00: so it is");
     assert_eq!(lines.last(), Some(&"APPROVE: nothing holds it back"));
+}
+
+#[test]
+fn a_calibrated_confidence_is_what_the_thresholds_see() {
+    // Whatever the rule comes to, people let such posts out as often as this.
+    let always = |to: f64| Calibration {
+        map: MonotoneMap::through(vec![(Score::ZERO, Score::clamped(to))]).unwrap(),
+        ..fixtures::calibration(&SeededAmbient::new(1))
+    };
+    let findings = |opinion: Option<Opinion>, topic: bool| {
+        let topic = SensitiveTopic { topic: "legal".to_owned(), score: Score::ONE, evidence: "sue".to_owned() };
+        let opinion_of = "scripted-1".to_owned();
+        Findings { opinion, opinion_of, topics: if topic { vec![topic] } else { vec![] }, markers: vec![] }
+    };
+    let route = |case: &ReviewCase, findings: Findings, map: &Calibration| {
+        let assessment = assess(case, findings, &RoutingThresholds::default(), Some(map));
+        (assessment.route.verdict, assessment.confidence, assessment.raw_confidence)
+    };
+    let some = || Some(opinion(0.7, 0.7, 0.7));
+    let (case, raw) = (case(), judged(&case(), some()).confidence);
+    for (to, verdict) in [
+        (0.0, Verdict::Reject),
+        (0.6999, Verdict::Reject),
+        (0.70, Verdict::HitlQueue),
+        (0.8999, Verdict::HitlQueue),
+        (0.90, Verdict::Approve),
+        (1.0, Verdict::Approve),
+    ] {
+        assert_eq!(route(&case, findings(some(), false), &always(to)), (verdict, Score::clamped(to), raw), "{to}");
+        // A topic, a tainted source and a hard rule come first.
+        assert_eq!(route(&case, findings(some(), true), &always(to)).0, Verdict::HitlQueue, "{to}");
+        let mut tainted = case.clone();
+        tainted.task.payload.taint = vec!["override".to_owned()];
+        let wanted = if verdict == Verdict::Reject { Verdict::Reject } else { Verdict::HitlQueue };
+        assert_eq!(route(&tainted, findings(some(), false), &always(to)).0, wanted, "{to}");
+        let mut broken = case.clone();
+        broken.artifact.content_hash = "another".to_owned();
+        assert_eq!(route(&broken, findings(some(), true), &always(to)).0, Verdict::Reject, "{to}");
+    }
+    assert!(Score::new(f64::NAN).is_err());
+    // It says nothing of another mind's opinion, of none, and of what is no post.
+    let elsewhere = Calibration { model: "scripted-2".to_owned(), ..always(0.0) };
+    assert_eq!(route(&case, findings(some(), false), &elsewhere).1, raw);
+    let (_, confidence, unweighed) = route(&case, findings(None, false), &always(0.0));
+    assert_eq!(confidence, unweighed);
+    let mut part = case.clone();
+    part.task.task_type = TaskType::GenerateText;
+    let (_, confidence, unweighed) = route(&part, findings(some(), false), &always(0.0));
+    assert_eq!(confidence, unweighed);
 }
 
 #[test]

@@ -11,6 +11,7 @@
     reason = "in what only tests call, a panic is the report"
 )]
 
+mod calibration;
 mod desk;
 mod fake;
 mod hitl;
@@ -33,6 +34,9 @@ chimera_testkit::on_both! {
         what_breaks_a_hard_rule_is_rejected_for_good
         a_part_is_accepted_without_the_mind_and_unlocks_the_post
         a_part_that_does_not_fit_takes_its_post_along;
+    calibration:
+        what_people_decide_becomes_what_the_confidence_means
+        an_edited_post_was_not_fit_as_it_was;
     replanning:
         a_weak_post_is_written_again_once_with_the_reason;
     mind:

@@ -2,8 +2,8 @@
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    Agent, AlertKind, Ambient as _, Campaign, CampaignCalibration, CampaignLimits, CampaignTerms, Channel,
-    GovernorLimits, MonotoneMap, Score,
+    Agent, AlertKind, Ambient as _, Calibration, Campaign, CampaignLimits, CampaignTerms, Channel, GovernorLimits,
+    MonotoneMap, Score,
     SignalOutcome::{BelowThreshold, Deferred, Planned},
     TaskState, Usd,
     policy::calibration::CalibrationMethod,
@@ -167,7 +167,7 @@ pub(crate) async fn a_calibration_changes_what_is_planned_and_a_replay_tells_it_
     let outcomes = world.outcomes(&world.campaign).await;
     assert_eq!(outcomes, told(&[("Silk", Planned), ("Wool", BelowThreshold), ("Steel", BelowThreshold)]));
     let knots = vec![(Score::ZERO, Score::ZERO), (Score::percent(70), Score::percent(90)), (Score::ONE, Score::ONE)];
-    let calibration = CampaignCalibration {
+    let calibration = Calibration {
         map: MonotoneMap::through(knots).unwrap(),
         method: CalibrationMethod::Isotonic,
         model: "scripted-1".to_owned(),
@@ -206,7 +206,7 @@ pub(crate) async fn a_calibration_changes_what_is_planned_and_a_replay_tells_it_
     assert_eq!((wool.outcome, wool.relevance), (Planned, Score::percent(90)));
     assert_eq!(wool.why, "its summary says 0.70; calibrated from 0.70 to 0.90");
     // Another model's scores mean something else.
-    let elsewhere = CampaignCalibration { model: "another-1".to_owned(), ..calibration };
+    let elsewhere = Calibration { model: "another-1".to_owned(), ..calibration };
     world.store.campaign_calibrate(id, calibrated.state_version, Some(&elsewhere), now).await.unwrap();
     world.feeds.set(FEED, &[item("5", "Wool for ever", "0.70")]);
     world.tick().await;

@@ -3,15 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use chimera_domain::{
-    Actor, AuditAction, AuditRecord, AuditSubject, CampaignCalibration, Credential, CredentialId, HitlTicket,
-    JudgeDecision, Resolution, StateVersion, TaskEvent, TaskState, TenantId, TrendSignal, error_chain,
+    Actor, AuditAction, AuditRecord, AuditSubject, Calibration, Credential, CredentialId, HitlTicket, JudgeDecision,
+    Resolution, StateVersion, TaskEvent, TaskState, TenantId, TrendSignal, error_chain,
 };
 
 use crate::{
     Prunable, PublishCase, PublishOutcome, Settlement,
     backup::Manifest,
     codec::Mapped,
-    entity::{agents, alerts, campaigns, signal_marks, tasks, tickets},
+    entity::{agents, alerts, calibrations, campaigns, signal_marks, tasks, tickets},
 };
 
 /// A decision that moves a task.
@@ -210,14 +210,34 @@ fn of_credential(credential: &Credential, actor: Actor, action: AuditAction, now
 /// A campaign whose scores mean something else from now on.
 pub(crate) fn campaign_calibrated(
     row: &campaigns::Model,
-    calibration: Option<&CampaignCalibration>,
+    calibration: Option<&Calibration>,
     actor: Actor,
     now: DateTime<Utc>,
 ) -> AuditRecord {
     let after = StateVersion::new(row.state_version);
-    AuditRecord::new(now, actor, AuditAction::CampaignCalibrated, AuditSubject::Campaign, row.id)
+    let record = AuditRecord::new(now, actor, AuditAction::CampaignCalibrated, AuditSubject::Campaign, row.id)
         .versions(StateVersion::new(row.state_version - 1), after)
-        .with("slug", &row.slug)
+        .with("slug", &row.slug);
+    of_calibration(record, calibration)
+}
+
+/// What the judge's confidence means from now on, for a campaign or for everybody.
+pub(crate) fn judge_calibrated(
+    row: &calibrations::Model,
+    calibration: Option<&Calibration>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let after = StateVersion::new(row.state_version);
+    let before = (after > StateVersion::FIRST).then(|| StateVersion::new(row.state_version - 1));
+    let record = AuditRecord::new(now, actor, AuditAction::JudgeCalibrated, AuditSubject::Calibration, row.id)
+        .versions(before, after)
+        .with_some("campaign", row.campaign_id);
+    of_calibration(record, calibration)
+}
+
+fn of_calibration(record: AuditRecord, calibration: Option<&Calibration>) -> AuditRecord {
+    record
         .with("method", calibration.map_or("none", |calibration| calibration.method.as_str()))
         .with_some("model", calibration.map(|calibration| &calibration.model))
         .with_some("examples", calibration.map(|calibration| calibration.examples))

@@ -17,6 +17,7 @@ pub(crate) const TABLES: &[(&str, Fate)] = &[
     ("trend_signals", Fate::Kept),
     ("trends", Fate::Kept),
     ("signal_marks", Fate::Kept),
+    ("judge_calibrations", Fate::Kept),
     ("agent_tasks", Fate::Kept),
     ("task_dependencies", Fate::Kept),
     (ARTIFACTS, Fate::Kept),

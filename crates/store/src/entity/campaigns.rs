@@ -2,9 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::{
-    Campaign, CampaignCalibration, CampaignId, CampaignLimits, QuietHours, StateVersion, TenantId, Usd,
-};
+use chimera_domain::{Calibration, Campaign, CampaignId, CampaignLimits, QuietHours, StateVersion, TenantId, Usd};
 
 use crate::{
     Result, RowKind,
@@ -129,7 +127,7 @@ impl Mapped for Entity {
 }
 
 /// A calibration as the column holds it.
-pub(crate) fn calibration(id: CampaignId, of: Option<&CampaignCalibration>) -> Result<Option<Json>> {
+pub(crate) fn calibration(id: CampaignId, of: Option<&Calibration>) -> Result<Option<Json>> {
     let tenant = TenantId::DEFAULT;
     let writer = Writer::new(RowKind::Campaign, id.as_uuid(), tenant, tenant)?;
     of.map(|calibration| writer.document("calibration", calibration)).transpose()

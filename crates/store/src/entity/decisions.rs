@@ -2,11 +2,11 @@
 
 use sea_orm::entity::prelude::*;
 
-use chimera_domain::{ArtifactId, DecisionId, JudgeDecision, StateVersion, TaskId, TenantId};
+use chimera_domain::{ArtifactId, DecisionId, JudgeDecision, Score, StateVersion, TaskId, TenantId};
 
 use crate::{
     Result, RowKind,
-    codec::{Mapped, Reader, Writer, text, time},
+    codec::{Mapped, Reader, Writer, text, text_opt, time},
 };
 
 /// One row.
@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) artifact_id: Option<Uuid>,
     pub(crate) verdict: String,
     pub(crate) confidence: f64,
+    pub(crate) raw_confidence: Option<f64>,
+    pub(crate) opinion_of: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
     pub(crate) breakdown: Json,
     pub(crate) persona_score: f64,
@@ -54,6 +56,8 @@ impl Mapped for Entity {
             artifact_id: decision.artifact_id.map(ArtifactId::as_uuid),
             verdict: decision.verdict.to_string(),
             confidence: decision.confidence.get(),
+            raw_confidence: decision.raw_confidence.map(Score::get),
+            opinion_of: text_opt(decision.opinion_of.as_ref()),
             breakdown: writer.document("breakdown", &decision.breakdown)?,
             persona_score: decision.persona_score.get(),
             safety_flags: writer.document("safety_flags", &decision.safety_flags)?,
@@ -76,6 +80,8 @@ impl Mapped for Entity {
             artifact_id: row.artifact_id.map(ArtifactId::from_uuid),
             verdict: reader.name("verdict", &row.verdict)?,
             confidence: reader.score("confidence", row.confidence)?,
+            raw_confidence: row.raw_confidence.map(|raw| reader.score("raw_confidence", raw)).transpose()?,
+            opinion_of: row.opinion_of,
             breakdown: reader.document("breakdown", row.breakdown)?,
             persona_score: reader.score("persona_score", row.persona_score)?,
             safety_flags: reader.document("safety_flags", row.safety_flags)?,

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 pub(crate) mod artifacts;
 pub(crate) mod audit_head;
 pub(crate) mod audit_log;
+pub(crate) mod calibrations;
 pub(crate) mod campaigns;
 pub(crate) mod credentials;
 pub(crate) mod cursors;

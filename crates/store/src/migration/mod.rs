@@ -21,6 +21,7 @@ mod m0019_stories;
 mod m0020_campaigns;
 mod m0021_credentials;
 mod m0022_marks;
+mod m0023_judge_calibration;
 mod m0024_plan_review;
 
 use sea_orm_migration::{
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_campaigns::Migration),
             Box::new(m0021_credentials::Migration),
             Box::new(m0022_marks::Migration),
+            Box::new(m0023_judge_calibration::Migration),
             Box::new(m0024_plan_review::Migration),
         ]
     }

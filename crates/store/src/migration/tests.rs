@@ -19,8 +19,8 @@ use crate::{
     Backend, ResourceCursor, audit, batch,
     codec::Mapped,
     entity::{
-        agents, alerts, artifacts, campaigns, credentials, cursors, decisions, dependencies, duties, memories,
-        memory_heads, publications, signal_marks, signals, spend_ledger, tasks, tickets, tool_calls, trends,
+        agents, alerts, artifacts, calibrations, campaigns, credentials, cursors, decisions, dependencies, duties,
+        memories, memory_heads, publications, signal_marks, signals, spend_ledger, tasks, tickets, tool_calls, trends,
     },
 };
 
@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 22] = [
+const TABLES: [&[&str]; 23] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -115,6 +115,7 @@ const TABLES: [&[&str]; 22] = [
     &[],
     &["credentials"],
     &["signal_marks"],
+    &["judge_calibrations"],
     &[],
 ];
 
@@ -173,7 +174,8 @@ impl Rows {
             }
             4 => {
                 let decision = fixtures::decision(&self.ambient, task, &self.artifact, Verdict::HitlQueue);
-                batch::insert::<decisions::Entity>(db, tenant, [&decision]).await.unwrap();
+                let later = [decisions::Column::RawConfidence, decisions::Column::OpinionOf];
+                insert_early::<decisions::Entity>(db, [&decision], &later).await;
                 let ticket = fixtures::ticket(&self.ambient, task, &self.artifact);
                 batch::insert::<tickets::Entity>(db, tenant, [&ticket]).await.unwrap();
             }
@@ -246,6 +248,11 @@ impl Rows {
                     updated_at: self.ambient.now(),
                 };
                 batch::insert_rows::<signal_marks::Entity>(db, vec![mark], None).await.unwrap();
+            }
+            21 => {
+                let map = fixtures::calibration(&self.ambient);
+                let row = calibrations::row(tenant, Some(self.campaign.id), &map, self.ambient.now()).unwrap();
+                batch::insert_rows::<calibrations::Entity>(db, vec![row], None).await.unwrap();
             }
             // Columns and indices only.
             _ => {}

@@ -125,6 +125,8 @@ async fn fill(world: &World, blobs: &Blobs) -> Vec<TraceId> {
     world.store.cursors_save(&cursors(world)).await.unwrap();
     world.store.trends_save(&[fixtures::trend(ambient, &signal)], &[]).await.unwrap();
     world.store.signal_mark(signal.id, SignalMark::Up, Some("silk"), ambient.now()).await.unwrap();
+    let maps = [(Some(world.campaign.id), fixtures::calibration(ambient))].into();
+    world.store.judge_calibrate(&maps, ambient.now()).await.unwrap();
     let memories: Vec<_> = (0..3).map(|_| fixtures::memory(ambient, world.agent.id)).collect();
     in_database(world.store.clone()).add(&memories).await.unwrap();
     vec![signal.trace_id, published.trace_id, asked.trace_id, failed.trace_id]

@@ -1,7 +1,7 @@
 //! Campaigns made, edited and ended by people; their quiet hours and caps.
 
 use chimera_domain::{
-    Actor, Agent, Ambient as _, AuditAction, Campaign, CampaignCalibration, CampaignId, CampaignLimits, CampaignOrigin,
+    Actor, Agent, Ambient as _, AuditAction, Calibration, Campaign, CampaignId, CampaignLimits, CampaignOrigin,
     CampaignStatus, MonotoneMap, Score, SignalId, SignalMark, SignalOutcome, StateVersion, TaskState, TrendSignal, Usd,
     policy::calibration::CalibrationMethod,
 };
@@ -173,7 +173,7 @@ pub(crate) async fn a_calibration_is_void_with_its_goal(world: World) {
     let store = mara(&world);
     let campaign = store.campaign_create(&wanted(&world)).await.unwrap();
     let knots = vec![(Score::ZERO, Score::percent(5)), (Score::percent(90), Score::percent(75))];
-    let calibration = CampaignCalibration {
+    let calibration = Calibration {
         map: MonotoneMap::through(knots).unwrap(),
         method: CalibrationMethod::Isotonic,
         model: "scripted-1".to_owned(),

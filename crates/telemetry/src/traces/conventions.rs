@@ -66,6 +66,8 @@ pub const CHANNEL: &str = "chimera.channel";
 pub const VERDICT: &str = "chimera.verdict";
 /// How sure it is, 0 to 1.
 pub const CONFIDENCE: &str = "chimera.confidence";
+/// The confidence of a judge before calibration.
+pub const RAW_CONFIDENCE: &str = "chimera.confidence.raw";
 /// How relevant an item is, 0 to 1.
 pub const RELEVANCE: &str = "chimera.relevance";
 /// What came of it.

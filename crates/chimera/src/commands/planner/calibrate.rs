@@ -7,8 +7,8 @@ use std::{
 
 use anyhow::Context as _;
 use chimera_domain::{
-    Ambient as _, Campaign, CampaignCalibration, MarkedSignal, Score, SignalMark,
-    policy::calibration::{Example, Fit, ReliabilityBin, fit, reliability, threshold_for},
+    Ambient as _, Calibration, Campaign, MarkedSignal, Score, SignalMark,
+    policy::calibration::{Example, Fit, fit, reliability, threshold_for},
 };
 use chimera_llm::{ItemText, PersonaBrief, Relevance};
 use chimera_planner::score_raw;
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::SCORE_BATCH;
 use crate::{
-    cli::{By, Global},
-    commands::{campaign, lines},
+    cli::{By, Global, score},
+    commands::{bins, campaign, lines},
     compose, output,
     system::SystemAmbient,
 };
@@ -41,7 +41,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "TEXT", requires = "input")]
     label: Option<String>,
     /// The share of relevant ones wanted among those that are taken, to tell the threshold for it
-    #[arg(long, value_name = "SHARE", default_value = "0.75", value_parser = super::score)]
+    #[arg(long, value_name = "SHARE", default_value = "0.75", value_parser = score)]
     precision: Score,
     /// Use the map from now on; without it nothing is written
     #[arg(long, conflicts_with_all = ["dry_run", "reset"])]
@@ -97,7 +97,7 @@ impl Options {
         }
         anyhow::ensure!(!(self.apply && one_sided), "not applied: {ONE_SIDED}");
         if self.apply && !self.dry_run {
-            let calibration = CampaignCalibration {
+            let calibration = Calibration {
                 map: fit.map.clone(),
                 method: fit.method,
                 model,
@@ -162,30 +162,9 @@ impl Options {
                 "wanted_precision": self.precision, "threshold": choice, "cost_usd": cost,
             }));
         }
-        let table = |title: &str, bins: &[ReliabilityBin]| {
-            output::line(title);
-            let rows = bins.iter().map(|bin| {
-                [
-                    format!("{} to {}", bin.from, bin.to),
-                    bin.count.to_string(),
-                    bin.said.to_string(),
-                    bin.was.to_string(),
-                ]
-            });
-            output::table(["score", "examples", "said", "was"], rows);
-        };
-        table("as the mind says", &before);
-        table("as mapped, on examples that the map was not fitted to", &after);
-        output::line(&format!(
-            "{} examples, {} relevant; {}: expected calibration error {:.3} -> {:.3}, Brier score {:.3} -> {:.3}",
-            fit.examples,
-            fit.positives,
-            fit.method,
-            fit.error_before.get(),
-            fit.error_after.get(),
-            fit.brier_before.get(),
-            fit.brier_after.get()
-        ));
+        bins::show("as the mind says", &before);
+        bins::show("as mapped, on examples that the map was not fitted to", &after);
+        output::line(&bins::summary(fit));
         let threshold = campaign.relevance_threshold;
         output::line(&format!("at the campaign's threshold of {threshold}, {} of them would be taken", at(threshold)));
         output::line(&match choice {

@@ -7,7 +7,7 @@ mod replay;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use chimera_domain::{Score, SignalOutcome, TrendSignal, one_line};
+use chimera_domain::{SignalOutcome, TrendSignal, one_line};
 use chimera_llm::RelevanceAsk;
 use chimera_store::{SignalFilter, StorySource};
 use clap::{Args, Subcommand};
@@ -174,10 +174,4 @@ impl Options {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// A score on the command line.
-fn score(text: &str) -> Result<Score, String> {
-    let value: f64 = text.parse().map_err(|_| "a score is a number from 0 to 1".to_owned())?;
-    Score::new(value).map_err(|error| error.to_string())
 }

@@ -11,7 +11,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::SCORE_BATCH;
-use crate::{cli::Global, commands::campaign, compose, output};
+use crate::{
+    cli::{Global, score},
+    commands::campaign,
+    compose, output,
+};
 
 /// Signals read from the database at once.
 const PAGE: u64 = 2_000;
@@ -28,7 +32,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "SLUG")]
     campaign: Option<String>,
     /// With another threshold
-    #[arg(long, value_name = "SCORE", value_parser = super::score)]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     threshold: Option<Score>,
     /// With another goal, in words; scores then are as the mind says them, for a calibration belongs to its goal
     #[arg(long, value_name = "TEXT", requires = "campaign")]

@@ -1,15 +1,15 @@
 use super::*;
 use proptest::prelude::*;
 
-fn example(score: f64, positive: bool) -> Example {
+pub(super) fn example(score: f64, positive: bool) -> Example {
     Example { score: Score::clamped(score), positive }
 }
 
 /// How often a score is right.
-type Truth = fn(f64) -> f64;
+pub(super) type Truth = fn(f64) -> f64;
 
 /// Numbers that look random and are the same each time (Knuth's LCG).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn roll(&mut self) -> f64 {
@@ -18,7 +18,7 @@ impl Dice {
     }
 
     /// Examples of a scorer whose score is right as often as `truth` says.
-    fn draw(&mut self, count: usize, truth: impl Fn(f64) -> f64) -> Vec<Example> {
+    pub(super) fn draw(&mut self, count: usize, truth: impl Fn(f64) -> f64) -> Vec<Example> {
         let one = |_| {
             let score = self.roll();
             example(score, self.roll() < truth(score))
@@ -101,6 +101,29 @@ fn the_lowest_threshold_that_is_right_often_enough_is_found() {
     assert_eq!((choice.taken, choice.precision, choice.recall), (4, Score::clamped(0.75), Score::ONE));
 }
 
+#[test]
+fn beyond_its_examples_a_map_claims_nothing() {
+    let percent = |list: &[(u8, u8)]| list.iter().map(|(at, to)| (Score::percent(*at), Score::percent(*to))).collect();
+    for (knots, lowest, highest, wanted) in [
+        // People let all of these through; of what lies below, nobody knows.
+        (vec![(70, 95), (90, 97)], 70, 90, vec![(0, 0), (50, 50), (69, 69), (70, 95), (80, 96), (90, 97), (100, 97)]),
+        // They let few of them through.
+        (vec![(70, 30), (90, 60)], 70, 90, vec![(0, 0), (20, 20), (50, 30), (70, 30), (80, 45), (100, 60)]),
+        // The map itself went on beyond its examples.
+        (vec![(0, 10), (100, 90)], 20, 80, vec![(0, 0), (10, 10), (19, 19), (20, 26), (50, 50), (80, 74), (100, 74)]),
+        (vec![(0, 10), (100, 90)], 0, 100, vec![(0, 10), (50, 50), (100, 90)]),
+        (vec![(0, 0), (100, 100)], 50, 50, vec![(0, 0), (49, 49), (50, 50), (100, 50)]),
+        (vec![(40, 0), (100, 100)], 40, 100, vec![(0, 0), (20, 0), (40, 0), (70, 50)]),
+    ] {
+        let map =
+            MonotoneMap::through(percent(&knots)).unwrap().within(Score::percent(lowest), Score::percent(highest));
+        for (at, to) in wanted {
+            let got = map.apply(Score::percent(at)).get();
+            assert!((got - f64::from(to) / 100.0).abs() < 1e-6, "{knots:?} in {lowest}..{highest} at {at}: {got}");
+        }
+    }
+}
+
 fn examples() -> impl Strategy<Value = Vec<Example>> {
     // Few different scores, so that many are equal.
     prop::collection::vec((0_u8..=20, any::<bool>()), 20..400)
@@ -127,6 +150,14 @@ proptest! {
             }
             let mapped: Vec<Score> = probes.iter().map(|probe| map.apply(Score::clamped(*probe))).collect();
             prop_assert!(mapped.is_sorted(), "{method}: {mapped:?}");
+            let (lowest, highest) = (sorted.first().unwrap().score, sorted.last().unwrap().score);
+            let within = map.within(lowest, highest);
+            for probe in probes.iter().map(|probe| Score::clamped(*probe)) {
+                let (says, said) = (within.apply(probe), map.apply(probe));
+                let inside = (lowest..=highest).contains(&probe);
+                prop_assert!(!inside || (says.get() - said.get()).abs() < 1e-9, "{method}: {probe:?} {says:?} {said:?}");
+                prop_assert!(probe >= lowest || says <= probe, "{method}: {probe:?} {says:?}");
+            }
             let kept: MonotoneMap = serde_json::from_value(serde_json::to_value(&map).unwrap()).unwrap();
             prop_assert_eq!(kept, map);
         }

@@ -313,7 +313,9 @@ impl Caller<'_> {
             (campaign, Some(SignalOutcome::Planned)),
         ] {
             let filter = SignalFilter { campaign, outcome, limit: 50 };
-            self.calls("signals").signals(&filter).await.unwrap();
+            let newest = self.calls("signals").signals(&filter).await.unwrap();
+            let after = newest.first().map(|signal| signal.id);
+            self.calls("signals_after").signals_after(&filter, after).await.unwrap();
         }
         for campaign in [None, campaign] {
             self.calls("signal_counts").signal_counts(campaign).await.unwrap();
@@ -390,6 +392,13 @@ impl Caller<'_> {
         for mark in [SignalMark::Up, SignalMark::Down] {
             self.calls("signal_mark").signal_mark(template.task.signal_id, mark, None, now).await.unwrap();
         }
+        self.calls("reviews").reviews(50).await.unwrap();
+        for map in [Some(fixtures::calibration(&world.ambient)), None] {
+            let maps = map.into_iter().map(|map| (Some(campaign.id), map)).collect();
+            self.calls("judge_calibrate").judge_calibrate(&maps, now).await.unwrap();
+            self.calls("judge_maps").judge_maps(&[campaign.id]).await.unwrap();
+        }
+        self.calls("marks_of").marks_of(&signals).await.unwrap();
         self.calls("signals_marked").signals_marked(campaign.id, 50).await.unwrap();
         self.calls("campaign_use").campaign_use(&[campaign], world.ambient.now()).await.unwrap();
         let store = self.calls("campaign_set_status");
