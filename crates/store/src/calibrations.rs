@@ -40,6 +40,8 @@ impl Store {
         use tickets::Column as T;
         let answered = tickets::Entity::find()
             .filter(batch::of_tenant::<tickets::Entity>(self.tenant))
+            // An index has those that are answered.
+            .filter(T::ResolvedAt.is_not_null())
             .filter(T::Question.eq(Question::MayPublish.as_str()))
             .filter(T::Resolution.is_in([Resolution::Approved.as_str(), Resolution::Rejected.as_str()]))
             .order_by_desc(T::ResolvedAt)

@@ -59,10 +59,10 @@ fn a_calibrated_confidence_is_what_the_thresholds_see() {
         map: MonotoneMap::through(vec![(Score::ZERO, Score::clamped(to))]).unwrap(),
         ..fixtures::calibration(&SeededAmbient::new(1))
     };
-    let findings = |opinion: Option<Opinion>, topic: bool| {
+    let findings = |opinion: Option<Opinion>, sensitive: bool| {
         let topic = SensitiveTopic { topic: "legal".to_owned(), score: Score::ONE, evidence: "sue".to_owned() };
         let opinion_of = "scripted-1".to_owned();
-        Findings { opinion, opinion_of, topics: if topic { vec![topic] } else { vec![] }, markers: vec![] }
+        Findings { opinion, opinion_of, topics: if sensitive { vec![topic] } else { vec![] }, markers: vec![] }
     };
     let route = |case: &ReviewCase, findings: Findings, map: &Calibration| {
         let assessment = assess(case, findings, &RoutingThresholds::default(), Some(map));

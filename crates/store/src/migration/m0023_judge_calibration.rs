@@ -1,7 +1,7 @@
 //! What the judge's confidence means, and of which opinions.
 
 use sea_orm_migration::prelude::{
-    ConditionalStatement, DbErr, DeriveMigrationName, Expr, Index, MigrationTrait, SchemaManager, Table,
+    ConditionalStatement, DbErr, DeriveMigrationName, Expr, ExprTrait as _, Index, MigrationTrait, SchemaManager, Table,
 };
 use sea_orm_migration::schema::{double_null, json_binary_null, text_null, uuid_null};
 
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
         create(manager, table(CALIBRATIONS, columns.into_iter().chain(versioned())), [by_tenant]).await?;
         // People's newest answers are what is learned from.
         let answered = index("hitl_queue_answered", TICKETS, &["tenant_id", "resolved_at", "id"])
-            .and_where(Expr::cust("\"question\" = 'may_publish' AND \"resolution\" IN ('APPROVED', 'REJECTED')"))
+            .and_where(Expr::col("resolved_at").is_not_null())
             .take();
         manager.create_index(answered).await
     }
