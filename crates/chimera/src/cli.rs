@@ -147,7 +147,7 @@ impl Cli {
             Command::Plan(options) => options.run(&global).await,
             Command::Planner(options) => options.run(&global).await,
             Command::Worker(options) => options.run(&global).await,
-            Command::Judge(options) => options.run(&global).await,
+            Command::Judge(options) => Box::pin(options.run(&global)).await,
             Command::Review(options) => options.run(&global).await,
             Command::Publisher(options) => options.run(&global).await,
             Command::Cfo(options) => options.run(&global).await,

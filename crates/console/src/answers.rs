@@ -94,7 +94,7 @@ fn unfit(detail: impl Into<String>) -> Problem {
 }
 
 /// Why an answer was not taken, with what a program needs to go on.
-fn problem(error: DeskError) -> Problem {
+pub(crate) fn problem(error: DeskError) -> Problem {
     let said = error_chain(&error);
     let conflict = |detail: String| Problem::new(StatusCode::CONFLICT, detail);
     match error {
@@ -111,6 +111,7 @@ fn problem(error: DeskError) -> Problem {
                 let detail = "what you saw is not what the ticket asks about: look again";
                 Problem::new(StatusCode::PRECONDITION_FAILED, detail).with("expected_hash", expected)
             }
+            TicketError::Taken { by, .. } => conflict(said).with("by", by),
             TicketError::WrongAnswer { .. } => unfit(said),
             TicketError::NotFound { .. } => Problem::not_found(said),
             TicketError::Store(error) => error.into(),

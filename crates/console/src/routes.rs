@@ -161,6 +161,11 @@ fn api() -> Vec<Route> {
             .says("Posts that wait for a person, the one due first first, in pages")
             .asked(schema::<api::hitl::Wanted>),
         route(get(), "/api/hitl/{id}", viewer, api::hitl::ticket).says("Everything that a person looks at to decide"),
+        route(post(), "/api/hitl/{id}/claim", reviewer, api::hitl::claim)
+            .says("Take a ticket in hand that nobody else has. May be sent again"),
+        route(post(), "/api/hitl/{id}/assign", reviewer, api::hitl::assign)
+            .says("Put a ticket into somebody's hands, or into nobody's. May be sent again")
+            .given(schema::<api::hitl::Hands>),
         route(post(), "/api/hitl/{id}/approve", reviewer, api::hitl::approve)
             .says("Let a post go out, edited if there is a text. May be sent again")
             .given(schema::<Said>),

@@ -36,6 +36,10 @@ wire_enum! {
         PublishUnknown = "publish_unknown",
         /// Tools cost more than had been set aside for them.
         SpendOverrun = "spend_overrun",
+        /// More posts wait for a person than people keep up with.
+        HitlBacklog = "hitl_backlog",
+        /// A person's answer is overdue.
+        HitlOverdue = "hitl_overdue",
         /// A SOUL.md contradicts itself or the post.
         PersonaConflict = "persona_conflict",
     }

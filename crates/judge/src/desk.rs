@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    AgentTask, Ambient, Artifact, ArtifactId, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, Resolution,
-    TaskId, TicketId, Verdict, error_chain,
+    Actor, AgentTask, Ambient, Artifact, ArtifactId, DecisionId, HitlTicket, JudgeDecision, NextAction, Question,
+    Resolution, TaskId, TicketId, Verdict, error_chain,
 };
 use chimera_store::{Store, StoreError, TicketAnswer, TicketError};
 
@@ -49,7 +49,7 @@ pub enum DeskError {
         resolution: Resolution,
     },
     /// Someone was first, or what they saw is not what the ticket shows.
-    #[error("the answer was not taken")]
+    #[error("it was not taken")]
     Refused(#[source] TicketError),
     /// Edited words break rules that no person may wave through.
     #[error("the edited words can't go out: {}", .0.iter().map(|fault| fault.says.as_str()).collect::<Vec<_>>().join(" "))]
@@ -131,6 +131,27 @@ impl Desk {
         }
         self.waiting.announce().await;
         Ok(task_id)
+    }
+
+    /// Puts a ticket into somebody's hands, or into nobody's; see [`Store::ticket_assign`]. `by` says so.
+    ///
+    /// # Errors
+    /// [`DeskError`] when there is no such ticket, it is answered, somebody else has it, or the store fails.
+    pub async fn assign(
+        &self,
+        ticket: TicketId,
+        to: Option<&str>,
+        is_claim: bool,
+        by: Actor,
+    ) -> Result<HitlTicket, DeskError> {
+        let store = self.store.acting_as(by);
+        let assigned = store.ticket_assign(ticket, to, is_claim, self.ambient.now()).await;
+        let assigned = assigned.map_err(|refused| match refused {
+            TicketError::NotFound { id } => DeskError::NotFound(id),
+            refused => DeskError::Refused(refused),
+        })?;
+        self.waiting.announce().await;
+        Ok(assigned)
     }
 
     /// The post as the reviewer wants it, once the rules have been asked again; `None` when nothing was changed.

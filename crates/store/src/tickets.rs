@@ -112,6 +112,14 @@ pub enum TicketError {
         /// Where the task stands.
         state: TaskState,
     },
+    /// Somebody else has it in hand.
+    #[error("{by} has ticket {id} in hand; ask them, or have it assigned to you")]
+    Taken {
+        /// The ticket.
+        id: TicketId,
+        /// Who.
+        by: String,
+    },
     /// There is no such ticket.
     #[error("there is no ticket {id}")]
     NotFound {
@@ -137,6 +145,54 @@ impl Store {
     pub async fn ticket_by_id(&self, id: TicketId) -> Result<Option<HitlTicket>> {
         let rows = batch::find::<Entity>(&self.db, self.tenant, Column::Id, [id.as_uuid()]).await?;
         rows.into_iter().next().map(Entity::read).transpose()
+    }
+
+    /// Puts an open ticket into somebody's hands, or into nobody's. A claim takes only what nobody else has. It is told so that
+    /// two don't read the same post; whoever answers first still counts. What is so already is left alone.
+    ///
+    /// # Errors
+    /// [`TicketError`] when it is answered, somebody else has it, it is written meanwhile, or the store fails.
+    pub async fn ticket_assign(
+        &self,
+        id: TicketId,
+        to: Option<&str>,
+        is_claim: bool,
+        now: DateTime<Utc>,
+    ) -> Result<HitlTicket, TicketError> {
+        self.retrying(|| self.assign_once(id, to, is_claim, now)).await
+    }
+
+    async fn assign_once(
+        &self,
+        id: TicketId,
+        to: Option<&str>,
+        is_claim: bool,
+        now: DateTime<Utc>,
+    ) -> Result<HitlTicket, TicketError> {
+        let tx = self.begin().await?;
+        let row = self.ticket_row(&*tx, id, Some(LockType::NoKeyUpdate)).await?;
+        let ticket = Entity::read(row.clone())?;
+        if let (Some(resolution), Some(at)) = (ticket.resolution, ticket.resolved_at) {
+            return Err(TicketError::AlreadyResolved {
+                id,
+                by: ticket.resolved_by.unwrap_or_default(),
+                at,
+                resolution,
+            });
+        }
+        if ticket.assigned_to.as_deref() == to {
+            return Ok(ticket);
+        }
+        if let Some(by) = ticket.assigned_to.filter(|_| is_claim) {
+            return Err(TicketError::Taken { id, by });
+        }
+        let set = vec![(Column::AssignedTo, Expr::val(to.map(text)))];
+        let seen = (row.id, ticket.state_version);
+        let after = versioned::update_one::<Entity>(&*tx, self.tenant, RowKind::Ticket, seen, set).await?;
+        let logged = records::assigned(&row, &after, self.actor.clone(), now);
+        audit::append(&*tx, self.tenant, &[logged]).await?;
+        tx.commit().await?;
+        Ok(Entity::read(after)?)
     }
 
     /// Takes a person's answer: the ticket is closed, the task moves and the decision is appended, all or nothing.

@@ -112,10 +112,12 @@ pub struct SweeperConfig {
     /// How often a task's worker may vanish before the task is given up, as one that kills whoever takes it, 1 or more. A
     /// killed process is no failure of the task: those have a count and a bound of their own (`worker.retry`).
     pub vanished_max: u32,
+    /// From so many posts on that wait for a person an alert says so, 1 or more.
+    pub hitl_waiting_max: u64,
 }
 
 impl Default for SweeperConfig {
     fn default() -> Self {
-        Self { interval_ms: 2_000, waiting_ms: 5_000, batch: 500, vanished_max: 10 }
+        Self { interval_ms: 2_000, waiting_ms: 5_000, batch: 500, vanished_max: 10, hitl_waiting_max: 50 }
     }
 }

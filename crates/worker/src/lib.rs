@@ -10,6 +10,7 @@
 mod assemble;
 mod bookkeeper;
 mod config;
+mod escalation;
 mod executor;
 mod held;
 mod platform;

@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::{SweeperConfig, questions::announce};
+use crate::{SweeperConfig, escalation::Told, questions::announce};
 
 /// For so many intervals a sweeper that vanished keeps the duty from the others.
 const DUTY_INTERVALS: u32 = 5;
@@ -34,6 +34,8 @@ pub struct Sweeper {
 struct HeldDuty {
     /// Whether it is this one's now.
     now: bool,
+    /// What people were told of the HITL queue.
+    told: Told,
     /// The day on which totals that nobody needs were last deleted.
     forgot_on: Option<NaiveDate>,
 }
@@ -80,12 +82,14 @@ impl Sweeper {
         let lease = Duration::from_millis(self.config.interval_ms).saturating_mul(DUTY_INTERVALS).max(DUTY_MIN);
         let held = self.store.duty_hold(Duty::Sweep, &self.name, lease).await?.is_some();
         if held != duty.now {
+            duty.told = Told::default();
             tracing::info!(holds = held, "the duty of sweeping changed hands");
             DUTY_HELD.set_for(Duty::Sweep.as_str(), f64::from(u8::from(held)));
             duty.now = held;
         }
         if held {
             self.sweep().await?;
+            duty.told.look(&self.store, self.config.hitl_waiting_max, &*self.ambient).await?;
             let now = self.ambient.now();
             if duty.forgot_on.replace(now.date_naive()) != Some(now.date_naive()) {
                 self.store.spend_totals_forget(now).await?;

@@ -164,10 +164,11 @@ fn table(tickets: &[HitlTicket]) {
             t.confidence.to_string(),
             topics.join(", "),
             t.sla_expires_at.format("%F %H:%M UTC").to_string(),
+            t.assigned_to.clone().unwrap_or_default(),
             t.reasoning_trace.clone(),
         ]
     });
-    output::table(["ticket", "question", "confidence", "topics", "due", "reasoning"], rows);
+    output::table(["ticket", "question", "confidence", "topics", "due", "in hand of", "reasoning"], rows);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ mod calibrate;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
-use chimera_domain::{Resolution, TicketId, one_line, shown};
+use chimera_domain::{Actor, Resolution, TicketId, one_line, shown};
 use chimera_judge::{Answer, Desk};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -57,6 +57,25 @@ enum Command {
         #[arg(long)]
         is_out: bool,
     },
+    /// Take a post in hand that nobody else has, so that two don't read the same
+    ClaimTicket {
+        /// The ticket, as `chimera judge view-queue` shows it
+        ticket: TicketId,
+        /// Who takes it
+        #[arg(long, env = "USER", default_value = "operator", value_parser = person)]
+        by: String,
+    },
+    /// Put a post into somebody's hands, or into nobody's
+    AssignTicket {
+        /// The ticket, as `chimera judge view-queue` shows it
+        ticket: TicketId,
+        /// Who is to have it; without it nobody has
+        #[arg(long, value_parser = person)]
+        to: Option<String>,
+        /// Who says so
+        #[arg(long, env = "USER", default_value = "operator", value_parser = person)]
+        by: String,
+    },
     /// Keep a post from going out
     RejectTicket {
         #[command(flatten)]
@@ -86,6 +105,14 @@ impl Options {
                 let resolution = if is_out { Resolution::ConfirmedPublished } else { Resolution::Approved };
                 answer(&load()?, reviewer, resolution).await?;
             }
+            Command::ClaimTicket { ticket, by } => {
+                let taken = desk(&load()?).await?.assign(ticket, Some(&by), true, Actor::human(&by)).await?;
+                output::note(&format!("{by} has it in hand; due {}", taken.sla_expires_at.format("%F %H:%M UTC")));
+            }
+            Command::AssignTicket { ticket, to, by } => {
+                desk(&load()?).await?.assign(ticket, to.as_deref(), false, Actor::human(&by)).await?;
+                output::note(&format!("{} has it in hand", to.as_deref().unwrap_or("nobody")));
+            }
             Command::RejectTicket { reviewer } => answer(&load()?, reviewer, Resolution::Rejected).await?,
             Command::Calibrate(options) => options.run(global).await?,
             Command::Scan { input, json } => scan(&load()?, &input, json)?,
@@ -102,12 +129,16 @@ fn reason(note: &str) -> Result<String, String> {
     if length <= NOTE_MAX { Ok(note.to_owned()) } else { Err(format!("{length} characters; {NOTE_MAX} at most")) }
 }
 
-async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
+async fn desk(config: &crate::config::Config) -> anyhow::Result<Desk> {
     let store = compose::open_store(config).await?;
     // Without Redis the queue of a running `up` is in its own process; its sweeper finds the approved post within seconds.
     // A Redis that is away keeps no answer from being given.
     let bus = compose::Queues::open(config, &SystemAmbient).await?.bus;
-    let desk = Desk::new(store, bus, Arc::new(SystemAmbient));
+    Ok(Desk::new(store, bus, Arc::new(SystemAmbient)))
+}
+
+async fn answer(config: &crate::config::Config, reviewer: Reviewer, resolution: Resolution) -> anyhow::Result<()> {
+    let desk = desk(config).await?;
     let Reviewer { ticket, by, note } = reviewer;
     desk.answer(Answer { ticket_id: ticket, resolution, by, note, seen_hash: None, edit: None, again: false }).await?;
     output::note(match resolution {

@@ -6,9 +6,10 @@ use axum::{
         Path, Query, State,
         rejection::{JsonRejection, QueryRejection},
     },
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use chimera_domain::{Resolution, TicketId};
+use chimera_domain::{Actor, Resolution, TicketId};
 use chimera_store::TicketFilter;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -106,6 +107,45 @@ pub(crate) async fn confirm(
     said: Body,
 ) -> Result<Response, Problem> {
     take(&shared, &visitor, &ticket, Resolution::ConfirmedPublished, said).await
+}
+
+/// Who is to have a ticket.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hands {
+    /// A name, as it signs in; null for nobody.
+    to: Option<String>,
+}
+
+/// The longest name, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// May be sent again: what one has already is left as it is.
+pub(crate) async fn claim(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(ticket): Path<String>,
+) -> Result<Response, Problem> {
+    let who = visitor.credential.who();
+    let ticket = shared.desk.assign(id(&ticket)?, Some(&who), true, Actor::human(&who)).await;
+    Ok(Json(ticket.map_err(answers::problem)?).into_response())
+}
+
+/// May be sent again.
+pub(crate) async fn assign(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(ticket): Path<String>,
+    hands: Result<Json<Hands>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let (ticket, hands): (TicketId, Hands) = (id(&ticket)?, body(hands)?);
+    let to = hands.to.as_deref().map(str::trim);
+    if to.is_some_and(|name| name.is_empty() || name.chars().count() > NAME_CHARS_MAX) {
+        let detail = format!("`to` is a name of 1 to {NAME_CHARS_MAX} characters, or null for nobody");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let ticket = shared.desk.assign(ticket, to, false, Actor::human(&visitor.credential.who())).await;
+    Ok(Json(ticket.map_err(answers::problem)?).into_response())
 }
 
 async fn take(

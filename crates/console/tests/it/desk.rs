@@ -207,6 +207,33 @@ pub(crate) async fn each_role_may_do_its_own_and_no_more(world: World) {
     assert_eq!(state(&world, &case.task).await, TaskState::HitlQueue);
 }
 
+pub(crate) async fn a_ticket_is_claimed_and_handed_on(world: World) {
+    let case = waiting(&world, "Silk").await;
+    let reviewer = world.token(AccessRole::Reviewer).await;
+    let claim = async || world.as_token(&reviewer, "POST", &case.path("claim"), "").await;
+    let assign = async |body: &str| world.as_token(&reviewer, "POST", &case.path("assign"), body).await;
+    // The fixture's is in somebody's hands.
+    let refused = claim().await;
+    assert_eq!((refused.status, &refused.json()["by"]), (409, &json!("mara")), "{}", refused.text());
+    assert_eq!(assign(r#"{"to": null}"#).await.json()["assigned_to"], json!(null));
+    for _ in 0..2 {
+        assert_eq!(claim().await.json()["assigned_to"], json!("token:reviewer"));
+    }
+    assert_eq!(assign(r#"{"to": "zoe"}"#).await.json()["assigned_to"], json!("zoe"));
+    for (body, status) in [(r#"{"to": " "}"#, 422), (r#"{"to": 1}"#, 422), (r#"{"for": "x"}"#, 422), ("{", 400)] {
+        assert_eq!(assign(body).await.status, status, "{body}");
+    }
+    let viewer = world.token(AccessRole::Viewer).await;
+    assert_eq!(world.as_token(&viewer, "POST", &case.path("claim"), "").await.status, 403);
+    let unknown = "/api/hitl/0199e1c2-7a3b-7c4d-8e5f-001122334455/claim";
+    assert_eq!(world.as_token(&reviewer, "POST", unknown, "").await.status, 404);
+    let queue = world.get("/api/hitl/queue").await.json();
+    assert_eq!(queue["tickets"][0]["assigned_to"], "zoe");
+    // It is a courtesy, no lock.
+    assert_eq!(world.as_token(&reviewer, "POST", &case.path("approve"), &case.saying("")).await.status, 200);
+    assert_eq!(claim().await.status, 409);
+}
+
 pub(crate) async fn looking_changes_nothing(world: World) {
     let case = waiting(&world, "Silk").await;
     let head = world.store.audit_head().await.unwrap();

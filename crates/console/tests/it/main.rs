@@ -38,6 +38,7 @@ chimera_testkit::on_both! {
         the_queue_comes_in_pages
         each_role_may_do_its_own_and_no_more
         looking_changes_nothing
+        a_ticket_is_claimed_and_handed_on
         campaigns_are_held_still_at_the_version_that_was_seen
         alerts_are_seen_and_closed
         every_route_of_the_api_is_described

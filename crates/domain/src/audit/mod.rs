@@ -58,6 +58,8 @@ wire_enum! {
         CampaignStatusSet = "campaign_status_set",
         /// From now on a campaign's scores mean what another map says.
         CampaignCalibrated = "campaign_calibrated",
+        /// A question was taken in hand, handed to somebody, or laid down.
+        TicketAssigned = "ticket_assigned",
         /// From now on the judge's confidence means what another map says.
         JudgeCalibrated = "judge_calibrated",
         /// A person said whether a signal is relevant.

@@ -95,7 +95,7 @@ fn a_calibrated_confidence_is_what_the_thresholds_see() {
     assert_eq!(route(&case, findings(some(), false), &elsewhere).1, raw);
     let (_, confidence, unweighed) = route(&case, findings(None, false), &always(0.0));
     assert_eq!(confidence, unweighed);
-    let mut part = case.clone();
+    let mut part = case;
     part.task.task_type = TaskType::GenerateText;
     let (_, confidence, unweighed) = route(&part, findings(some(), false), &always(0.0));
     assert_eq!(confidence, unweighed);

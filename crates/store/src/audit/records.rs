@@ -57,6 +57,21 @@ pub(crate) fn closed(ticket: &tickets::Model, actor: Actor, now: DateTime<Utc>) 
     }
 }
 
+/// A question that is in somebody else's hands now.
+pub(crate) fn assigned(
+    before: &tickets::Model,
+    after: &tickets::Model,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> AuditRecord {
+    let versions = (StateVersion::new(before.state_version), StateVersion::new(after.state_version));
+    AuditRecord::new(now, actor, AuditAction::TicketAssigned, AuditSubject::Ticket, after.id)
+        .versions(versions.0, versions.1)
+        .trace(after.trace_id.parse().ok())
+        .with_some("from", before.assigned_to.as_ref())
+        .with_some("to", after.assigned_to.as_ref())
+}
+
 /// A task that was cancelled with its campaign.
 pub(crate) fn cancelled(task: &tasks::Model, why: &str, now: DateTime<Utc>) -> AuditRecord {
     of_task(task, Actor::sweeper(), AuditAction::TaskCancelled, now).with("to", TaskState::Cancelled).with("why", why)

@@ -312,7 +312,8 @@ chimera_testkit::on_both! {
     tickets:
         of_two_answers_the_first_counts_and_the_second_is_told
         an_answer_about_something_else_is_refused
-        a_rejected_ticket_ends_the_task;
+        a_rejected_ticket_ends_the_task
+        a_ticket_is_in_one_persons_hands;
     work:
         each_task_is_claimed_by_one_of_many_workers
         a_paused_campaigns_tasks_are_not_claimed

@@ -1,9 +1,9 @@
 //! A person's answer.
 
 use chimera_domain::{
-    AgentTask, Ambient as _, Artifact, HitlTicket, Resolution, StateVersion, TaskState, TicketId, Verdict,
+    Actor, AgentTask, Ambient as _, Artifact, HitlTicket, Resolution, StateVersion, TaskState, TicketId, Verdict,
 };
-use chimera_store::{Decided, HitlDepth, TicketAnswer, TicketError};
+use chimera_store::{AuditFilter, Decided, HitlDepth, TicketAnswer, TicketError};
 use chimera_testkit::fixtures;
 
 use crate::world::World;
@@ -109,4 +109,33 @@ pub(crate) async fn a_rejected_ticket_ends_the_task(world: World) {
     assert_eq!(decided, Decided { applied: vec![task.id], ..Decided::default() });
     assert_eq!(world.stored(task.id).await.state, TaskState::Rejected);
     assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
+}
+
+pub(crate) async fn a_ticket_is_in_one_persons_hands(world: World) {
+    let (_, _, ticket) = world.waiting_for_a_person().await;
+    let store = world.store.acting_as(Actor::human("mara"));
+    let now = world.ambient.now();
+    // The fixture's is mara's already.
+    let same = store.ticket_assign(ticket.id, Some("mara"), true, now).await.unwrap();
+    assert_eq!((same.assigned_to.as_deref(), same.state_version), (Some("mara"), ticket.state_version));
+    let refused = store.ticket_assign(ticket.id, Some("zoe"), true, now).await.unwrap_err();
+    let TicketError::Taken { by, .. } = refused else { panic!("{refused:?}") };
+    assert_eq!(by, "mara");
+    let handed = store.ticket_assign(ticket.id, Some("zoe"), false, now).await.unwrap();
+    assert_eq!((handed.assigned_to.as_deref(), handed.state_version), (Some("zoe"), ticket.state_version.next()));
+    let free = store.ticket_assign(ticket.id, None, false, now).await.unwrap();
+    assert_eq!(free.assigned_to, None);
+    // Of many who claim it at once, one has it.
+    let mut claims = tokio::task::JoinSet::new();
+    for name in ["a", "b", "c", "d"] {
+        let store = store.clone();
+        claims.spawn(async move { store.ticket_assign(ticket.id, Some(name), true, now).await.is_ok() });
+    }
+    assert_eq!(claims.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
+    let nobody = TicketId::generate(&world.ambient);
+    let refused = store.ticket_assign(nobody, None, false, now).await.unwrap_err();
+    assert!(matches!(refused, TicketError::NotFound { .. }), "{refused:?}");
+    let filter = AuditFilter { trace_id: Some(ticket.trace_id), actor: Some("human:mara".to_owned()), limit: 99 };
+    let log = store.audit_entries(&filter).await.unwrap();
+    assert_eq!(log.iter().filter(|entry| entry.action == "ticket_assigned").count(), 3);
 }

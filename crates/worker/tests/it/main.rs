@@ -95,5 +95,6 @@ chimera_testkit::on_both! {
         what_waits_in_the_queue_is_not_delivered_again
         a_worker_that_keeps_vanishing_leaves_a_dead_letter
         killed_workers_use_up_no_attempt
-        of_two_sweepers_one_sweeps_until_it_ends;
+        of_two_sweepers_one_sweeps_until_it_ends
+        a_queue_that_grows_beyond_people_and_overdue_answers_are_told;
 }

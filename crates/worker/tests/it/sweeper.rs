@@ -3,8 +3,10 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus as _, InProcessBus, Queue};
-use chimera_domain::{AlertKind, Ambient as _, TaskState, TaskType};
-use chimera_store::Claim;
+use chimera_domain::{AlertKind, Ambient as _, CampaignStatus, TaskEvent, TaskState, TaskType, Verdict};
+use chimera_store::{Claim, Ruling, TicketFilter};
+use chimera_testkit::fixtures;
+use chimera_worker::SweeperConfig;
 
 use crate::{
     fake::Fate,
@@ -129,4 +131,60 @@ pub(crate) async fn of_two_sweepers_one_sweeps_until_it_ends(world: World) {
     assert_eq!(delivered(&buses[0]).await, 0);
     second.stop().await;
     assert_eq!(world.states(&[ready]).await, [TaskState::Ready]);
+}
+
+/// A post that waits for a person until `due`.
+async fn asked(world: &World, due: chrono::DateTime<chrono::Utc>) {
+    let post = world.planned(&[]).await.remove(0);
+    let claimed = world.claim(post.id, "worker", LEASE).await;
+    world.submit(&claimed).await;
+    let case = world.store.review_cases(&[post.id]).await.unwrap().remove(0);
+    let mut ticket = fixtures::ticket(&*world.ambient, &case.task, &case.artifact);
+    ticket.sla_expires_at = due;
+    let ruling = Ruling {
+        decision: fixtures::decision(&*world.ambient, &case.task, &case.artifact, Verdict::HitlQueue),
+        task_version: case.task.state_version,
+        event: TaskEvent::AskHuman,
+        ticket: Some(ticket),
+        replan: vec![],
+    };
+    let decided = world.store.task_decide(vec![ruling], world.ambient.now()).await.unwrap();
+    assert_eq!(decided.applied, [post.id]);
+}
+
+async fn told(world: &World) -> Vec<AlertKind> {
+    let mut kinds: Vec<_> = world.store.alerts_open(99).await.unwrap().into_iter().map(|alert| alert.kind).collect();
+    kinds.sort_unstable();
+    kinds
+}
+
+pub(crate) async fn a_queue_that_grows_beyond_people_and_overdue_answers_are_told(world: World) {
+    use AlertKind::{HitlBacklog, HitlOverdue};
+    let later = "2999-01-01T00:00:00Z".parse().unwrap();
+    for _ in 0..2 {
+        asked(&world, later).await;
+    }
+    let config = SweeperConfig { interval_ms: 20, hitl_waiting_max: 3, ..SweeperConfig::default() };
+    let running = world.sweeping_as(config);
+    let told_is = |wanted: &'static [AlertKind]| {
+        let world = &world;
+        eventually("alerts", move || async move { (told(world).await == wanted).then_some(()) })
+    };
+    asked(&world, later).await;
+    told_is(&[HitlBacklog]).await;
+    asked(&world, chrono::DateTime::UNIX_EPOCH).await;
+    told_is(&[HitlBacklog, HitlOverdue]).await;
+    // Seen is seen, while it lasts; one more that is overdue is news.
+    let ids: Vec<_> = world.store.alerts_open(9).await.unwrap().into_iter().map(|alert| alert.id).collect();
+    world.store.alerts_acknowledge(&ids, world.ambient.now()).await.unwrap();
+    asked(&world, chrono::DateTime::UNIX_EPOCH).await;
+    told_is(&[HitlOverdue]).await;
+    // Answered, and it is over.
+    let open = world.store.tickets_open(&TicketFilter { limit: 9, ..TicketFilter::default() }).await.unwrap();
+    assert_eq!(open.len(), 5);
+    let campaign = &world.campaign;
+    let (version, now) = (campaign.state_version, world.ambient.now());
+    world.store.campaign_set_status(campaign.id, version, CampaignStatus::Ended, now).await.unwrap();
+    told_is(&[]).await;
+    running.stop().await;
 }

@@ -173,6 +173,13 @@ impl World {
         run(move |cancel, _| Box::pin(sweeper.serve(cancel)))
     }
 
+    /// A sweeper at work that is set so.
+    pub(crate) fn sweeping_as(&self, config: SweeperConfig) -> Running {
+        let (store, bus) = (self.store.clone(), self.bus.clone());
+        let sweeper = Sweeper::new("sweeper".to_owned(), store, bus, self.ambient.clone(), config);
+        run(move |cancel, _| Box::pin(sweeper.serve(cancel)))
+    }
+
     fn sweeper_named(&self, name: &str, bus: Arc<dyn Bus>) -> Sweeper {
         let config = SweeperConfig { waiting_ms: 0, interval_ms: 50, ..SweeperConfig::default() };
         Sweeper::new(name.to_owned(), self.store.clone(), bus, self.ambient.clone(), config)

@@ -393,6 +393,11 @@ impl Caller<'_> {
             self.calls("signal_mark").signal_mark(template.task.signal_id, mark, None, now).await.unwrap();
         }
         self.calls("reviews").reviews(50).await.unwrap();
+        let open = world.store.tickets_open(&TicketFilter { limit: 1, ..TicketFilter::default() }).await.unwrap();
+        for to in [Some("zoe"), None] {
+            let store = self.calls("ticket_assign");
+            store.ticket_assign(open[0].id, to, false, now).await.unwrap();
+        }
         for map in [Some(fixtures::calibration(&world.ambient)), None] {
             let maps = map.into_iter().map(|map| (Some(campaign.id), map)).collect();
             self.calls("judge_calibrate").judge_calibrate(&maps, now).await.unwrap();
