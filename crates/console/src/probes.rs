@@ -92,14 +92,14 @@ struct Stage {
 
 /// Whether the process can work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Report {
-    ready: bool,
-    role: &'static str,
-    instance: String,
+pub(crate) struct Report {
+    pub(crate) ready: bool,
+    pub(crate) role: &'static str,
+    pub(crate) instance: String,
     /// The names of what is missing.
-    missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
     /// Each name again, with what to do.
-    reasons: serde_json::Map<String, serde_json::Value>,
+    pub(crate) reasons: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Probes {
@@ -161,7 +161,17 @@ impl Probes {
         self.inner.stage.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn report(&self) -> Arc<Report> {
+    /// What is asked for, by name.
+    pub(crate) fn checked(&self) -> Vec<String> {
+        self.stage().checks.iter().map(|check| check.name().to_owned()).collect()
+    }
+
+    /// The role that broke, if one did.
+    pub(crate) fn broken(&self) -> Option<String> {
+        self.stage().broken
+    }
+
+    pub(crate) async fn report(&self) -> Arc<Report> {
         // Whoever asks meanwhile waits for the same answer.
         let mut last = self.inner.last_report.lock().await;
         let stage = self.stage();

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     handler::Handler,
     http::Method,
     middleware,
@@ -38,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Blobs,
     pub(crate) desk: Desk,
     pub(crate) waiting: HitlQueue,
+    pub(crate) bus: Arc<dyn Bus>,
     /// Cancelled when answers that never end by themselves should.
     pub(crate) closing: CancellationToken,
 }
@@ -134,7 +135,14 @@ fn for_people() -> Vec<Route> {
         route(get(), "/campaigns", viewer, pages::campaigns::page),
         route(get(), "/campaigns/{id}", viewer, pages::campaign::page),
         route(post(), "/campaigns/{id}", operator, pages::campaign::act),
+        route(get(), "/signals", viewer, pages::signals::page),
         route(get(), "/traces/{id}", viewer, pages::trace::page),
+        route(get(), "/published", viewer, pages::published::page),
+        route(get(), "/money", viewer, pages::money::page),
+        route(get(), "/alerts", viewer, pages::alerts::page),
+        route(post(), "/alerts", operator, pages::alerts::acknowledge),
+        route(get(), "/audit", viewer, pages::audit::page),
+        route(get(), "/system", viewer, pages::system::page),
         route(get(), "/media/{name}", viewer, read::media),
         route(get(), "/review", viewer, review::page),
         route(post(), "/review", reviewer, review::decide_many),
@@ -216,8 +224,8 @@ impl Console {
         closing: CancellationToken,
     ) -> Self {
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
-        let waiting = HitlQueue::new(store.clone(), bus);
-        Self { shared: Shared { access: Access::new(store, ambient), blobs, desk, waiting, closing } }
+        let waiting = HitlQueue::new(store.clone(), bus.clone());
+        Self { shared: Shared { access: Access::new(store, ambient), blobs, desk, waiting, bus, closing } }
     }
 
     /// The same, where a rejected post may be written anew so often.
@@ -239,7 +247,8 @@ impl Console {
             let admit = middleware::from_fn_with_state((self.shared.access.clone(), info.needs), access::admit);
             router.route(info.path, handler.route_layer(admit))
         });
-        behind_guard(own.with_state(self.shared.clone()).merge(probes.router()))
+        let own = own.layer(Extension(probes.clone())).with_state(self.shared.clone());
+        behind_guard(own.merge(probes.router()))
     }
 }
 

@@ -36,16 +36,25 @@ impl Store {
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn alerts_open(&self, limit: u64) -> Result<Vec<Alert>> {
-        use alerts::Column as C;
-        let rows = alerts::Entity::find()
-            .filter(batch::of_tenant::<alerts::Entity>(self.tenant))
+        self.alerts_page(None, limit).await
+    }
+
+    /// The same, those that come after `after`: where the page before ended, acknowledged since or not.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn alerts_page(&self, after: Option<AlertId>, limit: u64) -> Result<Vec<Alert>> {
+        use alerts::{Column as C, Entity as E};
+        let mut select = E::find()
+            .filter(batch::of_tenant::<E>(self.tenant))
             .filter(C::AcknowledgedBy.is_null())
             .order_by_desc(C::CreatedAt)
             .order_by_desc(C::Id)
-            .limit(limit)
-            .all(&self.db)
-            .await?;
-        batch::read_all::<alerts::Entity>(rows)
+            .limit(limit);
+        if let Some(after) = after {
+            select = select.filter(self.comes_after::<E>([C::CreatedAt, C::Id], C::Id, after.as_uuid()));
+        }
+        batch::read_all::<E>(select.all(&self.db).await?)
     }
 
     /// Ends alerts of a kind whose condition is over: those that nobody has acknowledged, and of whose subject `lasts` does

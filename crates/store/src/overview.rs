@@ -151,6 +151,46 @@ impl Store {
         Ok(with_tasks.collect())
     }
 
+    /// What the ledger counts for each of these agents in each of `days` days from `midnight` on, by when it was set aside;
+    /// days are counted from 0, and those for which it counts nothing are left out.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn spend_by_day(
+        &self,
+        agents: &[AgentId],
+        midnight: DateTime<Utc>,
+        days: u32,
+    ) -> Result<Vec<(AgentId, u32, Usd)>> {
+        use spend_ledger::{Column as C, Entity as E};
+        let begins = |day: u32| time(midnight + Duration::days(day.into()));
+        let latest_first = (1..days).rev().map(|day| (day, Expr::col(C::ReservedAt).gte(begins(day))));
+        let day: Expr = latest_first
+            .fold(CaseStatement::new(), |case, (day, since)| case.case(since, i64::from(day)))
+            .case(Expr::col(C::ReservedAt).gte(begins(0)), 0_i64)
+            .into();
+        let mut found = Vec::new();
+        for chunk in agents.chunks(dialect::LISTED_MAX) {
+            let select = E::find()
+                .select_only()
+                .column(C::AgentId)
+                .expr_as(day.clone().cast_as("BIGINT"), "day")
+                .expr(dialect::sum(Expr::col(C::CountedMicros)))
+                .filter(batch::of_tenant::<E>(self.tenant))
+                .filter(C::AgentId.is_in(batch::padded(chunk.iter().map(|id| id.as_uuid()))))
+                .filter(C::ReservedAt.gte(begins(0)))
+                .filter(C::ReservedAt.lt(begins(days)))
+                .group_by(C::AgentId)
+                .group_by(Expr::col("day"));
+            let rows: Vec<(Uuid, i64, i64)> = select.into_tuple().all(&self.db).await?;
+            let read = |(id, day, micros): (Uuid, i64, i64)| {
+                (AgentId::from_uuid(id), u32::try_from(day).unwrap_or_default(), Usd::from_micros(micros))
+            };
+            found.extend(rows.into_iter().map(read));
+        }
+        Ok(found)
+    }
+
     async fn doings(&self, whose: Whose, ids: &[Uuid], now: DateTime<Utc>) -> Result<HashMap<Uuid, Doings>> {
         let mut found: HashMap<Uuid, Doings> = ids.iter().map(|id| (*id, Doings::default())).collect();
         if ids.is_empty() {

@@ -66,7 +66,8 @@ chimera_testkit::on_both! {
         a_page_of_the_queue_is_timed_at_three_lengths;
     browser:
         a_reviewer_decides_by_keyboard_and_posts_go_out
-        of_two_browsers_the_second_is_told_and_whoever_signed_out_is_out;
+        of_two_browsers_the_second_is_told_and_whoever_signed_out_is_out
+        every_page_is_sound_in_either_theme_and_on_a_phone;
     cfo:
         the_days_money_is_the_same_wherever_one_looks;
     commands:

@@ -5,7 +5,17 @@ use axum::http::StatusCode;
 use crate::{access::Visitor, problem::Problem, routes::Shared};
 
 /// The pages that the navigation leads to, in its order.
-const PLACES: [(&str, &str); 3] = [("/", "Fleet"), ("/campaigns", "Campaigns"), ("/review", "Review")];
+const PLACES: [(&str, &str); 9] = [
+    ("/", "Fleet"),
+    ("/campaigns", "Campaigns"),
+    ("/signals", "Signals"),
+    ("/review", "Review"),
+    ("/published", "Published"),
+    ("/money", "Money"),
+    ("/alerts", "Alerts"),
+    ("/audit", "Audit"),
+    ("/system", "Health"),
+];
 
 /// One link of the navigation.
 #[derive(Debug)]
@@ -34,10 +44,12 @@ impl Frame {
     /// For somebody who is signed in and looks at the page `here`.
     pub(crate) async fn of(shared: &Shared, visitor: &Visitor, here: &'static str) -> Result<Self, Problem> {
         let depth = shared.waiting.depth().await?;
+        let alerts = shared.access.store.alerts_standing().await?.values().sum();
         let credential = &visitor.credential;
         let place = |(path, name): (&'static str, &'static str)| {
             let (waiting, late) = match path {
                 "/review" => (depth.open, depth.overdue > 0),
+                "/alerts" => (alerts, false),
                 _ => (0, false),
             };
             Place { path, name, is_here: path == here, waiting: (waiting > 0).then_some(waiting), late }

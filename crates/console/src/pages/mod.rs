@@ -1,16 +1,23 @@
 //! The console's pages: each file reads what its page shows and makes it ready to be drawn.
 
+pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
 mod dag;
 pub(crate) mod fleet;
 mod frame;
 mod media;
+pub(crate) mod money;
+pub(crate) mod published;
 mod show;
+pub(crate) mod signals;
+pub(crate) mod system;
 pub(crate) mod trace;
 
 pub(crate) use frame::{Frame, Notice};
 pub(crate) use media::Medium;
+pub(crate) use show::Bar;
 
 use askama::Template;
 use axum::{

@@ -1,8 +1,8 @@
 //! Times, money and states in the words of people.
 
-use chimera_domain::{PublicationState, TaskState, TaskType, Usd};
+use chimera_domain::{Component, PublicationState, SignalOutcome, TaskState, TaskType, Usd};
 use chimera_store::PostRow;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 /// A moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,17 @@ impl When {
             _ => at.format("%F").to_string(),
         };
         Self { at: at.to_rfc3339(), full: at.format("%F %H:%M:%S UTC").to_string(), words }
+    }
+}
+
+/// How long something took, to two digits or so.
+pub(super) fn span(took: Duration) -> String {
+    match took.num_milliseconds() {
+        ms @ ..1_000 => format!("{} ms", ms.max(0)),
+        ms @ 1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        ms @ 60_000..3_600_000 => format!("{} min", ms / 60_000),
+        ms @ 3_600_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        ms => format!("{} days", ms / 86_400_000),
     }
 }
 
@@ -66,6 +77,46 @@ pub(super) const fn state(state: TaskState) -> (&'static str, &'static str) {
         TaskState::Rejected => ("rejected", "bad"),
         TaskState::Failed => ("gave up", "bad"),
         TaskState::Cancelled => ("cancelled", "idle"),
+    }
+}
+
+/// What became of a signal, for people, and by what class it is drawn.
+pub(super) const fn outcome(outcome: SignalOutcome) -> (&'static str, &'static str) {
+    match outcome {
+        SignalOutcome::Planned => ("planned", "good"),
+        SignalOutcome::BelowThreshold => ("not relevant", "idle"),
+        SignalOutcome::Duplicate => ("told before", "idle"),
+        SignalOutcome::Deferred => ("held back", "wait"),
+        SignalOutcome::Stale => ("too late", "idle"),
+    }
+}
+
+/// An address from outside, if it may be a link: one of the web, and nothing that a browser would run.
+pub(super) fn web_address(text: &str) -> Option<String> {
+    let address = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    Some(address.into())
+}
+
+/// One part of a confidence.
+#[derive(Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) score: String,
+    /// 0 to 100, for drawing.
+    pub(crate) width: f64,
+    pub(crate) reason: String,
+    pub(crate) weak: bool,
+}
+
+impl Bar {
+    pub(crate) fn of(part: &Component) -> Self {
+        Self {
+            name: part.name.replace('_', " "),
+            score: format!("{:.2}", part.score.get()),
+            width: part.score.get() * 100.0,
+            reason: part.reason.clone(),
+            weak: part.score.get() < 0.7,
+        }
     }
 }
 
@@ -129,8 +180,6 @@ impl LastPost {
 
 #[cfg(test)]
 mod tests {
-    use chrono::Duration;
-
     use super::*;
 
     #[test]
@@ -159,5 +208,19 @@ mod tests {
         let share = |part, whole| percent(Usd::dollars(part), Usd::dollars(whole));
         assert_eq!((share(0, 0), share(1, 0), share(-1, 5)), (0.0, 100.0, 0.0));
         assert_eq!((share(1, 4), share(9, 4)), (25.0, 100.0));
+    }
+
+    #[test]
+    fn a_span_has_two_digits_or_so() {
+        let spans = [0, 999, 1_000, 61_000, 7_200_000, 172_800_000].map(|ms| span(Duration::milliseconds(ms)));
+        assert_eq!(spans, ["0 ms", "999 ms", "1.0 s", "1 min", "2 h", "2 days"]);
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_become_links() {
+        assert_eq!(web_address("https://example.org/a b\"").as_deref(), Some("https://example.org/a%20b%22"));
+        for other in ["javascript:alert(1)", "data:text/html,x", "sandbox://1", "/review", "", "file:///etc/passwd"] {
+            assert_eq!(web_address(other), None, "{other}");
+        }
     }
 }

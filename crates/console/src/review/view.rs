@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::http::StatusCode;
-use chimera_domain::{Channel, Component, HitlTicket, Question, TicketId, one_line};
+use chimera_domain::{Channel, HitlTicket, Question, TicketId, one_line};
 use chimera_judge::Desk;
 use chimera_store::{HitlDepth, TicketCase};
 use chrono::{DateTime, Utc};
@@ -12,7 +12,7 @@ use super::{
     is_open,
 };
 use crate::{
-    pages::{Frame, Medium, Notice},
+    pages::{Bar, Frame, Medium, Notice},
     problem::Problem,
 };
 
@@ -87,29 +87,6 @@ pub(crate) struct Row {
     confidence: String,
     due: Due,
     current: bool,
-}
-
-/// One part of the confidence.
-#[derive(Debug)]
-pub(crate) struct Bar {
-    name: String,
-    score: String,
-    /// 0 to 100, for drawing.
-    width: f64,
-    reason: String,
-    weak: bool,
-}
-
-impl Bar {
-    fn of(part: &Component) -> Self {
-        Self {
-            name: part.name.replace('_', " "),
-            score: format!("{:.2}", part.score.get()),
-            width: part.score.get() * 100.0,
-            reason: part.reason.clone(),
-            weak: part.score.get() < 0.7,
-        }
-    }
 }
 
 /// The post that is looked at.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a page says, without its markup, on one line.
-fn words(page: &str) -> String {
+pub(crate) fn words(page: &str) -> String {
     let mut words = String::new();
     for (index, part) in page.split('<').enumerate() {
         let text = if index == 0 { part } else { part.split_once('>').map_or("", |(_, text)| text) };

@@ -16,6 +16,7 @@ mod client;
 mod desk;
 mod door;
 mod fleet;
+mod lists;
 mod pages;
 mod signals;
 mod world;
@@ -52,6 +53,16 @@ chimera_testkit::on_both! {
         a_campaign_is_paused_resumed_and_ended_at_the_version_that_was_seen
         only_operators_act_on_campaigns
         hostile_names_and_goals_are_text_and_nothing_else;
+    lists:
+        pages_of_nothing_say_what_would_be_there
+        signals_tell_why_and_where_else_their_story_was_told
+        signals_come_in_pages
+        published_posts_stand_with_their_words_and_disclosure
+        money_is_told_by_day_agent_and_campaign
+        alerts_are_acknowledged_one_by_one_or_together
+        the_audit_log_is_read_back_to_its_beginning_and_filtered
+        health_tells_of_parts_queues_and_tasks
+        hostile_text_is_shown_and_never_run;
     pages:
         every_route_answers_in_its_own_type
         an_empty_fleet_says_how_to_begin

@@ -12,6 +12,12 @@ pub(crate) async fn every_route_answers_in_its_own_type(world: World) {
     for (path, kind) in [
         ("/".to_owned(), html),
         ("/campaigns".to_owned(), html),
+        ("/signals".to_owned(), html),
+        ("/published".to_owned(), html),
+        ("/money".to_owned(), html),
+        ("/alerts".to_owned(), html),
+        ("/audit".to_owned(), html),
+        ("/system".to_owned(), html),
         (format!("/campaigns/{}", world.campaign.id), html),
         (format!("/traces/{trace}"), html),
         ("/style.css".to_owned(), "text/css; charset=utf-8"),
@@ -120,7 +126,7 @@ pub(crate) async fn a_trace_tells_the_whole_life_of_a_post(world: World) {
     let page = world.get(&format!("/traces/{}", task.trace_id)).await;
     let at = |what: &str| page.text().find(what).unwrap_or_else(|| panic!("{what} is missing"));
     // What happened stands in the order in which it happened.
-    let order = ["signal PLANNED", "planned assemble_post", "made multipart/mixed", "APPROVE by judge", &url];
+    let order = ["signal read", "planned: post", "made multipart/mixed", "decided by judge", &url];
     assert!(order.map(at).is_sorted(), "{}", page.text());
     let view = world.get(&format!("/api/traces/{}", task.trace_id)).await.json();
     assert_eq!(view["signal"]["id"], json!(signal.id));

@@ -29,6 +29,12 @@ pub struct AuditFilter {
     pub trace_id: Option<TraceId>,
     /// Only those by this actor, such as `judge` or `operator:mara`.
     pub actor: Option<String>,
+    /// Only those of this kind.
+    pub action: Option<AuditAction>,
+    /// Only those before this number.
+    pub before: Option<i64>,
+    /// Only those from this number on: bounds how much is looked through for entries that are rare.
+    pub from: Option<i64>,
     /// At most so many.
     pub limit: u64,
 }
@@ -114,6 +120,15 @@ impl Store {
         }
         if let Some(actor) = &filter.actor {
             select = select.filter(C::Actor.eq(text(actor)));
+        }
+        if let Some(action) = filter.action {
+            select = select.filter(C::Action.eq(action.as_str()));
+        }
+        if let Some(before) = filter.before {
+            select = select.filter(C::Seq.lt(before));
+        }
+        if let Some(from) = filter.from {
+            select = select.filter(C::Seq.gte(from));
         }
         let rows = select.order_by_desc(C::Seq).limit(filter.limit).all(&self.db).await?;
         batch::read_all::<audit_log::Entity>(rows)

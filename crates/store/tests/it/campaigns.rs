@@ -32,7 +32,8 @@ fn mara(world: &World) -> Store {
 
 /// What mara did to a campaign, with the columns that changed.
 async fn logged(world: &World, id: CampaignId) -> Vec<(String, Option<String>)> {
-    let filter = AuditFilter { trace_id: None, actor: Some("operator:mara".to_owned()), limit: 99 };
+    let filter =
+        AuditFilter { trace_id: None, actor: Some("operator:mara".to_owned()), limit: 99, ..AuditFilter::default() };
     let mut entries = world.store.audit_entries(&filter).await.unwrap();
     entries.retain(|entry| entry.subject_id == id.as_uuid());
     entries.sort_by_key(|entry| entry.seq);
@@ -161,7 +162,7 @@ pub(crate) async fn marks_are_kept_with_their_signals_and_the_last_word_counts(w
     let nowhere = SignalId::generate(&world.ambient);
     let refused = store.signal_mark(nowhere, SignalMark::Up, None, world.ambient.now()).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound { entity: RowKind::Signal, .. }), "{refused:?}");
-    let filter = AuditFilter { trace_id: Some(signal.trace_id), actor: None, limit: 9 };
+    let filter = AuditFilter { trace_id: Some(signal.trace_id), actor: None, limit: 9, ..AuditFilter::default() };
     assert_eq!(store.audit_entries(&filter).await.unwrap().len(), 2);
     // What somebody spoke about is not forgotten.
     let later = world.ambient.now() + Duration::days(400);

@@ -33,7 +33,12 @@ const fn all(signals: &[SignalId]) -> Drafts<'_> {
 
 /// How often each act on plans was logged as mara's for this post.
 async fn acts(world: &World, trace_id: TraceId) -> Vec<(String, usize)> {
-    let filter = AuditFilter { trace_id: Some(trace_id), actor: Some("operator:mara".to_owned()), limit: 99 };
+    let filter = AuditFilter {
+        trace_id: Some(trace_id),
+        actor: Some("operator:mara".to_owned()),
+        limit: 99,
+        ..AuditFilter::default()
+    };
     let entries = world.store.audit_entries(&filter).await.unwrap();
     let count = |action: AuditAction| {
         let name = action.to_string();

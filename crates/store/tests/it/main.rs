@@ -153,7 +153,9 @@ chimera_testkit::on_both! {
         agents_and_campaigns_come_in_pages
         what_went_out_comes_in_pages_the_latest_first
         a_campaigns_plans_come_in_pages_with_their_tasks
-        what_a_campaign_spent_is_counted_from_a_moment_on;
+        what_a_campaign_spent_is_counted_from_a_moment_on
+        money_is_added_up_by_day
+        alerts_come_in_pages;
     duties:
         of_two_contenders_one_holds_a_duty_until_it_lays_it_down
         a_duty_of_one_that_vanished_goes_to_the_next

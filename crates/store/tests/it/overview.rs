@@ -134,3 +134,51 @@ pub(crate) async fn what_a_campaign_spent_is_counted_from_a_moment_on(world: Wor
     assert_eq!(spent.get(&world.campaign.id), Some(&wanted));
     assert!(world.store.campaigns_spent(&[world.campaign.id], now + hour).await.unwrap().is_empty());
 }
+
+pub(crate) async fn money_is_added_up_by_day(world: World) {
+    let now = world.ambient.now();
+    let midnight = chimera_domain::SpendWindows::midnight(now);
+    let (days, agent) = (3, world.agent.id);
+    let spend = async |cents: i32, at| {
+        let call = chimera_domain::ToolCall {
+            cost_usd: Usd::cents(cents),
+            called_at: at,
+            task_id: None,
+            agent_id: Some(agent),
+            ..fixtures::tool_call(&world.ambient, &world.task(&world.signal(), TaskType::GenerateText, vec![]))
+        };
+        world.store.tool_calls_record(&[call]).await.unwrap();
+    };
+    let (day, moment) = (Duration::days(1), Duration::microseconds(1));
+    for (cents, at) in [
+        (1, midnight - moment),
+        (2, midnight),
+        (3, midnight + day - moment),
+        (4, midnight + day),
+        (5, midnight + day * 3 - moment),
+        (6, midnight + day * 3),
+    ] {
+        spend(cents, at).await;
+    }
+    let mut found = world.store.spend_by_day(&[agent], midnight, days).await.unwrap();
+    found.sort_by_key(|(_, day, _)| *day);
+    assert_eq!(found, [(agent, 0, Usd::cents(5)), (agent, 1, Usd::cents(4)), (agent, 2, Usd::cents(5))]);
+    assert_eq!(world.store.spend_by_day(&[], midnight, days).await.unwrap(), []);
+}
+
+pub(crate) async fn alerts_come_in_pages(world: World) {
+    let mut raised = Vec::new();
+    for n in 0..5 {
+        let alert = fixtures::alert(&world.ambient, chimera_domain::AlertKind::FeedDown, &n.to_string());
+        world.store.alerts_raise(std::slice::from_ref(&alert)).await.unwrap();
+        raised.push(alert);
+        world.ambient.advance(Duration::seconds(1));
+    }
+    raised.reverse();
+    let first = world.store.alerts_page(None, 2).await.unwrap();
+    // The page after one that somebody acknowledged meanwhile is the same.
+    world.store.alerts_acknowledge(&[first[1].id], world.ambient.now()).await.unwrap();
+    let rest = world.store.alerts_page(Some(first[1].id), 9).await.unwrap();
+    let found: Vec<_> = first.into_iter().chain(rest).map(|alert| alert.id).collect();
+    assert_eq!(found, raised.iter().map(|alert| alert.id).collect::<Vec<_>>());
+}

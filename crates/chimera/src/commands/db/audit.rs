@@ -29,7 +29,8 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
         let store = compose::open_store(config).await?;
-        let filter = AuditFilter { trace_id: self.trace, actor: self.actor, limit: self.limit };
+        let filter =
+            AuditFilter { trace_id: self.trace, actor: self.actor, limit: self.limit, ..AuditFilter::default() };
         let entries = store.audit_entries(&filter).await?;
         if self.json {
             output::json(&entries.iter().map(as_json).collect::<Vec<_>>())?;

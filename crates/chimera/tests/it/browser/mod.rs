@@ -1,6 +1,7 @@
 //! The review desk in a real browser, before a fleet that really publishes.
 
 mod chromium;
+mod pages;
 
 use std::{
     process::Child,
@@ -11,6 +12,8 @@ use serde_json::Value;
 
 use crate::{chimera::Chimera, process::PATIENCE};
 use chromium::{Chromium, Page};
+
+pub(crate) use pages::every_page_is_sound_in_either_theme_and_on_a_phone;
 
 /// `chimera up`; killed when dropped.
 struct Fleet<'a> {

@@ -280,6 +280,20 @@ impl Caller<'_> {
         self.calls("campaigns_doings").campaigns_doings(&[campaign], now).await.unwrap();
         let midnight = chimera_domain::SpendWindows::midnight(now);
         self.calls("campaigns_spent").campaigns_spent(&[campaign], midnight).await.unwrap();
+        self.calls("spend_by_day").spend_by_day(&[template.agent.id], midnight, 14).await.unwrap();
+        let alert = world.store.alerts_open(1).await.unwrap().first().map(|alert| alert.id);
+        for after in [None, alert] {
+            self.calls("alerts_page").alerts_page(after, 50).await.unwrap();
+        }
+        let rare = AuditFilter {
+            actor: Some("nobody".to_owned()),
+            action: Some(chimera_domain::AuditAction::Decided),
+            before: Some(1_000),
+            from: Some(1),
+            limit: 50,
+            trace_id: None,
+        };
+        self.calls("audit_entries").audit_entries(&rare).await.unwrap();
         for after in [None, Some(template.task.id)] {
             self.calls("posts_published").posts_published(after, 50).await.unwrap();
         }
@@ -331,7 +345,10 @@ impl Caller<'_> {
         self.calls("audit_head").audit_head().await.unwrap();
         for (trace_id, actor) in [(None, None), (Some(template.task.trace_id), None), (None, Some("judge".to_owned()))]
         {
-            self.calls("audit_entries").audit_entries(&AuditFilter { trace_id, actor, limit: 50 }).await.unwrap();
+            self.calls("audit_entries")
+                .audit_entries(&AuditFilter { trace_id, actor, limit: 50, ..AuditFilter::default() })
+                .await
+                .unwrap();
         }
         let subject = chimera_domain::AuditSubject::Task;
         let record = AuditRecord::new(

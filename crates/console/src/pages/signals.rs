@@ -1,0 +1,185 @@
+//! What the fleet saw, what it made of it, and why; with what many tell of just now on top.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Query, State},
+    response::Response,
+};
+use chimera_domain::{Campaign, CampaignId, SignalId, SignalOutcome, Trend, TrendSignal};
+use chimera_store::{SignalFilter, StorySource};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    Frame, PAGE, drawn, next,
+    show::{self, When, web_address},
+};
+use crate::{access::Visitor, api::id, problem::Problem, routes::Shared};
+
+/// Trends that are shown.
+const TRENDS: u64 = 6;
+/// Campaigns that can be chosen.
+const CAMPAIGNS: u64 = 200;
+/// Sources of a story that are named; of the others it is only said how many.
+const SOURCES: usize = 8;
+
+/// Which signals.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    /// Those read before this one.
+    after: Option<String>,
+    /// Only those of this campaign.
+    #[serde(default)]
+    campaign: String,
+    /// Only those that came to this.
+    #[serde(default)]
+    outcome: String,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: String,
+    headline: String,
+    link: Option<String>,
+    outcome: &'static str,
+    class: &'static str,
+    score: String,
+    /// 0 to 100, for drawing.
+    share: f64,
+    /// From where on its campaign plans, 0 to 100.
+    threshold: f64,
+    threshold_words: String,
+    why: String,
+    taint: String,
+    campaign: String,
+    resource: String,
+    when: When,
+    trace: Option<String>,
+    /// Where else the campaign saw the story: where, and in which words.
+    sources: Vec<(String, String)>,
+    more_sources: usize,
+}
+
+#[derive(Debug)]
+struct Heat {
+    label: String,
+    items: u32,
+    sources: u32,
+    expected: String,
+    z: String,
+    since: When,
+    headlines: Vec<String>,
+}
+
+/// What can be chosen, for people, and whether it is.
+type Choice = (String, String, bool);
+
+#[derive(Debug, Template)]
+#[template(path = "signals.html")]
+struct SignalsPage {
+    frame: Frame,
+    trends: Vec<Heat>,
+    rows: Vec<Row>,
+    campaigns: Vec<Choice>,
+    outcomes: Vec<Choice>,
+    is_filtered: bool,
+    is_first: bool,
+    next: Option<String>,
+}
+
+pub(crate) async fn page(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    let (store, now) = (&shared.access.store, shared.access.ambient.now());
+    let campaign: Option<CampaignId> = Some(wanted.campaign.as_str()).filter(|c| !c.is_empty()).map(id).transpose()?;
+    let outcome: Option<SignalOutcome> = match wanted.outcome.as_str() {
+        "" => None,
+        name => Some(name.parse().map_err(|_| Problem::bad_request("signals come to no such end"))?),
+    };
+    let after: Option<SignalId> = wanted.after.as_deref().map(id).transpose()?;
+    let filter = SignalFilter { campaign, outcome, limit: PAGE };
+    let signals = store.signals_after(&filter, after).await?;
+    let sources = store.story_sources(&signals).await?;
+    let trends = if after.is_none() { store.trends(true, TRENDS).await? } else { vec![] };
+    let campaigns = store.campaigns_page(None, CAMPAIGNS).await?;
+    let page = SignalsPage {
+        frame: Frame::of(&shared, &visitor, "/signals").await?,
+        trends: trends.iter().map(|trend| heat(trend, now)).collect(),
+        rows: rows(&signals, &campaigns, &sources, now),
+        next: next(&signals, PAGE, |signal| address(&signal.id.to_string(), &wanted)),
+        is_filtered: campaign.is_some() || outcome.is_some(),
+        is_first: after.is_none(),
+        outcomes: SignalOutcome::ALL
+            .iter()
+            .map(|known| (known.to_string(), show::outcome(*known).0.to_owned(), Some(*known) == outcome))
+            .collect(),
+        campaigns: campaigns
+            .into_iter()
+            .map(|known| (known.id.to_string(), known.slug, Some(known.id) == campaign))
+            .collect(),
+    };
+    drawn(&page)
+}
+
+fn address(after: &str, wanted: &Wanted) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in [("after", after), ("campaign", &wanted.campaign), ("outcome", &wanted.outcome)] {
+        if !value.is_empty() {
+            query.append_pair(name, value);
+        }
+    }
+    format!("/signals?{}", query.finish())
+}
+
+fn rows(signals: &[TrendSignal], campaigns: &[Campaign], sources: &[StorySource], now: DateTime<Utc>) -> Vec<Row> {
+    let campaigns: HashMap<CampaignId, &Campaign> = campaigns.iter().map(|c| (c.id, c)).collect();
+    let mut stories: HashMap<(CampaignId, SignalId), Vec<&StorySource>> = HashMap::new();
+    for source in sources {
+        stories.entry((source.campaign_id, source.story_id)).or_default().push(source);
+    }
+    let row = |signal: &TrendSignal| {
+        let told = stories.get(&(signal.campaign_id, signal.story_id)).map_or(&[][..], Vec::as_slice);
+        let others = told.iter().filter(|source| source.signal_id != signal.id);
+        let all: Vec<(String, String)> = others.map(|s| (s.resource_uri.clone(), s.headline.clone())).collect();
+        let campaign = campaigns.get(&signal.campaign_id);
+        let (outcome, class) = show::outcome(signal.outcome);
+        let threshold = campaign.map_or(Campaign::RELEVANCE_THRESHOLD, |campaign| campaign.relevance_threshold);
+        Row {
+            id: signal.id.to_string(),
+            headline: signal.item.title.clone(),
+            link: signal.item.url.as_deref().and_then(web_address),
+            outcome,
+            class,
+            score: format!("{:.2}", signal.relevance.get()),
+            share: signal.relevance.get() * 100.0,
+            threshold: threshold.get() * 100.0,
+            threshold_words: format!("{:.2}", threshold.get()),
+            why: signal.reasons(),
+            taint: signal.taint.join(", ").replace('_', " "),
+            campaign: campaign.map(|campaign| campaign.slug.clone()).unwrap_or_default(),
+            resource: signal.resource_uri.clone(),
+            when: When::of(signal.ingested_at, now),
+            trace: (signal.outcome == SignalOutcome::Planned).then(|| signal.trace_id.to_string()),
+            more_sources: all.len().saturating_sub(SOURCES),
+            sources: all.into_iter().take(SOURCES).collect(),
+        }
+    };
+    signals.iter().map(row).collect()
+}
+
+fn heat(trend: &Trend, now: DateTime<Utc>) -> Heat {
+    Heat {
+        label: trend.label.clone(),
+        items: trend.items,
+        sources: trend.sources,
+        expected: format!("{:.1}", trend.expected),
+        z: format!("{:.1}", trend.z),
+        since: When::of(trend.began_at, now),
+        headlines: trend.members.iter().rev().take(3).map(|member| member.headline.clone()).collect(),
+    }
+}
