@@ -135,7 +135,12 @@ pub(crate) async fn a_ticket_is_in_one_persons_hands(world: World) {
     let nobody = TicketId::generate(&world.ambient);
     let refused = store.ticket_assign(nobody, None, false, now).await.unwrap_err();
     assert!(matches!(refused, TicketError::NotFound { .. }), "{refused:?}");
-    let filter = AuditFilter { trace_id: Some(ticket.trace_id), actor: Some("human:mara".to_owned()), limit: 99 };
+    let filter = AuditFilter {
+        trace_id: Some(ticket.trace_id),
+        actor: Some("human:mara".to_owned()),
+        limit: 99,
+        ..AuditFilter::default()
+    };
     let log = store.audit_entries(&filter).await.unwrap();
     assert_eq!(log.iter().filter(|entry| entry.action == "ticket_assigned").count(), 3);
 }
