@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Artifact, Calibration, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic,
-    policy::{Evidence, Route, RouteReason, RoutingThresholds},
+    Artifact, Calibration, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic, one_line,
+    policy::{EarlierPost, Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
 use chimera_store::ReviewCase;
@@ -22,6 +22,8 @@ pub struct Findings {
     pub topics: Vec<SensitiveTopic>,
     /// Names of injection markers in what would be published.
     pub markers: Vec<String>,
+    /// The earlier post that it says again.
+    pub repeated: Option<EarlierPost>,
 }
 
 /// A judged case.
@@ -48,10 +50,21 @@ pub struct Assessment {
 }
 
 /// Hard rules, which no person is asked to wave through.
-const FORBIDDEN: &[&str] =
-    &["banned_topic", "disclosure_missing", "character_lock_broken", "artifact_changed", WORDS_REFUSED, MEDIA_REFUSED];
+const FORBIDDEN: &[&str] = &[
+    "banned_topic",
+    "disclosure_missing",
+    "character_lock_broken",
+    "artifact_changed",
+    WORDS_REFUSED,
+    MEDIA_REFUSED,
+    NEAR_REPEAT,
+];
 /// The platform would not take the words.
 pub(crate) const WORDS_REFUSED: &str = "words_refused";
+/// It says again what was posted before.
+pub(crate) const NEAR_REPEAT: &str = "near_repeat";
+/// Characters of an earlier post that its repeat is told of.
+const QUOTED_CHARS: usize = 200;
 /// The platform would not take the pictures and videos, or somebody could not make anything of them.
 const MEDIA_REFUSED: &str = "media_refused";
 /// Findings on which a person decides, as for a tainted source.
@@ -140,6 +153,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
     }
     if publishable {
         tripped.extend(broken_rules(artifact, soul, &task.payload.headline));
+        tripped.extend(findings.repeated.as_ref().map(|earlier| (NEAR_REPEAT, repeated(case, earlier))));
         let spent: Usd =
             case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
         if spent > case.campaign.post_budget_usd {
@@ -166,6 +180,14 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         tripped.push(("prompt_injection", format!("Its words carry {}.", findings.markers.join(", "))));
     }
     tripped.into_iter().map(|(name, note)| (name.to_owned(), note)).unzip()
+}
+
+/// What a post says again, for whoever writes it anew.
+fn repeated(case: &ReviewCase, earlier: &EarlierPost) -> String {
+    let whose = if earlier.agent_id == case.agent.id { "it" } else { "another agent" };
+    let (channel, day) = (earlier.channel, earlier.at.format("%Y-%m-%d"));
+    let text = one_line(&earlier.text, QUOTED_CHARS);
+    format!("It says again what {whose} posted on {channel} on {day}: “{text}”. Say something else, in other words.")
 }
 
 /// What keeps the post from its channel, a note for each part of it.

@@ -20,7 +20,7 @@ mod spans;
 
 pub use assess::{Assessment, Findings, assess};
 pub use calibrate::{Fitted, LeftOut, Lessons, Maps, Routed, fitted, mapped};
-pub use config::JudgeConfig;
+pub use config::{JudgeConfig, RepeatsConfig};
 pub use desk::{Answer, Desk, DeskError};
 pub use edit::{Edit, Fault, edited, faults};
 pub use hitl::HitlQueue;

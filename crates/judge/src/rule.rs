@@ -6,7 +6,10 @@ use chimera_domain::{
 };
 use chimera_store::{ReviewCase, Ruling};
 
-use crate::{Assessment, assess::WORDS_REFUSED};
+use crate::{
+    Assessment,
+    assess::{NEAR_REPEAT, WORDS_REFUSED},
+};
 
 /// Whether a post so assessed is planned anew: other words may do better.
 #[must_use]
@@ -14,8 +17,10 @@ pub fn is_replanned(case: &ReviewCase, assessment: &Assessment, replans_max: u32
     let task = &case.task;
     let may_mend = match assessment.route.reason {
         RouteReason::LowConfidence => true,
-        // Of the hard rules this one alone is broken by words that are only too long or ill-formed.
-        RouteReason::Forbidden => assessment.safety_flags.iter().all(|flag| flag == WORDS_REFUSED),
+        // Of the hard rules these alone are broken by words that are only too long or ill-formed, or were said before.
+        RouteReason::Forbidden => {
+            assessment.safety_flags.iter().all(|flag| [WORDS_REFUSED, NEAR_REPEAT].contains(&flag.as_str()))
+        }
         _ => false,
     };
     assessment.route.verdict == Verdict::Reject

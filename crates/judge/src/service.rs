@@ -9,17 +9,19 @@ use std::{
 
 use chimera_bus::{Bus, Gather, Queue};
 use chimera_domain::{
-    AgentTask, Ambient, CampaignId, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall, error_chain,
-    policy::TroubleRest,
+    AgentTask, Ambient, CampaignId, Channel, Outdated, SensitiveTopic, StateVersion, TaskEvent, TaskId, ToolCall,
+    error_chain,
+    policy::{EarlierPost, PostedBefore, TroubleRest},
 };
 use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use chimera_telemetry::{CONFLICTS, STAGE_DURATION, Span, VERDICTS};
+use chrono::TimeDelta;
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Findings, HitlQueue, JudgeConfig, Maps, assess,
+    Findings, HitlQueue, JudgeConfig, Maps, RepeatsConfig, assess,
     outdated::{renewed, withdrawn},
     patience::Patience,
     rule::{is_replanned, rule},
@@ -148,8 +150,9 @@ impl Judge {
         let (void, cases): (Vec<_>, Vec<_>) = cases.into_iter().partition(|case| outdated(case).is_some());
         let mut trouble = self.withdraw(&void, elsewhere).await.err();
         let maps = &self.maps(&cases).await?;
-        let judging = stream::iter(cases)
-            .map(|case| async move { self.judge(&case, maps).await })
+        let repeated = self.repeated(&cases).await?;
+        let judging = stream::iter(cases.into_iter().zip(repeated))
+            .map(|(case, repeated)| async move { self.judge(&case, repeated, maps).await })
             .buffer_unordered(self.config.opinions_at_once.max(1))
             .ready_chunks(BATCH_MAX);
         let mut judging = pin!(judging);
@@ -267,14 +270,34 @@ impl Judge {
         Ok(decided.outdated.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
-    /// sweeper should bring the case again.
-    async fn judge(&self, case: &ReviewCase, maps: &Maps) -> Judged {
-        let span = spans::of_case(case);
-        span.around(self.judge_within(case, maps, &span)).await
+    /// What each of these says again: a post that went out or will, or one that comes before it among them, whatever is
+    /// ruled on that.
+    async fn repeated(&self, cases: &[ReviewCase]) -> Result<Vec<Option<EarlierPost>>, StoreError> {
+        let RepeatsConfig { hours, posts } = self.config.repeats;
+        let is_post = |case: &&ReviewCase| case.task.task_type.is_publishable();
+        let channels: HashSet<Channel> = cases.iter().filter(is_post).map(|case| case.artifact.channel).collect();
+        if hours == 0 || channels.is_empty() {
+            return Ok(vec![None; cases.len()]);
+        }
+        let (channels, since) = (Vec::from_iter(channels), self.ambient.now() - TimeDelta::hours(hours.into()));
+        let mut before = PostedBefore::of(self.store.posted_since(&channels, since, posts.into()).await?);
+        let look = |case: &ReviewCase| {
+            let post = case.task.task_type.is_publishable().then(|| EarlierPost::from(&case.artifact))?;
+            let repeated = before.repeated_by(&post).cloned();
+            before.add(post);
+            repeated
+        };
+        Ok(cases.iter().map(look).collect())
     }
 
-    async fn judge_within(&self, case: &ReviewCase, maps: &Maps, span: &Span) -> Judged {
+    /// The ruling on one case, and what asking the mind took. No ruling when the mind is not to be had for now and the
+    /// sweeper should bring the case again.
+    async fn judge(&self, case: &ReviewCase, repeated: Option<EarlierPost>, maps: &Maps) -> Judged {
+        let span = spans::of_case(case);
+        span.around(self.judge_within(case, repeated, maps, &span)).await
+    }
+
+    async fn judge_within(&self, case: &ReviewCase, repeated: Option<EarlierPost>, maps: &Maps, span: &Span) -> Judged {
         let (findings, call) = if case.task.task_type.is_publishable() {
             self.look_at_post(case).await
         } else {
@@ -284,7 +307,7 @@ impl Judge {
         // Its campaign's own map, if there is one, else everybody's; neither counts for another mind's opinions.
         let map = |of: Option<CampaignId>| maps.get(&of).filter(|map| map.is_for(&findings.opinion_of));
         let map = map(Some(case.campaign.id)).or_else(|| map(None));
-        let assessment = assess(case, findings, &self.config.thresholds, map);
+        let assessment = assess(case, Findings { repeated, ..findings }, &self.config.thresholds, map);
         tracing::info!(
             trace_id = %case.task.trace_id, task_id = %case.task.id, agent_id = %case.agent.id, task_type = %case.task.task_type,
             confidence = assessment.confidence.get(), verdict = %assessment.route.verdict, "judged"
@@ -357,7 +380,7 @@ impl Judge {
             injection_markers(&own).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
         markers.sort();
         markers.dedup();
-        (Some(Findings { opinion, opinion_of, topics: self.topics(&about), markers }), Some(call))
+        (Some(Findings { opinion, opinion_of, topics: self.topics(&about), markers, repeated: None }), Some(call))
     }
 
     fn topics(&self, text: &str) -> Vec<SensitiveTopic> {

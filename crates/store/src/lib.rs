@@ -41,6 +41,7 @@ mod migration;
 mod money;
 mod overview;
 mod plan;
+mod posted;
 mod publish;
 mod reach;
 mod retention;

@@ -94,8 +94,21 @@ impl Wording {
             return false;
         }
         let resemblance = self.resemblance(other);
-        let other_numbers = !self.numbers.is_empty() && !other.numbers.is_empty() && self.numbers != other.numbers;
-        resemblance >= RESEMBLANCE_MIN && !other_numbers && !self.is_recast(other, resemblance)
+        resemblance >= RESEMBLANCE_MIN && !self.has_other_numbers(other) && !self.is_recast(other, resemblance)
+    }
+
+    /// Whether both say the same in nearly the same words, as two posts should not. Of texts too short to compare only those
+    /// of the same words are. It holds both ways round. Of long texts only the beginning counts.
+    #[must_use]
+    pub fn repeats(&self, other: &Self) -> bool {
+        if !self.is_comparable() || !other.is_comparable() {
+            return !self.words.is_empty() && self.words == other.words;
+        }
+        !self.has_other_numbers(other) && self.resemblance(other) >= RESEMBLANCE_EDITED
+    }
+
+    fn has_other_numbers(&self, other: &Self) -> bool {
+        !self.numbers.is_empty() && !other.numbers.is_empty() && self.numbers != other.numbers
     }
 
     /// Whether one is the other with words put in the place of others, or with two that have changed places around a third.

@@ -62,7 +62,8 @@ fn a_calibrated_confidence_is_what_the_thresholds_see() {
     let findings = |opinion: Option<Opinion>, sensitive: bool| {
         let topic = SensitiveTopic { topic: "legal".to_owned(), score: Score::ONE, evidence: "sue".to_owned() };
         let opinion_of = "scripted-1".to_owned();
-        Findings { opinion, opinion_of, topics: if sensitive { vec![topic] } else { vec![] }, markers: vec![] }
+        let topics = if sensitive { vec![topic] } else { vec![] };
+        Findings { opinion, opinion_of, topics, markers: vec![], repeated: None }
     };
     let route = |case: &ReviewCase, findings: Findings, map: &Calibration| {
         let assessment = assess(case, findings, &RoutingThresholds::default(), Some(map));

@@ -17,6 +17,7 @@ mod fake;
 mod hitl;
 mod mind;
 mod moved;
+mod repeats;
 mod replanning;
 mod routes;
 mod together;
@@ -39,6 +40,10 @@ chimera_testkit::on_both! {
         an_edited_post_was_not_fit_as_it_was;
     replanning:
         a_weak_post_is_written_again_once_with_the_reason;
+    repeats:
+        what_was_posted_before_is_written_anew
+        of_two_alike_at_once_one_goes_out
+        posts_that_went_nowhere_are_not_repeated;
     mind:
         without_an_opinion_a_person_decides
         a_mind_that_asks_for_a_rest_gets_it

@@ -9,7 +9,10 @@ use chimera_store::Ruling;
 use chimera_testkit::fixtures;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{fake::Fate, world::World};
+use crate::{
+    fake::Fate,
+    world::{World, config},
+};
 
 pub(crate) async fn of_two_judges_one_verdict_counts(world: World) {
     let mut posts = vec![];
@@ -32,7 +35,7 @@ pub(crate) async fn of_two_judges_one_asks_the_mind(world: World) {
     let task = world.post("Silk").await;
     world.mind.script(&[Fate::Slow]);
     let ids = [task.id];
-    let judge = world.judge_named("slow", JudgeConfig { lease_ms: 6_000, ..JudgeConfig::default() });
+    let judge = world.judge_named("slow", JudgeConfig { lease_ms: 6_000, ..config() });
     let meanwhile = async {
         world.mind.until_thinking(1).await;
         let first = world.lease_end(&task).await;

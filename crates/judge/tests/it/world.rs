@@ -11,7 +11,7 @@ use chimera_domain::{
     Agent, AgentTask, Ambient as _, Artifact, Campaign, GovernorLimits, HitlTicket, JudgeDecision, TaskEvent, TaskId,
     TaskType, ToolStatus, TrendSignal, Verdict,
 };
-use chimera_judge::{Desk, Judge, JudgeConfig};
+use chimera_judge::{Desk, Judge, JudgeConfig, RepeatsConfig};
 use chimera_llm::TopicScanner;
 use chimera_store::{Plan, ReviewCase, Ruling, Store, Submission, TraceView};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
@@ -30,6 +30,11 @@ pub(crate) struct World {
     pub(crate) judge: Judge,
     pub(crate) desk: Desk,
     backends: Backends,
+}
+
+/// The usual, but that posts of the same words are no matter: most of those here are.
+pub(crate) fn config() -> JudgeConfig {
+    JudgeConfig { repeats: RepeatsConfig { hours: 0, ..RepeatsConfig::default() }, ..JudgeConfig::default() }
 }
 
 /// The built-in topics and one of the operator's own: a product that may not be spoken of without a person.
@@ -52,7 +57,7 @@ impl World {
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
         let mind = Arc::new(ScriptedMind::new());
-        let judge = judge("judge", (&store, &bus, &mind, &ambient), JudgeConfig::default());
+        let judge = judge("judge", (&store, &bus, &mind, &ambient), config());
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
         Self { store, bus, ambient, agent, campaign, mind, judge, desk, backends }
     }
@@ -103,7 +108,7 @@ impl World {
 
     /// Another judge over the same things.
     pub(crate) fn another_judge(&self) -> Judge {
-        self.judge_named("another", JudgeConfig::default())
+        self.judge_named("another", config())
     }
 
     pub(crate) fn judge_named(&self, name: &str, config: JudgeConfig) -> Judge {

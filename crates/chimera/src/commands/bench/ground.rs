@@ -140,6 +140,8 @@ pub(super) fn config(mut config: Config, place: &Place, database: &str, redis: O
     place.uses(redis);
     config.queue.url = redis.map(str::to_owned);
     config.queue.prefix = place.prefix();
+    // The tools here say the same each time.
+    config.judge.repeats.hours = 0;
     config
 }
 

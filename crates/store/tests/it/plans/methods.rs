@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chimera_domain::{
     AccessRole, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
-    CampaignStatus, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalMark,
+    CampaignStatus, Channel, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalMark,
     SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
 };
 use chimera_store::{
@@ -422,6 +422,14 @@ impl Caller<'_> {
         }
         self.calls("marks_of").marks_of(&signals).await.unwrap();
         self.calls("signals_marked").signals_marked(campaign.id, 50).await.unwrap();
+        assert!(
+            !self
+                .calls("posted_since")
+                .posted_since(&[Channel::Instagram, Channel::Threads], now - LATELY, 50)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         self.calls("campaign_use").campaign_use(&[campaign], world.ambient.now()).await.unwrap();
         let store = self.calls("campaign_set_status");
         let (version, now) = (campaign.state_version, world.ambient.now());
