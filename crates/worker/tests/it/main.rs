@@ -14,6 +14,7 @@
 
 mod bookkeeping;
 mod fake;
+mod faults;
 mod memory;
 mod money;
 mod pausing;
@@ -50,6 +51,8 @@ chimera_testkit::on_both! {
         two_pools_race_for_the_last_dollar
         a_worker_killed_in_the_middle_is_counted_in_full_until_it_is_heard_of
         free_tools_leave_the_ledger_empty;
+    faults:
+        every_tool_under_every_fault_ends_as_the_table_says;
     memory:
         a_post_is_remembered_once_and_told_to_the_next_writer
         hearsay_is_no_post_and_gives_no_orders

@@ -410,7 +410,7 @@ fn host_of(config: HostConfig, fake: &Fake, ambient: &Arc<SeededAmbient>) -> Hos
     Host::builder(config, ambient.clone()).in_process("fake", move || fake.clone()).build().unwrap()
 }
 
-fn host_config(optional: &[&str], cost: &Cost) -> HostConfig {
+pub(crate) fn host_config(optional: &[&str], cost: &Cost) -> HostConfig {
     let generate = |tool: &str| RoleConfig {
         cost: cost.clone(),
         // Which of these a tool answers with is its own affair.
