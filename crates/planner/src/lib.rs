@@ -15,6 +15,7 @@ mod replay;
 mod schedule;
 mod scoring;
 mod service;
+mod sift;
 mod spans;
 mod spotter;
 mod stories;

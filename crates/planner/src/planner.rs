@@ -22,6 +22,7 @@ use crate::{
     backoff::Backoff,
     reading::Read,
     schedule::Schedule,
+    sift::Sieve,
     spans::{self, Origin, ReadAt},
     spotter::Spotting,
     stories::Stories,
@@ -88,6 +89,7 @@ pub struct Planner {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) host: Arc<Host>,
     pub(crate) mind: Arc<dyn Mind>,
+    pub(crate) sieve: Option<Arc<Sieve>>,
     pub(crate) ambient: Arc<dyn Ambient>,
     pub(crate) config: PlannerConfig,
     pub(crate) backoff: Backoff,
@@ -108,11 +110,13 @@ impl Planner {
         config: PlannerConfig,
     ) -> Self {
         let stories = Stories::new(&config);
+        let sieve = Sieve::of(&config, &*mind).map(Arc::new);
         Self {
             store,
             bus,
             host,
             mind,
+            sieve,
             ambient,
             config,
             backoff: Backoff::default(),

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use chimera_domain::{Agent, Campaign, Score, ToolCall, TraceId, error_chain};
-use chimera_llm::{Answer, Asked, ItemText, MindError, OwnWords, PersonaBrief, Relevance, RelevanceAsk};
+use chimera_llm::{Answer, Asked, MindError, OwnWords, PersonaBrief, Relevance, RelevanceAsk};
+
+use chimera_telemetry::TEXTS_WEIGHED;
 
 use crate::{Planner, spans, triage::Sighting, weigh::Weights};
 
@@ -31,11 +33,19 @@ impl Planner {
         let words = OwnWords::new(&campaign.terms);
         let mut asked = Vec::with_capacity(fresh.len());
         for sighting in fresh {
-            match words.denied(&text_of(&sighting)) {
+            match words.denied(&sighting.text()) {
                 Some(relevance) => scores.scored.push((sighting, relevance)),
                 None => asked.push(sighting),
             }
         }
+        TEXTS_WEIGHED.add_for("denied", scores.scored.len());
+        if let Some(sieve) = &self.sieve {
+            let (settled, open) = sieve.settle(campaign, asked);
+            scores.scored.extend(settled);
+            asked = open;
+        }
+        TEXTS_WEIGHED.add_for("asked", asked.len());
+        // Those that nobody was asked about.
         let denied = scores.scored.len();
         let mut batches: VecDeque<Vec<Sighting>> = VecDeque::new();
         let mut fresh = asked.into_iter().peekable();
@@ -93,7 +103,7 @@ impl Planner {
         let ask = RelevanceAsk {
             goal: campaign.goal.clone(),
             persona: Some(PersonaBrief::from(&agent.soul)),
-            items: batch.iter().map(text_of).collect(),
+            items: batch.iter().map(Sighting::text).collect(),
             budget: None,
         };
         let trace_id = TraceId::generate(&*self.ambient);
@@ -113,11 +123,6 @@ impl Planner {
         let problem = format!("{} scores for {} items", value.len(), batch.len());
         Err(MindError::Malformed { model: source.model, problem, spent: chimera_domain::Usd::ZERO })
     }
-}
-
-/// The text that is scored.
-fn text_of(sighting: &Sighting) -> ItemText {
-    ItemText { title: sighting.item.title.clone(), summary: sighting.item.summary.clone() }
 }
 
 /// Whether it lies in what was asked about, so that other items may fare better.

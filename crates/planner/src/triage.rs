@@ -8,7 +8,7 @@ use chimera_domain::{
     contracts::FeedItem,
     policy::{CampaignGovernor, Governor, GovernorVerdict},
 };
-use chimera_llm::Relevance;
+use chimera_llm::{ItemText, Relevance};
 use chrono::{DateTime, Utc};
 
 use crate::dag::{PlanSeed, plan_posts};
@@ -29,6 +29,11 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// The text that is scored.
+    pub(crate) fn text(&self) -> ItemText {
+        ItemText { title: self.item.title.clone(), summary: self.item.summary.clone() }
+    }
+
     /// Names an item.
     #[must_use]
     pub fn new(item: FeedItem) -> Self {

@@ -66,6 +66,12 @@ pub const RESOURCES_FAILING: Metric = Metric::gauge(
 );
 /// Signals stored.
 pub const SIGNALS: Metric = Metric::counter("chimera_signals_total", "New items stored as signals");
+/// Texts weighed.
+pub const TEXTS_WEIGHED: Metric = Metric::counter(
+    "chimera_texts_weighed_total",
+    "New texts that were weighed: denied by the campaign's own words, settled at the free first look, asked about of the mind",
+)
+.by("how", &["denied", "settled", "asked"]);
 /// Duplicates.
 pub const DUPLICATES: Metric = Metric::counter(
     "chimera_duplicates_total",
@@ -290,6 +296,7 @@ pub const CATALOGUE: &[Metric] = &[
     RESOURCES,
     RESOURCES_FAILING,
     SIGNALS,
+    TEXTS_WEIGHED,
     DUPLICATES,
     STORIES,
     TRENDS_HOT,

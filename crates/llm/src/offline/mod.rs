@@ -30,7 +30,7 @@ use self::{
     phrases::{Phrases, Words},
 };
 use crate::{
-    Answer, ConfigProblem, Draft, Goal, GoalError, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance,
+    Answer, ConfigProblem, Draft, Goal, GoalError, ItemText, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance,
     RelevanceAsk, RelevanceScorer, Seat, WriteAsk, config::OFFLINE,
 };
 
@@ -53,6 +53,14 @@ impl OfflineMind {
     pub fn new() -> Result<Self, MindError> {
         let writer = Writer { phrases: Phrases::load()?, words: Words::load()?, near: Nearness::load()? };
         Ok(Self { writer, scorers: Mutex::default() })
+    }
+
+    /// What [`Mind::relevance`] says of these texts; `None` when the goal names no subject, so that nothing can be said.
+    ///
+    /// # Errors
+    /// [`MindError::Config`] when a word list inside the program is damaged.
+    pub fn first_look(&self, goal: &str, items: &[ItemText]) -> Result<Option<Vec<Relevance>>, MindError> {
+        Ok(self.scorer(goal)?.map(|scorer| scorer.score_all(items)))
     }
 
     /// The scorer of a goal, compiled once; `None` when the goal names no subject at all.
@@ -96,12 +104,12 @@ impl Mind for OfflineMind {
     }
 
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
-        let Some(scorer) = self.scorer(&ask.goal)? else {
+        let Some(scores) = self.first_look(&ask.goal, &ask.items)? else {
             let why = "the goal names no subject; say what it is about".to_owned();
             let nothing = Relevance { score: chimera_domain::Score::ZERO, why };
             return Ok(free(vec![nothing; ask.items.len()]));
         };
-        Ok(free(scorer.score_all(&ask.items)))
+        Ok(free(scores))
     }
 
     async fn write(&self, ask: &WriteAsk) -> Result<Answer<Draft>, MindError> {

@@ -183,7 +183,7 @@ pub(crate) const PRICE: Usd = Usd::from_micros(7);
 #[async_trait]
 impl Mind for ScriptedMind {
     fn about(&self) -> MindInfo {
-        MindInfo::of_one("scripted", "chimera.scripted", "scripted-1").offline("answers as it is told")
+        MindInfo::of_one("scripted", "chimera.scripted", "scripted-1")
     }
 
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {

@@ -9,7 +9,7 @@ use chimera_domain::{
     policy::calibration::CalibrationMethod,
 };
 use chimera_llm::ItemText;
-use chimera_planner::{Replay, rescore};
+use chimera_planner::{PlannerConfig, Replay, rescore};
 use chimera_store::Drafts;
 use chrono::Duration;
 
@@ -111,6 +111,39 @@ pub(crate) async fn plans_wait_for_their_operator_and_not_for_ever(world: World)
     let count = async |state| world.tasks().await.iter().filter(|task| task.state == state).count();
     assert_eq!((count(TaskState::Ready).await, count(TaskState::Pending).await), (3, 1), "what was started stays");
     assert_eq!((count(TaskState::Draft).await, count(TaskState::Cancelled).await), (0, 4));
+}
+
+pub(crate) async fn what_is_far_from_the_goal_is_let_go_unasked(world: World) {
+    let goal = "Find fresh fashion stories: collections, street style, designers, runway looks".to_owned();
+    let sewing = CampaignTerms { allow: vec!["senate".to_owned()], ..CampaignTerms::default() };
+    let campaign = Campaign { goal, ..world.campaign.clone() };
+    world.store.campaign_save(&campaign).await.unwrap();
+    let kind = world.another(|other| (other.goal, other.terms) = (campaign.goal.clone(), sewing)).await;
+    let dull = world.another(|other| other.goal = "the of and".to_owned()).await;
+    let news = [
+        item("1", "Designer shows linen gowns on a Paris runway", "0.9"),
+        item("2", "Senate votes on a bill about oil pipelines", "0.9"),
+    ];
+    world.feeds.set(FEED, &news);
+    let config = PlannerConfig { ask_from: Score::percent(30), ..PlannerConfig::default() };
+    let report = world.planner_with(config).tick().await.unwrap();
+    assert_eq!(report.signals, 6);
+    let (gown, bill) = (news[0].title.as_str(), news[1].title.as_str());
+    let outcomes = async |campaign| {
+        let mut outcomes = world.outcomes(campaign).await;
+        outcomes.sort();
+        outcomes
+    };
+    assert_eq!(outcomes(&world.campaign).await, told(&[(gown, Planned), (bill, BelowThreshold)]));
+    let unasked = world.signals(&world.campaign).await.into_iter().find(|signal| signal.item.title == bill).unwrap();
+    assert!(unasked.why.starts_with("settled at the first look: "), "{}", unasked.why);
+    // What the campaign always takes is taken, and a goal of no subject settles nothing.
+    assert_eq!(outcomes(&kind).await, told(&[(gown, Planned), (bill, Planned)]));
+    assert_eq!(outcomes(&dull).await, told(&[(gown, Planned), (bill, Planned)]));
+    let mut asked = world.mind.asked();
+    asked.sort();
+    let (gown, bill) = (gown.to_owned(), bill.to_owned());
+    assert_eq!(asked, [vec![gown.clone()], vec![gown.clone(), bill.clone()], vec![gown, bill]]);
 }
 
 pub(crate) async fn an_agents_day_has_a_cap_too(world: World) {

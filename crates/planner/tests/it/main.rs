@@ -57,6 +57,7 @@ chimera_testkit::on_both! {
         a_campaigns_cap_holds_for_all_its_news_and_turns_at_midnight
         a_campaigns_budget_covers_whole_posts
         plans_wait_for_their_operator_and_not_for_ever
+        what_is_far_from_the_goal_is_let_go_unasked
         an_agents_day_has_a_cap_too
         own_words_deny_without_asking_and_lift
         a_calibration_changes_what_is_planned_and_a_replay_tells_it_before;
