@@ -1,3 +1,5 @@
+//! Maps against examples whose truth is known, and by hand.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Promises against simulated decisions, and by hand.
+
 use super::{
     super::tests::{Dice, Truth, example},
     *,
