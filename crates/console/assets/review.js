@@ -58,9 +58,21 @@
     return [...fields].some((field) => field.value !== field.defaultValue);
   }
 
+  // A look must not undo a step to another post that is under way; the step looks, too.
   let looking = 0;
+  let steps = 0;
   async function show(url, gently = false) {
+    if (gently && steps > 0) return;
     const mine = ++looking;
+    if (!gently) steps += 1;
+    try {
+      await draw(url, gently, mine);
+    } finally {
+      if (!gently) steps -= 1;
+    }
+  }
+
+  async function draw(url, gently, mine) {
     const response = await fetch(url, { headers: { accept: 'text/html' } });
     if (response.status === 401) return location.reload();
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
