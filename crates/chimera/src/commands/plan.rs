@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use chimera_domain::{
     AgentTask, Ambient as _, CampaignId, Channel, Priority, SignalId, TraceId, Usd, one_line, policy::budget_shares,
 };
-use chimera_store::{DraftEdit, DraftPlan, Drafts, Store};
+use chimera_store::{DraftEdit, DraftFilter, DraftPlan, Drafts, Store};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -16,8 +16,8 @@ use crate::{
     system::SystemAmbient,
 };
 
-/// Plans that are looked through for those that a command names.
-const LOOKED_THROUGH: u64 = 10_000;
+/// Plans that one command starts or drops, at the most.
+const TOGETHER_MAX: u64 = 10_000;
 
 /// Plans that wait for you: look at them, edit, start or drop them.
 #[derive(Debug, Args)]
@@ -135,7 +135,7 @@ impl Options {
         match self.command {
             Command::List { campaign, limit, json } => {
                 let campaign = of_slug(&store, campaign.as_deref()).await?;
-                list(&store.draft_plans(campaign, limit).await?, json)?;
+                list(&store.draft_plans(&DraftFilter { campaign, traces: vec![], limit }).await?, json)?;
             }
             Command::Show { trace, json } => show(&the(&store, trace).await?, json)?,
             Command::Edit(edit) => edit.make(&store).await?,
@@ -164,12 +164,10 @@ impl Options {
 impl Which {
     async fn plans(&self, store: &Store) -> anyhow::Result<Vec<DraftPlan>> {
         let campaign = of_slug(store, self.these.campaign.as_deref()).await?;
-        let mut waiting = store.draft_plans(campaign, LOOKED_THROUGH).await?;
-        if !self.these.traces.is_empty() {
-            for trace in &self.these.traces {
-                anyhow::ensure!(waiting.iter().any(|plan| plan.signal.trace_id == *trace), "{}", none(*trace));
-            }
-            waiting.retain(|plan| self.these.traces.contains(&plan.signal.trace_id));
+        let filter = DraftFilter { campaign, traces: self.these.traces.clone(), limit: TOGETHER_MAX };
+        let mut waiting = store.draft_plans(&filter).await?;
+        for trace in &self.these.traces {
+            anyhow::ensure!(waiting.iter().any(|plan| plan.signal.trace_id == *trace), "{}", none(*trace));
         }
         if let Some(channel) = self.channel {
             waiting.retain(|plan| plan.tasks.iter().any(|task| task.channel == channel));
@@ -220,8 +218,8 @@ async fn of_slug(store: &Store, slug: Option<&str>) -> anyhow::Result<Option<Cam
 }
 
 async fn the(store: &Store, trace: TraceId) -> anyhow::Result<DraftPlan> {
-    let mut waiting = store.draft_plans(None, LOOKED_THROUGH).await?.into_iter();
-    waiting.find(|plan| plan.signal.trace_id == trace).ok_or_else(|| anyhow::anyhow!("{}", none(trace)))
+    let filter = DraftFilter { campaign: None, traces: vec![trace], limit: 1 };
+    store.draft_plans(&filter).await?.pop().ok_or_else(|| anyhow::anyhow!("{}", none(trace)))
 }
 
 fn none(trace: TraceId) -> String {

@@ -10,7 +10,7 @@ use chimera_domain::{
 };
 use chimera_llm::ItemText;
 use chimera_planner::{PlannerConfig, Replay, rescore};
-use chimera_store::Drafts;
+use chimera_store::{DraftFilter, Drafts};
 use chrono::Duration;
 
 use crate::world::{FEED, World, item, told};
@@ -103,7 +103,7 @@ pub(crate) async fn plans_wait_for_their_operator_and_not_for_ever(world: World)
     assert_eq!(world.outcomes(&world.campaign).await, told(&[("Silk 0", Planned), ("Silk 1", Planned)]));
     assert!(world.tasks().await.iter().all(|task| task.state == TaskState::Draft));
     assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 0);
-    let plans = world.store.draft_plans(Some(world.campaign.id), 9).await.unwrap();
+    let plans = world.store.draft_plans(&DraftFilter { limit: 9, ..DraftFilter::default() }).await.unwrap();
     let first = Drafts { signals: &[plans[0].signal.id], channel: None };
     assert_eq!(world.store.drafts_start(first, world.ambient.now()).await.unwrap().len(), 3);
     world.ambient.advance(Duration::hours(25));

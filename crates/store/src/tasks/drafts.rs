@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use chimera_domain::{
     AgentTask, AuditAction, CampaignId, CancelReason, Channel, Outdated, Priority, SignalId, StateVersion, TaskEvent,
-    TaskId, TaskState, TrendSignal, Usd,
+    TaskId, TaskState, TraceId, TrendSignal, Usd,
 };
 
 use super::{
@@ -56,6 +56,17 @@ pub struct DraftEdit {
     pub budget_cap_usd: Option<Usd>,
 }
 
+/// Which plans to list.
+#[derive(Debug, Clone, Default)]
+pub struct DraftFilter {
+    /// Only those of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// Only those with one of these traces, where any are named.
+    pub traces: Vec<TraceId>,
+    /// At most so many.
+    pub limit: u64,
+}
+
 /// Which of the plans' tasks.
 #[derive(Debug, Clone, Copy)]
 pub struct Drafts<'a> {
@@ -91,11 +102,11 @@ impl From<sea_orm::DbErr> for DraftError {
 }
 
 impl Store {
-    /// Plans that wait for their operator, those that wait longest first; of one campaign, or of all.
+    /// Plans that wait for their operator, those that wait longest first.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub async fn draft_plans(&self, campaign: Option<CampaignId>, limit: u64) -> Result<Vec<DraftPlan>> {
+    pub async fn draft_plans(&self, wanted: &DraftFilter) -> Result<Vec<DraftPlan>> {
         let mut longest = self
             .drafts()
             .select_only()
@@ -103,9 +114,13 @@ impl Store {
             .group_by(Column::SignalId)
             .order_by_asc(Expr::col(Column::CreatedAt).min())
             .order_by_asc(Column::SignalId)
-            .limit(limit);
-        if let Some(campaign) = campaign {
+            .limit(wanted.limit);
+        if let Some(campaign) = wanted.campaign {
             longest = longest.filter(Column::CampaignId.eq(campaign.as_uuid()));
+        }
+        if !wanted.traces.is_empty() {
+            let traces = wanted.traces.iter().map(TraceId::to_string);
+            longest = longest.filter(Column::TraceId.is_in(batch::padded(traces)));
         }
         let ids: Vec<Uuid> = longest.into_tuple().all(&self.db).await?;
         let of_these = self.drafts().filter(Column::SignalId.is_in(batch::padded(ids.iter().copied())));

@@ -16,7 +16,7 @@ mod unreadable;
 
 pub use claim::{Claim, Claimed};
 pub use decide::{Decided, Ruling};
-pub use drafts::{DraftEdit, DraftError, DraftPlan, Drafts};
+pub use drafts::{DraftEdit, DraftError, DraftFilter, DraftPlan, Drafts};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
 pub use retry::{NotRetried, Retried};

@@ -4,7 +4,7 @@ use chimera_domain::{
     Actor, AgentTask, Ambient as _, AuditAction, Campaign, Channel, Priority, SignalId, TaskState, TaskType, TraceId,
     Usd,
 };
-use chimera_store::{AuditFilter, DraftEdit, DraftError, DraftPlan, Drafts, Store, StoreError};
+use chimera_store::{AuditFilter, DraftEdit, DraftError, DraftFilter, DraftPlan, Drafts, Store, StoreError};
 use chimera_testkit::fixtures;
 use chrono::Duration;
 
@@ -25,6 +25,12 @@ async fn waits(world: &World) -> DraftPlan {
     let ready = world.store.plan_commit(&world.plan(vec![signal.clone()], tasks.clone())).await.unwrap();
     assert_eq!(ready, []);
     DraftPlan { signal, tasks }
+}
+
+/// The campaign's plans that wait, those of these traces only where any are named.
+async fn listed(world: &World, traces: &[TraceId]) -> Vec<DraftPlan> {
+    let filter = DraftFilter { campaign: Some(world.campaign.id), traces: traces.to_vec(), limit: 10 };
+    world.store.draft_plans(&filter).await.unwrap()
 }
 
 const fn all(signals: &[SignalId]) -> Drafts<'_> {
@@ -54,14 +60,18 @@ fn told(edited: usize, started: usize, dropped: usize) -> Vec<(String, usize)> {
 }
 
 pub(crate) async fn a_draft_waits_until_it_is_started_once(world: World) {
-    let plan = waits(&world).await;
+    let (plan, other) = (waits(&world).await, waits(&world).await);
     let (id, trace) = (plan.signal.id, plan.signal.trace_id);
-    let listed = world.store.draft_plans(Some(world.campaign.id), 10).await.unwrap();
-    assert_eq!((listed.len(), &listed[0].signal), (1, &plan.signal));
+    assert_eq!(listed(&world, &[]).await.len(), 2);
+    let dropped = world.store.drafts_drop(all(&[other.signal.id]), "not ours", world.ambient.now()).await.unwrap();
+    assert_eq!(dropped, 3);
+    let listed_now = listed(&world, &[trace]).await;
+    assert_eq!(listed(&world, &[other.signal.trace_id]).await, []);
+    assert_eq!((listed_now.len(), &listed_now[0].signal), (1, &plan.signal));
     let ids = |tasks: &[AgentTask]| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
     let mut wanted = ids(&plan.tasks);
     wanted.sort_unstable();
-    let mut found = ids(&listed[0].tasks);
+    let mut found = ids(&listed_now[0].tasks);
     found.sort_unstable();
     assert_eq!(found, wanted);
     assert!(world.claim(plan.tasks[0].id, "worker", LEASE).await.is_none());
@@ -82,7 +92,7 @@ pub(crate) async fn a_draft_waits_until_it_is_started_once(world: World) {
     assert!(world.claim(plan.tasks[0].id, "worker", LEASE).await.is_some());
     let again = world.store.drafts_start(all(&[id]), world.ambient.now()).await.unwrap_err();
     assert!(matches!(again, DraftError::None(of) if of == id), "{again:?}");
-    assert_eq!(world.store.draft_plans(None, 10).await.unwrap(), []);
+    assert_eq!(listed(&world, &[]).await, []);
     assert_eq!(acts(&world, trace).await, told(0, 3, 0));
 }
 
@@ -134,5 +144,5 @@ pub(crate) async fn a_draft_of_an_edited_campaign_is_void(world: World) {
     let refused = world.store.drafts_start(all(&[plan.signal.id]), world.ambient.now()).await.unwrap_err();
     assert!(matches!(refused, DraftError::Outdated { .. }), "{refused:?}");
     assert_eq!(sweep(&world).await.cancelled.len(), 3);
-    assert_eq!(world.store.draft_plans(None, 10).await.unwrap(), []);
+    assert_eq!(listed(&world, &[]).await, []);
 }
