@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use chimera_bus::{Bus, Listener, Topic};
 use chimera_domain::{HitlTicket, error_chain};
-use chimera_store::{HitlDepth, Store, StoreError, TicketFilter};
+use chimera_store::{HitlDepth, HitlGlance, Store, StoreError, TicketFilter};
+
+/// So many tickets are counted where the whole queue does not matter.
+const COUNTED_MAX: u64 = 1_000;
 
 /// The HITL queue over store and bus.
 #[derive(Debug, Clone)]
@@ -28,6 +31,14 @@ impl HitlQueue {
     /// [`StoreError`] when the database fails.
     pub async fn depth(&self) -> Result<HitlDepth, StoreError> {
         self.store.hitl_depth().await
+    }
+
+    /// How many wait and how many are overdue, counted up to a thousand: more than anybody answers in a day.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn glance(&self) -> Result<HitlGlance, StoreError> {
+        self.store.hitl_glance(COUNTED_MAX).await
     }
 
     /// Tickets that wait, the one due first first. For the next page, ask for those after the last one: tickets that were

@@ -8,6 +8,7 @@
 mod backoff;
 mod config;
 mod dag;
+mod known;
 mod planner;
 mod reading;
 mod release;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     PlannerConfig,
     backoff::Backoff,
+    known::Cast,
     reading::Read,
     schedule::Schedule,
     sift::Sieve,
@@ -62,8 +63,8 @@ pub struct PlannerReport {
 /// Who watches what, as a round of planning found it.
 #[derive(Debug)]
 pub(crate) struct Round {
-    campaigns: Vec<Campaign>,
-    agents: HashMap<AgentId, Agent>,
+    campaigns: Vec<Arc<Campaign>>,
+    agents: HashMap<AgentId, Arc<Agent>>,
     report: PlannerReport,
     /// Why what was held back could not be planned.
     pub(crate) trouble: Option<PlannerError>,
@@ -96,6 +97,7 @@ pub struct Planner {
     pub(crate) stories: Stories,
     pub(crate) spotting: Spotting,
     pub(crate) schedule: Schedule,
+    pub(crate) cast: Cast,
 }
 
 impl Planner {
@@ -123,6 +125,7 @@ impl Planner {
             stories,
             spotting: Spotting::default(),
             schedule: Schedule::default(),
+            cast: Cast::default(),
         }
     }
 
@@ -168,10 +171,8 @@ impl Planner {
 
     /// Looks which campaigns run, releases what was held back, and learns what other planners have told.
     pub(crate) async fn begin_round(&self) -> Result<Round, PlannerError> {
-        let campaigns = self.store.campaigns_active().await?;
-        let agent_ids: Vec<AgentId> = campaigns.iter().flat_map(|c| c.agents.iter().copied()).collect();
-        let agents: HashMap<AgentId, Agent> =
-            self.store.agents_by_ids(&agent_ids).await?.into_iter().map(|a| (a.id, a)).collect();
+        let campaigns = self.campaigns().await?;
+        let agents = self.agents_of(&campaigns).await?;
         let (mut report, mut trouble) = (PlannerReport::default(), None);
         match self.release(&campaigns, &agents, &mut report).await {
             Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
@@ -213,7 +214,7 @@ impl Planner {
         &self,
         reads: Vec<Read>,
         watchers: &BTreeMap<String, Vec<&Campaign>>,
-        agents: &HashMap<AgentId, Agent>,
+        agents: &HashMap<AgentId, Arc<Agent>>,
         calls: &mut Vec<ToolCall>,
         (mut report, mut trouble): (PlannerReport, Option<PlannerError>),
         cancel: &CancellationToken,
@@ -256,7 +257,7 @@ impl Planner {
     async fn plan_for(
         &self,
         campaign: &Campaign,
-        agents: &HashMap<AgentId, Agent>,
+        agents: &HashMap<AgentId, Arc<Agent>>,
         (uri, read, items): (&str, ReadAt, &[Sighting]),
         calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,

@@ -1,7 +1,10 @@
 //! What the governor held back: planned when its window has turned, dropped when its time is over; and plans that nobody
 //! started in time.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use chimera_bus::Queue;
 use chimera_domain::{
@@ -27,8 +30,8 @@ impl Planner {
     /// of equally hot ones the older.
     pub(crate) async fn release(
         &self,
-        campaigns: &[Campaign],
-        agents: &HashMap<AgentId, Agent>,
+        campaigns: &[Arc<Campaign>],
+        agents: &HashMap<AgentId, Arc<Agent>>,
         report: &mut PlannerReport,
     ) -> Result<(), PlannerError> {
         let now = self.ambient.now();
@@ -49,8 +52,8 @@ impl Planner {
         }
         let mut governors = self.governors(agents).await?;
         let mut wholes = self.campaign_governors(campaigns).await?;
-        let with_room: Vec<&Campaign> =
-            campaigns.iter().filter(|campaign| has_room(campaign, &governors, &wholes)).collect();
+        let with_room = campaigns.iter().map(|campaign| &**campaign);
+        let with_room: Vec<&Campaign> = with_room.filter(|campaign| has_room(campaign, &governors, &wholes)).collect();
         let ids: Vec<_> = with_room.iter().map(|campaign| campaign.id).collect();
         let mut held: HashMap<_, Vec<TrendSignal>> = HashMap::new();
         for signal in self.store.signals_held(&ids, BATCH).await? {
@@ -64,34 +67,38 @@ impl Planner {
         Ok(())
     }
 
-    async fn governors(&self, agents: &HashMap<AgentId, Agent>) -> Result<HashMap<AgentId, Governor>, PlannerError> {
+    async fn governors(
+        &self,
+        agents: &HashMap<AgentId, Arc<Agent>>,
+    ) -> Result<HashMap<AgentId, Governor>, PlannerError> {
         let ids: Vec<AgentId> = agents.keys().copied().collect();
         let capped = agents.values().filter(|agent| agent.governor_limits.max_tasks_per_day.is_some());
         let by_day: Vec<AgentId> = capped.map(|agent| agent.id).collect();
         let mut used = self.store.governor_use(&ids, &by_day, self.ambient.now()).await?;
-        let governor = |agent: &Agent| {
+        let mut governor = |agent: &Agent| {
             (agent.id, Governor::new(agent.governor_limits, used.remove(&agent.id).unwrap_or_default()))
         };
-        Ok(agents.values().map(governor).collect())
+        Ok(agents.values().map(|agent| governor(agent)).collect())
     }
 
     async fn campaign_governors(
         &self,
-        campaigns: &[Campaign],
+        campaigns: &[Arc<Campaign>],
     ) -> Result<HashMap<CampaignId, CampaignGovernor>, PlannerError> {
         let now = self.ambient.now();
-        let mut used = self.store.campaign_use(&campaigns.iter().collect::<Vec<_>>(), now).await?;
-        let governor = |campaign: &Campaign| {
+        let mut used =
+            self.store.campaign_use(&campaigns.iter().map(|campaign| &**campaign).collect::<Vec<_>>(), now).await?;
+        let mut governor = |campaign: &Campaign| {
             let used = used.remove(&campaign.id).unwrap_or_default();
             (campaign.id, CampaignGovernor::new(campaign, used, now))
         };
-        Ok(campaigns.iter().map(governor).collect())
+        Ok(campaigns.iter().map(|campaign| governor(campaign)).collect())
     }
 
     async fn release_of(
         &self,
         campaign: &Campaign,
-        agents: &HashMap<AgentId, Agent>,
+        agents: &HashMap<AgentId, Arc<Agent>>,
         signals: Vec<TrendSignal>,
         (governors, whole): (&mut HashMap<AgentId, Governor>, CampaignGovernor),
         report: &mut PlannerReport,

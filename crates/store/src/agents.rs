@@ -10,6 +10,7 @@ use crate::{
     audit::records,
     batch,
     codec::{Mapped, text},
+    dialect::LISTED_MAX,
     entity::agents::{Column, Entity, Model},
     versioned,
 };
@@ -74,6 +75,25 @@ impl Store {
         let ids = Entity::find().select_only().column(Column::Id).filter(batch::of_tenant::<Entity>(self.tenant));
         let ids: Vec<Uuid> = ids.into_tuple().all(&self.db).await?;
         Ok(ids.into_iter().map(AgentId::from_uuid).collect())
+    }
+
+    /// The versions of the agents with these ids, in no particular order; unknown ids are left out. For whoever keeps what
+    /// they have read.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn agent_versions(&self, ids: &[AgentId]) -> Result<Vec<(AgentId, StateVersion)>> {
+        let mut versions = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(LISTED_MAX) {
+            let select = Entity::find()
+                .select_only()
+                .columns([Column::Id, Column::StateVersion])
+                .filter(batch::of_tenant::<Entity>(self.tenant))
+                .filter(Column::Id.is_in(batch::padded(chunk.iter().map(|id| id.as_uuid()))));
+            let rows = select.into_tuple::<(Uuid, i64)>().all(&self.db).await?;
+            versions.extend(rows.into_iter().map(|(id, version)| (AgentId::from_uuid(id), StateVersion::new(version))));
+        }
+        Ok(versions)
     }
 
     /// The agents with these ids, in no particular order; unknown ids are left out.

@@ -180,6 +180,30 @@ impl Store {
         batch::read_all::<Entity>(rows)
     }
 
+    /// The ids of [`Self::campaigns_active`] with their versions, in the same order: for whoever keeps what they have read.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn campaigns_running(&self) -> Result<Vec<(CampaignId, StateVersion)>> {
+        let select = Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::StateVersion])
+            .filter(batch::of_tenant::<Entity>(self.tenant))
+            .filter(Column::Status.eq(CampaignStatus::Active.as_str()))
+            .order_by_asc(Column::Slug);
+        let rows = select.into_tuple::<(Uuid, i64)>().all(&self.db).await?;
+        Ok(rows.into_iter().map(|(id, version)| (CampaignId::from_uuid(id), StateVersion::new(version))).collect())
+    }
+
+    /// The campaigns with these ids, in no particular order; unknown ids are left out.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn campaigns_by_ids(&self, ids: &[CampaignId]) -> Result<Vec<Campaign>> {
+        let ids = ids.iter().map(|id| id.as_uuid());
+        batch::read_all::<Entity>(batch::find::<Entity>(&self.db, self.tenant, Column::Id, ids).await?)
+    }
+
     /// The campaign of this slug, if there is one.
     ///
     /// # Errors

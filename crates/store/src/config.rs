@@ -11,14 +11,14 @@ pub struct StoreConfig {
     /// parameters `sslmode` (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`), `sslrootcert`, `sslcert` and
     /// `sslkey` say how the connection is encrypted.
     pub url: String,
-    /// The most connections held open, 1 or more.
+    /// The most connections held open, 1 or more; on SQLite no more than four.
     pub connections_max: u32,
     /// Connections held open even when there is nothing to do, at most `connections_max`.
     pub connections_min: u32,
     /// How long to wait for a connection when all are in use.
     pub acquire_timeout_ms: u64,
-    /// After so long without use a connection beyond `connections_min` is closed; never on SQLite, where connections cost
-    /// nothing and hold a cache.
+    /// After so long without use a connection beyond `connections_min` is closed; never on SQLite, where they
+    /// are few and hold a cache.
     pub idle_timeout_ms: u64,
     /// After so long a connection is closed when it comes back, so that a server that has moved is found; never on SQLite.
     pub lifetime_max_ms: u64,

@@ -29,6 +29,10 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// soon, each is prepared again, which on PostgreSQL takes a round trip of its own.
 const STATEMENTS_KEPT: usize = 400;
 
+/// The most connections to an SQLite file. Twice as many took a tenth more of the processor's time for each post, and a
+/// tenth more memory; see `docs/benchmarks.md`.
+const SQLITE_CONNECTIONS_MAX: u32 = 4;
+
 /// What one transaction at a time may do for an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -66,7 +70,7 @@ impl Backend {
         let millis = Duration::from_millis;
         let lock_timeout = config.lock_timeout();
         let mut options = ConnectOptions::new(config.url.clone());
-        let connections_max = config.connections_max.max(1);
+        let connections_max = self.connections_max(config);
         options
             .max_connections(connections_max)
             .min_connections(config.connections_min.min(connections_max))
@@ -110,6 +114,15 @@ impl Backend {
             }
         }
         options
+    }
+
+    /// How many connections are opened at most. On SQLite a few do as much as many: one writes at a time, each has a thread,
+    /// pages and prepared statements of its own, and what is read is read by this machine's cores.
+    fn connections_max(self, config: &StoreConfig) -> u32 {
+        match self {
+            Self::Sqlite => config.connections_max.clamp(1, SQLITE_CONNECTIONS_MAX),
+            Self::Postgres => config.connections_max.max(1),
+        }
     }
 
     /// How a writing transaction begins: SQLite takes the write lock at once, so that it never has to give up half-way.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SubQueryStatement},
+    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Alias, Expr, ExprTrait as _, Order, Query, SelectStatement, SubQueryStatement},
 };
 
 use chimera_domain::{
@@ -48,6 +48,17 @@ pub struct HitlDepth {
     pub next_due: Option<DateTime<Utc>>,
     /// Since when the longest waiting one waits.
     pub oldest: Option<DateTime<Utc>>,
+}
+
+/// The HITL queue at a glance, which costs the same however long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HitlGlance {
+    /// Tickets that wait for an answer, as far as they were counted.
+    pub open: u64,
+    /// Those of the counted ones whose answer is overdue, by the database's clock; these are counted first.
+    pub overdue: u64,
+    /// Whether there are more tickets than were counted.
+    pub more: bool,
 }
 
 /// Everything that a person looks at to answer a ticket.
@@ -161,6 +172,32 @@ impl Store {
         let (open, overdue, next_due, oldest) = counted.unwrap_or_default();
         let overdue = overdue.unwrap_or_default().unsigned_abs();
         Ok(HitlDepth { open: open.unsigned_abs(), overdue, next_due, oldest })
+    }
+
+    /// How many tickets wait for an answer, counted up to `counted_max`: for pages that show it beside other things.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn hitl_glance(&self, counted_max: u64) -> Result<HitlGlance> {
+        let overdue = Expr::case(Expr::col(Alias::new("due")).lt(self.backend.clock()), 1_i64).finally(0_i64);
+        // The first in the order of the queue, so that its index gives them and no more.
+        let first = Query::select()
+            .expr_as(Expr::col((Entity, Column::SlaExpiresAt)), "due")
+            .from(Entity)
+            .cond_where(self.is_open())
+            .order_by((Entity, Column::SlaExpiresAt), Order::Asc)
+            .limit(counted_max.saturating_add(1))
+            .take();
+        let counted = Query::select()
+            .expr(Expr::cust("COUNT(*)"))
+            .expr(Expr::expr(overdue).sum().cast_as("bigint"))
+            .from_subquery(first, "first")
+            .take();
+        let Some(row) = self.db.query_one(&counted).await? else { return Ok(HitlGlance::default()) };
+        let (open, overdue): (i64, Option<i64>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let (open, overdue) = (open.unsigned_abs(), overdue.unwrap_or_default().unsigned_abs());
+        let at_most = |count| Ord::min(count, counted_max);
+        Ok(HitlGlance { open: at_most(open), overdue: at_most(overdue), more: open > counted_max })
     }
 
     fn is_open(&self) -> Condition {

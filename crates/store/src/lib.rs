@@ -69,7 +69,7 @@ pub use duties::Duty;
 pub use error::{BadValue, Result, RowKind, StoreError};
 pub use figures::{FleetSpend, Standing};
 pub use held::{HeldPlan, Waiting};
-pub use hitl::{HitlDepth, TicketCase, TicketFilter};
+pub use hitl::{HitlDepth, HitlGlance, TicketCase, TicketFilter};
 pub use overview::{Doings, PlannedSignal};
 pub use plan::{Plan, PlanError};
 pub use publish::{PublishCase, PublishOutcome, Settled, Settlement};

@@ -16,7 +16,7 @@ pub(crate) struct DatabaseConfig {
     /// reached by TLS is said in the URL: `?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem` takes a server only with a
     /// certificate of that authority for its name; `prefer`, the default, takes any.
     pub(crate) url: Option<String>,
-    /// Connections kept at the most, 1 or more.
+    /// Connections kept at the most, 1 or more; on SQLite no more than four.
     pub(crate) connections_max: u32,
     /// Connections kept even when there is nothing to do.
     pub(crate) connections_min: u32,

@@ -1,6 +1,7 @@
 //! What is around every page.
 
 use axum::http::StatusCode;
+use chimera_store::HitlGlance;
 
 use crate::{access::Visitor, problem::Problem, routes::Shared};
 
@@ -23,8 +24,8 @@ pub(crate) struct Place {
     pub(crate) path: &'static str,
     pub(crate) name: &'static str,
     pub(crate) is_here: bool,
-    /// How many things wait there for somebody; `None` where nothing does.
-    pub(crate) waiting: Option<u64>,
+    /// How many things wait there for somebody, as it is shown; `None` where nothing does.
+    pub(crate) waiting: Option<String>,
     /// Whether one of them should not have waited so long.
     pub(crate) late: bool,
 }
@@ -38,33 +39,47 @@ pub(crate) struct Frame {
     /// What forms carry.
     pub(crate) csrf: String,
     pub(crate) places: Vec<Place>,
+    /// The HITL queue.
+    pub(crate) review: HitlGlance,
+}
+
+/// A number that may be only the first part of a larger one, `None` for none.
+pub(crate) fn counted(count: u64, more: bool) -> Option<String> {
+    (count > 0).then(|| format!("{count}{}", if more { "+" } else { "" }))
 }
 
 impl Frame {
     /// For somebody who is signed in and looks at the page `here`.
     pub(crate) async fn of(shared: &Shared, visitor: &Visitor, here: &'static str) -> Result<Self, Problem> {
-        let depth = shared.waiting.depth().await?;
+        let review = shared.waiting.glance().await?;
         let alerts = shared.access.store.alerts_standing().await?.values().sum();
         let credential = &visitor.credential;
         let place = |(path, name): (&'static str, &'static str)| {
             let (waiting, late) = match path {
-                "/review" => (depth.open, depth.overdue > 0),
-                "/alerts" => (alerts, false),
-                _ => (0, false),
+                "/review" => (counted(review.open, review.more), review.overdue > 0),
+                "/alerts" => (counted(alerts, false), false),
+                _ => (None, false),
             };
-            Place { path, name, is_here: path == here, waiting: (waiting > 0).then_some(waiting), late }
+            Place { path, name, is_here: path == here, waiting, late }
         };
         Ok(Self {
             who: Some(credential.who()),
             role: credential.role.as_str(),
             csrf: visitor.csrf.clone().unwrap_or_default(),
             places: PLACES.map(place).into(),
+            review,
         })
     }
 
     /// For somebody who isn't.
     pub(crate) const fn nobody() -> Self {
-        Self { who: None, role: "", csrf: String::new(), places: vec![] }
+        Self {
+            who: None,
+            role: "",
+            csrf: String::new(),
+            places: vec![],
+            review: HitlGlance { open: 0, overdue: 0, more: false },
+        }
     }
 }
 

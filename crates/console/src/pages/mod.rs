@@ -15,7 +15,7 @@ pub(crate) mod signals;
 pub(crate) mod system;
 pub(crate) mod trace;
 
-pub(crate) use frame::{Frame, Notice};
+pub(crate) use frame::{Frame, Notice, counted};
 pub(crate) use media::Medium;
 pub(crate) use show::Bar;
 

@@ -61,7 +61,7 @@ async fn draw(
     let store = &shared.access.store;
     let after: Option<TicketId> = wanted.after.as_deref().map(id).transpose()?;
     let filter = TicketFilter { after, limit: LISTED, ..TicketFilter::default() };
-    let (depth, mut tickets) = (shared.waiting.depth().await?, shared.waiting.next(&filter).await?);
+    let mut tickets = shared.waiting.next(&filter).await?;
     let listed: Vec<TicketId> = tickets.iter().map(|ticket| ticket.id).collect();
     let shown: Option<TicketId> = match wanted.ticket.as_deref() {
         Some(ticket) => Some(id(ticket)?),
@@ -75,7 +75,6 @@ async fn draw(
     let page = ReviewPage {
         frame: Frame::of(shared, visitor, "/review").await?,
         notice,
-        depth,
         now: shared.access.ambient.now(),
         may_answer: visitor.may(AccessRole::Reviewer),
         after: wanted.after.clone(),

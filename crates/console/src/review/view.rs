@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use chimera_domain::{Channel, HitlTicket, Question, TicketId, one_line};
 use chimera_judge::Desk;
-use chimera_store::{HitlDepth, TicketCase};
+use chimera_store::TicketCase;
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     is_open,
 };
 use crate::{
-    pages::{Bar, Frame, Medium, Notice},
+    pages::{Bar, Frame, Medium, Notice, counted},
     problem::Problem,
 };
 
@@ -129,7 +129,6 @@ pub(crate) struct Shown {
 pub(crate) struct ReviewPage {
     pub(crate) frame: Frame,
     pub(crate) notice: Option<Notice>,
-    pub(crate) depth: HitlDepth,
     pub(crate) now: DateTime<Utc>,
     pub(crate) may_answer: bool,
     pub(crate) after: Option<String>,
@@ -145,7 +144,6 @@ impl ReviewPage {
         Self {
             frame: Frame::nobody(),
             notice: None,
-            depth: HitlDepth::default(),
             now: DateTime::UNIX_EPOCH,
             may_answer: false,
             after: None,
@@ -154,6 +152,17 @@ impl ReviewPage {
             shown: None,
             next: None,
         }
+    }
+
+    /// How many posts wait, as it is shown.
+    fn waiting(&self) -> Option<String> {
+        counted(self.frame.review.open, self.frame.review.more)
+    }
+
+    /// How many of them have waited too long.
+    fn overdue(&self) -> Option<String> {
+        let review = self.frame.review;
+        counted(review.overdue, review.more && review.overdue == review.open)
     }
 
     /// With those of `cases` that are `listed`, and the one that is `shown`.

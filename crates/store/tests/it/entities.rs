@@ -19,6 +19,8 @@ pub(crate) async fn an_agent_comes_back_whole_and_is_written_only_when_it_differ
     assert_eq!(store.agent_save(&agent).await.unwrap(), agent);
     assert_eq!(store.agent_by_slug(&agent.persona_slug).await.unwrap().as_ref(), Some(&agent));
     assert_eq!(store.agents_by_ids(&[agent.id]).await.unwrap(), [agent.clone()]);
+    let versions = store.agent_versions(&[agent.id, fixtures::agent(ambient).id]).await.unwrap();
+    assert_eq!(versions, [(agent.id, agent.state_version)]);
     assert_eq!(store.agent_by_slug("nobody").await.unwrap(), None);
 
     // Read again under a fresh id, as every start of the program does: nothing is written.
@@ -63,6 +65,9 @@ pub(crate) async fn a_campaign_comes_back_whole_and_keeps_its_status(world: Worl
     };
     assert_eq!(paused, wanted);
     assert_eq!(store.campaigns_active().await.unwrap(), [world.campaign.clone()]);
+    let running = [(world.campaign.id, world.campaign.state_version)];
+    assert_eq!(store.campaigns_running().await.unwrap(), running);
+    assert_eq!(store.campaigns_by_ids(&[world.campaign.id]).await.unwrap(), [world.campaign.clone()]);
     assert_eq!(store.campaigns().await.unwrap().len(), 2);
 
     // The configuration is read again with another goal; the pause stays.

@@ -1,7 +1,7 @@
 //! What waits for people: how much, in which order, and page by page.
 
 use chimera_domain::{Ambient as _, Campaign, HitlTicket, Resolution, SensitiveTopic, TaskEvent, TaskType, TicketId};
-use chimera_store::{HitlDepth, Ruling, TicketFilter};
+use chimera_store::{HitlDepth, HitlGlance, Ruling, TicketFilter};
 use chimera_testkit::fixtures;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait as _, Database};
@@ -46,6 +46,7 @@ fn of(limit: u64) -> TicketFilter {
 
 pub(crate) async fn the_depth_tells_how_many_wait_and_how_long_yet(world: World) {
     assert_eq!(world.store.hitl_depth().await.unwrap(), HitlDepth::default());
+    assert_eq!(world.store.hitl_glance(3).await.unwrap(), HitlGlance::default());
     let (past, later, soon) = (at(LONG_AGO), at(FAR_AWAY), at(FAR_AWAY) - chrono::Duration::hours(9));
     let late = ask(&world, past, |_| {}).await;
     let counted = HitlDepth { open: 1, overdue: 1, next_due: None, oldest: Some(late.created_at) };
@@ -56,6 +57,11 @@ pub(crate) async fn the_depth_tells_how_many_wait_and_how_long_yet(world: World)
     let before = world.store.statistics().statements;
     assert_eq!(world.store.hitl_depth().await.unwrap(), all);
     assert_eq!(world.store.statistics().statements - before, 1);
+    let glance = HitlGlance { open: 3, overdue: 1, more: false };
+    assert_eq!(world.store.hitl_glance(3).await.unwrap(), glance);
+    // The overdue ones are counted first.
+    let glance = HitlGlance { open: 1, overdue: 1, more: true };
+    assert_eq!(world.store.hitl_glance(1).await.unwrap(), glance);
     assert_eq!(page(&world, TicketFilter { overdue: true, ..of(9) }).await, [late.id]);
     reject(&world, &late).await;
     reject(&world, &sooner).await;

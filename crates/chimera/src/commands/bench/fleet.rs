@@ -28,8 +28,9 @@ use crate::{
 const PLANTED_AT_ONCE: usize = 8;
 /// Items in each feed.
 const ITEMS: u32 = 5;
-/// Rounds of planning before the clock starts: the first sees all items for the first time.
-const ROUNDS_BEFORE: f64 = 2.0;
+/// Rounds of planning after the last new headline, before the clock starts. A round in which feeds are read plans from
+/// each as soon as it is there.
+const ROUNDS_OF_NOTHING: f64 = 2.0;
 /// How long the first rounds may take.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 /// For so long what the fleet reads for `/metrics` is told again, so that a second look costs the database nothing; see
@@ -134,30 +135,34 @@ impl Options {
 
         let mut up = Up::spawn(place, &settings).await?;
         up.ready().await?;
-        self.settle(&up).await?;
+        let wanted = f64::from(agents) * f64::from(ITEMS);
+        self.settle(&up, wanted).await?;
         let idle = self.look(&up).await?;
         let after = up.metrics().await?;
         let planned = after.sum("chimera_tasks_planned_total").unwrap_or_default();
         anyhow::ensure!(planned == 0.0, "{planned} tasks were planned of headlines that nobody cares for");
         let signals = after.sum("chimera_signals_total").unwrap_or_default();
-        let wanted = f64::from(agents) * f64::from(ITEMS);
-        anyhow::ensure!(
-            signals >= wanted,
-            "{signals} signals for {wanted} items and campaigns; see it with --log warn"
-        );
+        anyhow::ensure!(signals == wanted, "{signals} signals for {wanted} items and campaigns");
         up.stop().await?;
         Ok((idle, signals))
     }
 
-    /// Waits until every campaign has seen every headline, and a round has found nothing new.
-    async fn settle(&self, up: &Up) -> anyhow::Result<()> {
+    /// Waits until every campaign has seen every headline, `signals` in all, and the rounds after found nothing new.
+    async fn settle(&self, up: &Up, signals: f64) -> anyhow::Result<()> {
         let until = Instant::now() + SETTLED_WITHIN;
+        let mut seen_by = None;
         loop {
-            let rounds = up.metrics().await?.sum("chimera_planner_rounds_total").unwrap_or_default();
-            if rounds >= ROUNDS_BEFORE {
+            let metrics = up.metrics().await?;
+            let rounds = metrics.sum("chimera_planner_rounds_total").unwrap_or_default();
+            let seen = metrics.sum("chimera_signals_total").unwrap_or_default();
+            if seen >= signals && rounds >= *seen_by.get_or_insert(rounds) + ROUNDS_OF_NOTHING {
                 return Ok(());
             }
-            anyhow::ensure!(Instant::now() < until, "{rounds} rounds of planning in {} s", SETTLED_WITHIN.as_secs());
+            anyhow::ensure!(
+                Instant::now() < until,
+                "{seen} of {signals} signals, and {rounds} rounds of planning, in {} s; see why with --log warn",
+                SETTLED_WITHIN.as_secs()
+            );
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

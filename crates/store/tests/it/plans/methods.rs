@@ -66,6 +66,10 @@ impl Caller<'_> {
         let Self { world, template, .. } = self;
         let now = world.ambient.now();
         self.calls("campaigns_active").campaigns_active().await.unwrap();
+        let running = self.calls("campaigns_running").campaigns_running().await.unwrap();
+        let running: Vec<_> = running.into_iter().map(|(id, _)| id).collect();
+        self.calls("campaigns_by_ids").campaigns_by_ids(&running).await.unwrap();
+        self.calls("agent_versions").agent_versions(&[template.agent.id]).await.unwrap();
         self.calls("agents_by_ids").agents_by_ids(&[template.agent.id]).await.unwrap();
         let cursor = |n: usize| ResourceCursor {
             resource_uri: format!("file:///{n}"),

@@ -12,6 +12,7 @@ impl Caller<'_> {
         let tickets = ask(world, self.calls("task_decide"), &pairs).await;
         assert_eq!(self.calls("tickets_open").tickets_open(&page).await.unwrap().len(), BATCH);
         self.calls("hitl_depth").hitl_depth().await.unwrap();
+        self.calls("hitl_glance").hitl_glance(3).await.unwrap();
         self.calls("ticket_cases").ticket_cases(&tickets).await.unwrap();
         self.calls("ticket_by_id").ticket_by_id(tickets[0].id).await.unwrap();
         answer(world, self.calls("ticket_resolve"), &tickets[0], Resolution::Approved).await;
