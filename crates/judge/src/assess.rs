@@ -55,10 +55,13 @@ const FORBIDDEN: &[&str] = &[
     "disclosure_missing",
     "character_lock_broken",
     "artifact_changed",
+    UNACCEPTED,
     WORDS_REFUSED,
     MEDIA_REFUSED,
     NEAR_REPEAT,
 ];
+/// A part is not what was planned. Of a post, its channel's own rules say the same.
+const UNACCEPTED: &str = "unaccepted";
 /// The platform would not take the words.
 pub(crate) const WORDS_REFUSED: &str = "words_refused";
 /// It says again what was posted before.
@@ -121,8 +124,7 @@ fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<C
         parts.push(components::platform_rules(artifact));
     }
     if publishable || !artifact.media.is_empty() {
-        let wanted = if publishable { case.task.payload.modalities.as_slice() } else { &[] };
-        parts.push(components::media(artifact, wanted));
+        parts.push(components::media(artifact, &case.task.payload.acceptance));
     }
     parts.push(components::tool_evidence(case));
     parts
@@ -150,6 +152,11 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
     }
     if !artifact.is_intact() {
         tripped.push(("artifact_changed", "Its content is not what its hash says.".to_owned()));
+    }
+    if !publishable {
+        let unmet = components::unmet_by_media(artifact, &task.payload.acceptance);
+        let notes: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+        tripped.extend((!notes.is_empty()).then(|| (UNACCEPTED, format!("It is not accepted: {}.", notes.join("; ")))));
     }
     if publishable {
         tripped.extend(broken_rules(artifact, soul, &task.payload.headline));

@@ -1,6 +1,6 @@
 //! The parts of a confidence, each 0..=1 with its reason.
 
-use chimera_domain::{Artifact, Component, Modality, Score, ToolStatus};
+use chimera_domain::{Artifact, Component, Criterion, Modality, Score, ToolStatus, Unmet, unmet};
 use chimera_llm::Opinion;
 use chimera_store::ReviewCase;
 
@@ -64,11 +64,10 @@ pub(crate) fn platform_rules(artifact: &Artifact) -> Component {
     component("platform_rules", Score::ONE, format!("{length} of {max} characters"))
 }
 
-/// Whether pictures and videos are whole, and described.
-pub(crate) fn media(artifact: &Artifact, wanted: &[Modality]) -> Component {
-    let missing = wanted.iter().find(|w| **w != Modality::Text && !artifact.media.iter().any(|m| m.modality == **w));
-    if let Some(missing) = missing {
-        return component("media", Score::ZERO, format!("no {missing}"));
+/// Whether pictures and videos are what was planned, and whole.
+pub(crate) fn media(artifact: &Artifact, criteria: &[Criterion]) -> Component {
+    if let Some(unmet) = unmet_by_media(artifact, criteria).first() {
+        return component("media", Score::ZERO, unmet.why.clone());
     }
     for medium in &artifact.media {
         let broken = medium.bytes == 0
@@ -80,6 +79,13 @@ pub(crate) fn media(artifact: &Artifact, wanted: &[Modality]) -> Component {
         }
     }
     component("media", Score::ONE, format!("{} media, whole and described", artifact.media.len()))
+}
+
+/// What the pictures and videos should be and are not.
+pub(crate) fn unmet_by_media(artifact: &Artifact, criteria: &[Criterion]) -> Vec<Unmet> {
+    let mut unmet = unmet(criteria, artifact);
+    unmet.retain(|unmet| !matches!(unmet.criterion, Criterion::Words | Criterion::Disclosure));
+    unmet
 }
 
 /// How the tools fared: a call that needed a second attempt, or failed before a fallback, is a weaker witness.

@@ -1,7 +1,9 @@
 //! From an assessment to a ruling: the decision, the move, the ticket, the next attempt. Pure but for fresh ids.
 
+use std::collections::HashMap;
+
 use chimera_domain::{
-    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskType, Verdict,
+    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskId, TaskType, Verdict,
     policy::RouteReason,
 };
 use chimera_store::{ReviewCase, Ruling};
@@ -90,12 +92,16 @@ pub(crate) fn plan_again(
 ) -> Vec<AgentTask> {
     let mut tasks = Vec::with_capacity(parts.len() + 1);
     let mut needs = Vec::with_capacity(parts.len());
+    let mut renewed: HashMap<TaskId, TaskId> = HashMap::new();
+    // In the order of the post's needs, in which a part comes after those that it rests on.
     for part in parts {
         if anew(part) {
-            let mut part = part.renewed(part.task_type, vec![], correction, ambient);
-            part.payload.replans = post.payload.replans.saturating_add(1);
-            needs.push(part.id);
-            tasks.push(part);
+            let rests_on = part.depends_on.iter().map(|id| renewed.get(id).copied().unwrap_or(*id)).collect();
+            let mut fresh = part.renewed(part.task_type, rests_on, correction, ambient);
+            fresh.payload.replans = post.payload.replans.saturating_add(1);
+            renewed.insert(part.id, fresh.id);
+            needs.push(fresh.id);
+            tasks.push(fresh);
         } else {
             needs.push(part.id);
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use chimera_domain::{Score, TopicLimits, TrendRule};
+use chimera_domain::{Score, TopicLimits, TrendRule, policy::VideoRule};
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,8 @@ pub struct PlannerConfig {
     pub stories_max: usize,
     /// When a subject that many tell of becomes a trend.
     pub trends: TrendConfig,
+    /// Which videos are made from words alone, and which from the post's picture.
+    pub video: VideoRule,
     /// Makes every chance draw repeatable.
     pub seed: u64,
 }
@@ -62,6 +64,7 @@ impl Default for PlannerConfig {
             story_hours: 72,
             stories_max: 20_000,
             trends: TrendConfig::default(),
+            video: VideoRule::default(),
             seed: 0,
         }
     }

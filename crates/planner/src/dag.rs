@@ -1,8 +1,10 @@
 //! From one relevant signal to the tasks that make its posts.
 
 use chimera_domain::{
-    Agent, AgentTask, Ambient, Campaign, Channel, PersonaLock, Priority, Score, StateVersion, TaskId, TaskPayload,
-    TaskState, TaskType, TrendSignal, Usd, policy::budget_shares, sha256_parts,
+    Agent, AgentTask, Ambient, Campaign, Channel, Criterion, Modality, PersonaLock, Priority, Score, StateVersion, TaskId,
+    TaskPayload, TaskState, TaskType, TrendSignal, Usd, VideoPlan,
+    policy::{DayMoney, VideoRule, budget_parts},
+    sha256_parts,
 };
 
 /// A signal from here on is urgent.
@@ -19,9 +21,16 @@ pub struct PlanSeed<'a> {
     pub signal: &'a TrendSignal,
     /// Makes chance draws repeatable.
     pub seed: u64,
+    /// Which videos are made how.
+    pub video: &'a VideoRule,
+    /// Whether the signal is part of a trend.
+    pub trending: bool,
+    /// What agent and campaign have for the day beyond the signal's posts.
+    pub left: &'a [DayMoney],
 }
 
-/// One DAG for each of the campaign's channels: words, picture and video side by side, then the post that needs them.
+/// One DAG for each of the campaign's channels: words and picture side by side, the video after the picture that it may
+/// begin with, then the post that needs them.
 /// All are DRAFT where the campaign has its plans looked at first.
 #[must_use]
 pub fn plan_posts(plan: PlanSeed<'_>, ambient: &dyn Ambient) -> Vec<AgentTask> {
@@ -29,27 +38,37 @@ pub fn plan_posts(plan: PlanSeed<'_>, ambient: &dyn Ambient) -> Vec<AgentTask> {
 }
 
 fn plan_post(plan: PlanSeed<'_>, channel: Channel, ambient: &dyn Ambient) -> Vec<AgentTask> {
-    let modalities = channel.rules().modalities;
-    let shares = budget_shares(plan.campaign.post_budget_usd, modalities);
-    let mut tasks: Vec<_> = modalities
-        .iter()
-        .zip(shares)
-        .map(|(&modality, share)| task(plan, channel, TaskType::making(modality), share, vec![], ambient))
-        .collect();
-    let parts: Vec<TaskId> = tasks.iter().map(|t| t.id).collect();
-    tasks.push(task(plan, channel, TaskType::AssemblePost, Usd::ZERO, parts, ambient));
+    let mut tasks: Vec<AgentTask> = Vec::new();
+    for (modality, share) in budget_parts(plan.campaign.post_budget_usd, channel.rules().modalities) {
+        let task_type = TaskType::making(modality);
+        let part = match modality {
+            Modality::Video => {
+                let (video, cap) = plan.video.plan(plan.signal.relevance, plan.trending, share, plan.left);
+                let pictures = tasks.iter().filter(|part| part.task_type == TaskType::GenerateImage);
+                Node { task_type, budget: cap, depends_on: pictures.map(|part| part.id).collect(), video: Some(video) }
+            }
+            Modality::Text | Modality::Image => Node { task_type, budget: share, depends_on: vec![], video: None },
+        };
+        tasks.push(task(plan, channel, part, ambient));
+    }
+    let depends_on = tasks.iter().map(|part| part.id).collect();
+    let post = Node { task_type: TaskType::AssemblePost, budget: Usd::ZERO, depends_on, video: None };
+    tasks.push(task(plan, channel, post, ambient));
     tasks
 }
 
-fn task(
-    plan: PlanSeed<'_>,
-    channel: Channel,
+/// What tells the tasks of a DAG apart.
+struct Node {
     task_type: TaskType,
     budget: Usd,
     depends_on: Vec<TaskId>,
-    ambient: &dyn Ambient,
-) -> AgentTask {
-    let PlanSeed { campaign, agent, signal, seed } = plan;
+    video: Option<VideoPlan>,
+}
+
+fn task(plan: PlanSeed<'_>, channel: Channel, node: Node, ambient: &dyn Ambient) -> AgentTask {
+    let PlanSeed { campaign, agent, signal, seed, .. } = plan;
+    let Node { task_type, budget, depends_on, video } = node;
+    let modalities = channel.rules().modalities;
     let now = ambient.now();
     AgentTask {
         id: TaskId::generate(ambient),
@@ -76,8 +95,10 @@ fn task(
             summary: signal.item.summary.clone(),
             source_url: signal.item.url.clone(),
             why: signal.why.clone(),
-            modalities: channel.rules().modalities.to_vec(),
+            modalities: modalities.to_vec(),
             video_seconds: campaign.video_seconds,
+            video,
+            acceptance: Criterion::of(task_type, channel, modalities),
             taint: signal.taint.clone(),
             correction: None,
             replans: 0,

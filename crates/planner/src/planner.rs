@@ -266,7 +266,8 @@ impl Planner {
             tracing::warn!(campaign = %campaign.slug, "the campaign has no agent; give it one");
             return Ok(true);
         };
-        let seen = Seen { campaign, agent, resource_uri: uri, seed: self.config.seed };
+        let (seed, video) = (self.config.seed, &self.config.video);
+        let seen = Seen { campaign, agent, resource_uri: uri, seed, video };
         let events: Vec<String> = items.iter().map(|s| s.event_key.clone()).collect();
         let stories: Vec<String> = items.iter().map(|s| s.content_hash.clone()).collect();
         let known = self.store.signals_known(campaign.id, &events, &stories).await?;

@@ -9,7 +9,7 @@ use std::{
 use chimera_bus::Queue;
 use chimera_domain::{
     Agent, AgentId, Campaign, CampaignId, SignalId, SignalOutcome, TrendSignal, error_chain,
-    policy::{CampaignGovernor, Governor, GovernorVerdict},
+    policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict},
 };
 use chimera_store::{HeldPlan, PlanError};
 use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, TASKS_PLANNED};
@@ -19,7 +19,8 @@ use crate::{
     Planner, PlannerError, PlannerReport,
     dag::{PlanSeed, plan_posts},
     spans,
-    triage::posts_budget,
+    trending::Trending,
+    triage::{left, posts_budget},
 };
 
 /// Signals looked at, and dropped, in one round. The rest has its turn in the next.
@@ -115,10 +116,13 @@ impl Planner {
         };
         let chosen = choose(campaign, signals, &told, governors, whole);
         plan.told = chosen.told.into_iter().map(|signal| signal.id).collect();
-        for signal in chosen.admitted {
+        let trending = if chosen.admitted.is_empty() { Trending::default() } else { self.trending().await? };
+        for (signal, left) in chosen.admitted {
             let Some(agent) = agents.get(&signal.agent_id) else { continue };
             let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, note: None, ..signal };
-            let seed = PlanSeed { campaign, agent, signal: &signal, seed: self.config.seed };
+            let trending = trending.note(&signal.item.title).is_some();
+            let (seed, video) = (self.config.seed, &self.config.video);
+            let seed = PlanSeed { campaign, agent, signal: &signal, seed, video, trending, left: &left };
             plan.tasks.extend(plan_posts(seed, &*self.ambient));
             plan.planned.push(signal);
         }
@@ -167,7 +171,8 @@ fn has_room(
 /// What becomes of signals that were held back; those in neither list go on waiting.
 #[derive(Debug, Default)]
 struct Chosen {
-    admitted: Vec<TrendSignal>,
+    /// With what agent and campaign have left for the day.
+    admitted: Vec<(TrendSignal, Vec<DayMoney>)>,
     told: Vec<TrendSignal>,
 }
 
@@ -194,7 +199,7 @@ fn choose(
         if whole.admit(governor, budget) == GovernorVerdict::Allowed {
             wordings.insert(signal.content_hash.clone());
             stories.insert(signal.story_id);
-            chosen.admitted.push(signal);
+            chosen.admitted.push((signal, left(governor, &whole)));
         }
     }
     chosen

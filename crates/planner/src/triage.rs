@@ -6,7 +6,7 @@ use chimera_domain::{
     Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, GovernorLimits, Severity, SignalId, SignalOutcome,
     StoryWindow, TraceId, TrendSignal, Usd, Wording,
     contracts::FeedItem,
-    policy::{CampaignGovernor, Governor, GovernorVerdict},
+    policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict, VideoRule},
 };
 use chimera_llm::{ItemText, Relevance};
 use chrono::{DateTime, Utc};
@@ -83,6 +83,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) agent: &'a Agent,
     pub(crate) resource_uri: &'a str,
     pub(crate) seed: u64,
+    pub(crate) video: &'a VideoRule,
 }
 
 /// How much more may be planned.
@@ -90,6 +91,18 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Room {
     pub(crate) agent: Governor,
     pub(crate) campaign: CampaignGovernor,
+}
+
+impl Room {
+    /// What both have for the day beyond what is admitted.
+    fn left(&self) -> Vec<DayMoney> {
+        left(&self.agent, &self.campaign)
+    }
+}
+
+/// What an agent and a campaign have for the day beyond what they have admitted.
+pub(crate) fn left(agent: &Governor, campaign: &CampaignGovernor) -> Vec<DayMoney> {
+    [agent.money()].into_iter().chain(campaign.money()).collect()
 }
 
 /// What is noted on an item beside its relevance.
@@ -207,8 +220,10 @@ impl Planned {
         }
         match room.campaign.admit(&mut room.agent, posts_budget(seen.campaign)) {
             GovernorVerdict::Allowed => {
+                let (trending, left) = (notes.note.is_some(), room.left());
                 let signal = signal(seen, sighting, relevance, notes, SignalOutcome::Planned, ambient);
-                let plan = PlanSeed { campaign: seen.campaign, agent: seen.agent, signal: &signal, seed: seen.seed };
+                let Seen { campaign, agent, seed, video, .. } = seen;
+                let plan = PlanSeed { campaign, agent, signal: &signal, seed, video, trending, left: &left };
                 self.tasks.extend(plan_posts(plan, ambient));
                 self.push(signal);
             }

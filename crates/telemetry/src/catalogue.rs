@@ -125,6 +125,14 @@ pub const TASKS_RELEASED: Metric = Metric::counter(
     "Claimed tasks given back: to be tried again, given up, cut off by a shutdown, or fenced",
 )
 .by("outcome", &["ready", "failed", "handed_back", "fenced"]);
+/// Videos made otherwise than planned.
+pub const VIDEOS_LOWERED: Metric = Metric::counter(
+    "chimera_videos_lowered_total",
+    "Videos that would have come to nothing and are made a tier lower: from the picture (daily), or not at all, the picture in \
+     their place; for want of money, or because the tool failed for good",
+)
+.by("to", &["daily", "picture"])
+.by("cause", &["money", "tool"]);
 /// Verdicts.
 pub const VERDICTS: Metric =
     Metric::counter("chimera_verdicts_total", "Verdicts written, or dropped because the task had moved on")
@@ -308,6 +316,7 @@ pub const CATALOGUE: &[Metric] = &[
     TASKS_CLAIMED,
     RESULTS,
     TASKS_RELEASED,
+    VIDEOS_LOWERED,
     VERDICTS,
     PUBLICATIONS,
     SWEPT,

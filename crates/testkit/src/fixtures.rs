@@ -2,7 +2,7 @@
 
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Calibration, Campaign,
-    CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, DecisionId,
+    CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, Criterion, DecisionId,
     Disclosure, EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId,
     MemoryKind, MemorySource, MemoryVector, Modality, MonotoneMap, NextAction, PersonaLock, Presence, Priority,
     Provenance, Question, ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion,
@@ -189,6 +189,8 @@ pub fn task(
             why: signal.why.clone(),
             modalities: vec![Modality::Text, Modality::Image],
             video_seconds: 7,
+            video: None,
+            acceptance: Criterion::of(task_type, Channel::Threads, &[Modality::Text, Modality::Image]),
             taint: signal.taint.clone(),
             correction: Some("too salesy".to_owned()),
             replans: 1,

@@ -1,6 +1,6 @@
 //! Words, pictures and video become one post. Pure.
 
-use chimera_domain::{Artifact, Channel, Disclosure, Modality, Soul, TaskPayload};
+use chimera_domain::{Artifact, Channel, Disclosure, MediaRef, Modality, Soul, TaskPayload};
 
 /// A visible label when the persona's own wording takes too much room.
 const SHORT_LABEL: &str = "AI-generated";
@@ -21,7 +21,7 @@ pub struct Assembled {
     /// Hashtags, without the sign.
     pub hashtags: Vec<String>,
     /// Pictures and videos, in the order the channel shows them.
-    pub media: Vec<chimera_domain::MediaRef>,
+    pub media: Vec<MediaRef>,
     /// Who made it.
     pub disclosure: Disclosure,
 }
@@ -43,7 +43,8 @@ pub(crate) fn room_for_words(soul: &Soul, channel: Channel) -> usize {
 
 const SEPARATOR: &str = "\n\n";
 
-/// Puts the finished parts together.
+/// Puts the finished parts together. Where a video came to nothing and the channel takes a picture in its place, the post has
+/// the picture alone.
 ///
 /// # Errors
 /// [`AssembleError`] when a part that the plan asks for is missing.
@@ -54,10 +55,15 @@ pub fn assemble(
     parts: &[Artifact],
 ) -> Result<Assembled, AssembleError> {
     let written = parts.iter().find(|p| p.media.is_empty() && !p.text.trim().is_empty());
-    let mut media = Vec::new();
+    let medium = |modality| parts.iter().flat_map(|p| &p.media).find(|m| m.modality == modality);
+    let mut media: Vec<MediaRef> = Vec::new();
     for &modality in payload.modalities.iter().filter(|m| **m != Modality::Text) {
-        let part = parts.iter().flat_map(|p| &p.media).find(|m| m.modality == modality);
-        media.push(part.ok_or(AssembleError::Missing(modality))?.clone());
+        let stands_in = modality == Modality::Video && channel.rules().takes_picture_for_video();
+        let part = medium(modality).or_else(|| medium(Modality::Image).filter(|_| stands_in));
+        let part = part.ok_or(AssembleError::Missing(modality))?;
+        if !media.contains(part) {
+            media.push(part.clone());
+        }
     }
     let wants_words = payload.modalities.contains(&Modality::Text);
     let (words, hashtags) = match written {
@@ -76,7 +82,34 @@ pub fn assemble(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chimera_domain::TaskType;
     use chimera_testkit::{SeededAmbient, fixtures};
+
+    #[test]
+    fn a_video_that_came_to_nothing_leaves_the_picture_where_the_channel_takes_one() {
+        let ambient = SeededAmbient::new(3);
+        let agent = fixtures::agent(&ambient);
+        let campaign = fixtures::campaign(&ambient, &agent);
+        let signal = fixtures::signal(&ambient, &campaign, &agent);
+        let task = fixtures::task(&ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![]);
+        let picture = fixtures::artifact(&ambient, &task);
+        let words = Artifact { media: vec![], ..picture.clone() };
+        let mut film = picture.clone();
+        film.media[0].modality = Modality::Video;
+        let shown = |channel: Channel, video: &Artifact| {
+            let payload = TaskPayload { modalities: channel.rules().modalities.to_vec(), ..task.payload.clone() };
+            let parts = [words.clone(), picture.clone(), video.clone()];
+            let post = assemble(&payload, &agent.soul, channel, &parts);
+            post.map(|post| post.media.iter().map(|m| m.modality).collect::<Vec<_>>())
+        };
+        let (image, video) = (Modality::Image, Modality::Video);
+        assert_eq!(shown(Channel::Instagram, &film), Ok(vec![image, video]));
+        assert_eq!(shown(Channel::Instagram, &picture), Ok(vec![image]), "and not twice");
+        assert_eq!(shown(Channel::TikTok, &film), Ok(vec![video]), "what it begins with is no part of it");
+        assert_eq!(shown(Channel::TikTok, &picture), Ok(vec![image]));
+        assert_eq!(shown(Channel::YoutubeShorts, &film), Ok(vec![video]));
+        assert_eq!(shown(Channel::YoutubeShorts, &picture), Err(AssembleError::Missing(video)));
+    }
 
     #[test]
     fn a_post_says_that_it_is_made_by_ai_on_every_channel() {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chimera_domain::{
     AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Outdated, Score,
-    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Usd, error_chain, is_hashtag,
+    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Unmet, Usd, VideoTier, error_chain, is_hashtag, unmet,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_media::{Credentials, CredentialsError, Origin};
@@ -21,10 +22,11 @@ use crate::{
     spans,
 };
 
-/// The roles that make words, pictures and videos.
+/// The roles that make words, pictures and videos: from words alone, or from a picture.
 const WRITE: &str = "generate_text";
 const PICTURE: &str = "generate_image";
 const VIDEO: &str = "generate_video";
+const ANIMATE: &str = "animate_image";
 
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum ExecuteError {
         /// What was missing.
         wanted: &'static str,
     },
+    /// What was made is not what its task has to bring.
+    #[error("what was made is not accepted: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unaccepted(Vec<Unmet>),
     /// The media folder.
     #[error("keeping the media")]
     Blob(#[from] BlobError),
@@ -77,6 +82,7 @@ impl ExecuteError {
             Self::Outdated(_) => "outdated",
             Self::Call { source, .. } => source.kind(),
             Self::Answer { .. } => "answer",
+            Self::Unaccepted(_) => "unaccepted",
             Self::Blob(_) => "blob",
             Self::Credentials(_) => "credentials",
             Self::Assemble(_) => "assemble",
@@ -93,7 +99,12 @@ impl ExecuteError {
             Self::Blob(_) | Self::CutOff => true,
             Self::Order(source) => source.is_retryable(),
             Self::Credentials(source) => matches!(source, CredentialsError::Thread(_)),
-            Self::UnknownType(_) | Self::Outdated(_) | Self::Answer { .. } | Self::Assemble(_) => false,
+            // Nor does a tool that brings the wrong thing know better the next time.
+            Self::UnknownType(_)
+            | Self::Outdated(_)
+            | Self::Answer { .. }
+            | Self::Unaccepted(_)
+            | Self::Assemble(_) => false,
         }
     }
 }
@@ -184,11 +195,17 @@ impl Executor {
         let is_free = |task_type: &TaskType| match task_type {
             TaskType::GenerateText => self.host.is_free(WRITE),
             TaskType::GenerateImage => self.host.is_free(PICTURE),
-            TaskType::GenerateVideo => self.host.is_free(VIDEO),
+            TaskType::GenerateVideo => self.has_free_videos(),
             TaskType::AssemblePost => true,
             _ => false,
         };
         TaskType::ALL.iter().copied().filter(is_free).collect()
+    }
+
+    /// Whether videos of every tier that can be made are free.
+    fn has_free_videos(&self) -> bool {
+        let mut roles = [VIDEO, ANIMATE].into_iter().filter(|role| self.host.has_role(role)).peekable();
+        roles.peek().is_some() && roles.all(|role| self.host.is_free(role))
     }
 
     /// Does the task. Every tool call is reported, whatever the outcome.
@@ -203,7 +220,7 @@ impl Executor {
         // A failure after the cut may be the cut's doing, and is not the task's.
         let made =
             made.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
-        let outcome = made.map(|made| Box::new(self.wrap(order, made, &calls)));
+        let outcome = made.and_then(|made| accepted(order, self.wrap(order, made, &calls)));
         Finished::of(&order.task, outcome, calls)
     }
 
@@ -214,7 +231,11 @@ impl Executor {
         match order.task.task_type {
             TaskType::GenerateText => self.write(order, calls).await,
             TaskType::GenerateImage => self.picture(order, calls).await,
-            TaskType::GenerateVideo => self.video(order, calls).await,
+            TaskType::GenerateVideo => match order.task.video_tier() {
+                Some(VideoTier::Daily) => self.animate(order, calls).await,
+                Some(VideoTier::Picture) => picture_instead(order),
+                Some(VideoTier::Hero) | None => self.video(order, calls).await,
+            },
             TaskType::AssemblePost => {
                 let post = assemble(&order.task.payload, &order.agent.soul, order.task.channel, &order.inputs)?;
                 Ok(Made {
@@ -276,13 +297,23 @@ impl Executor {
     }
 
     async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
-        let mut variables = common(order);
-        variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
-        // Some channels take no video as short as campaigns may ask for.
-        let shortest = order.task.channel.rules().video.duration_ms.0.div_ceil(1_000);
-        let seconds = u64::from(order.task.payload.video_seconds).max(shortest);
-        variables.insert("duration_seconds".into(), json!(seconds));
-        self.media(order, VIDEO, Modality::Video, &variables, calls).await
+        self.media(order, VIDEO, Modality::Video, &of_video(order), calls).await
+    }
+
+    /// A video that begins with the post's picture.
+    async fn animate(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        let (_, picture) = picture_of(order)?;
+        let MediaRef { sha256, mime, width, height, alt_text, .. } = picture;
+        let bytes = self.blobs.get(sha256, mime).await?;
+        let uri = format!("file://{}", self.blobs.path(sha256, mime)?.display());
+        let mut variables = of_video(order);
+        // Tools take a picture as an address or as data; its template says which.
+        let image = json!({
+            "uri": uri, "base64": BASE64_STANDARD.encode(bytes), "mime": mime, "sha256": sha256, "width": width,
+            "height": height, "alt_text": alt_text,
+        });
+        variables.insert("image".into(), image);
+        self.media(order, ANIMATE, Modality::Video, &variables, calls).await
     }
 
     async fn media(
@@ -414,6 +445,45 @@ fn drawable(headline: &str) -> String {
     let words = headline.split_whitespace().filter(|word| !is_address(word));
     let plain: Vec<&str> = words.map(|word| word.trim_start_matches(['@', '#'])).filter(|w| !w.is_empty()).collect();
     if plain.is_empty() { headline.to_owned() } else { plain.join(" ") }
+}
+
+/// The artifact, if it is what its task has to bring. Words are the judge's affair: they can be written anew, told why.
+fn accepted(order: &WorkOrder, artifact: Artifact) -> Result<Box<Artifact>, ExecuteError> {
+    let makes_media = matches!(order.task.task_type, TaskType::GenerateImage | TaskType::GenerateVideo);
+    let unmet = if makes_media { unmet(&order.task.payload.acceptance, &artifact) } else { vec![] };
+    if unmet.is_empty() { Ok(Box::new(artifact)) } else { Err(ExecuteError::Unaccepted(unmet)) }
+}
+
+/// The picture that was made for the post, and what made it.
+fn picture_of(order: &WorkOrder) -> Result<(&Artifact, &MediaRef), ExecuteError> {
+    let all = order.inputs.iter().flat_map(|made| made.media.iter().map(move |medium| (made, medium)));
+    let mut pictures = all.filter(|(_, medium)| medium.modality == Modality::Image);
+    pictures.next().ok_or(ExecuteError::Assemble(AssembleError::Missing(Modality::Image)))
+}
+
+/// The post's picture in the place of its video, for which there was no money or no tool.
+fn picture_instead(order: &WorkOrder) -> Result<Made, ExecuteError> {
+    let (made, picture) = picture_of(order)?;
+    Ok(Made {
+        content_type: picture.mime.clone(),
+        text: String::new(),
+        hashtags: vec![],
+        media: vec![picture.clone()],
+        disclosure: made.disclosure.clone(),
+        self_score: None,
+    })
+}
+
+/// What the roles that make videos may use beside that.
+fn of_video(order: &WorkOrder) -> Map<String, Value> {
+    let mut variables = common(order);
+    variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
+    let rules = order.task.channel.rules();
+    variables.insert("aspect".into(), json!(rules.aspect));
+    // Some channels take no video as short as campaigns may ask for.
+    let shortest = rules.video.duration_ms.0.div_ceil(1_000);
+    variables.insert("duration_seconds".into(), json!(u64::from(order.task.payload.video_seconds).max(shortest)));
+    variables
 }
 
 /// What every generating role may use in its argument template.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Delivery, Gather, Queue};
-use chimera_domain::{AgentTask, Ambient, error_chain, policy::TroubleRest};
+use chimera_domain::{AgentTask, Ambient, TaskId, error_chain, policy::TroubleRest};
 use chimera_store::{Claim, Store, StoreError, WorkOrder};
 use chimera_telemetry::TASKS_CLAIMED;
 use tokio::sync::{Semaphore, mpsc};
@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     ExecuteError, Executor, Finished, WorkerConfig,
     held::{Held, Hold},
-    submitter::Submitter,
+    submitter::{Submitter, told_lower},
 };
 
 /// How long an idle pool waits on the queue before it looks around.
@@ -143,6 +143,13 @@ impl Pool {
         let (failed, waiting) = (claimed.failed.len(), claimed.waiting.len());
         if failed + waiting > 0 {
             tracing::warn!(failed, waiting, "the agents' caps leave no money for tasks");
+        }
+        told_lower(&claimed.lowered);
+        let lowered: Vec<TaskId> = claimed.lowered.iter().map(|(id, _)| *id).collect();
+        if !lowered.is_empty()
+            && let Err(error) = self.bus.push(Queue::Task, &lowered).await
+        {
+            tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
         }
         let claimed = claimed.tasks;
         TASKS_CLAIMED.add(claimed.len());

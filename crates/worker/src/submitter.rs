@@ -4,10 +4,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Alert, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, error_chain, policy::RetryPolicy,
+    Alert, AlertKind, Ambient, Severity, TaskId, TenantId, TraceId, VideoStep, error_chain, policy::RetryPolicy,
 };
 use chimera_store::{Release, Store, StoreError, Submission};
-use chimera_telemetry::{CONFLICTS, RESULTS, STAGE_DURATION, TASKS_RELEASED};
+use chimera_telemetry::{CONFLICTS, RESULTS, STAGE_DURATION, TASKS_RELEASED, VIDEOS_LOWERED};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -123,6 +123,7 @@ impl Submitter {
             TASKS_RELEASED.add_for("handed_back", handed_back.len());
             TASKS_RELEASED.add_for("failed", released.failed.len());
             TASKS_RELEASED.add_for("fenced", released.fenced.len());
+            told_lower(&released.lowered);
             // Nothing speaks against beginning at once with what did not fail.
             self.offer(Queue::Task, &handed_back).await;
             self.offer_later(&ready, failed_attempts).await;
@@ -130,7 +131,8 @@ impl Submitter {
         Ok(())
     }
 
-    /// How a task that was not done is given back. One that gives up leaves an alert.
+    /// How a task that was not done is given back. One that gives up leaves an alert, unless it is a video that can be made a tier
+    /// lower.
     fn release(&self, finished: &Finished, error: &ExecuteError, alerts: &mut Vec<Alert>) -> Release {
         let uncounted = matches!(error, ExecuteError::CutOff);
         let void = matches!(error, ExecuteError::Outdated(_));
@@ -170,6 +172,14 @@ impl Submitter {
         if let Err(error) = self.bus.push_after(Queue::Task, ids, delay).await {
             tracing::warn!(error = %error_chain(&error), "work waits for the sweeper");
         }
+    }
+}
+
+/// Counts and logs videos that are made a tier lower than planned.
+pub(crate) fn told_lower(lowered: &[(TaskId, VideoStep)]) {
+    for (task_id, VideoStep { from, to, cause, why, .. }) in lowered {
+        VIDEOS_LOWERED.add_of([to.as_str(), cause.as_str()], 1);
+        tracing::warn!(%task_id, %from, %to, %cause, why, "a video is made a tier lower");
     }
 }
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use chimera_domain::{
-    AgentTask, Ambient as _, CampaignId, Channel, Priority, SignalId, TraceId, Usd, one_line, policy::budget_shares,
+    AgentTask, Ambient as _, CampaignId, Channel, Criterion, Priority, SignalId, TraceId, Usd, one_line,
+    policy::budget_parts,
 };
 use chimera_store::{DraftEdit, DraftFilter, DraftPlan, Drafts, Store};
 use clap::{Args, Subcommand};
@@ -193,11 +194,10 @@ impl Edit {
     }
 
     fn of(&self, task: &AgentTask) -> DraftEdit {
-        let modalities = &task.payload.modalities;
         let own = |budget: Usd| {
-            let shares = modalities.iter().zip(budget_shares(budget, modalities));
-            let mut own = shares.filter(|(modality, _)| chimera_domain::TaskType::making(**modality) == task.task_type);
-            own.next().map(|(_, share)| share)
+            let mut parts = budget_parts(budget, &task.payload.modalities).into_iter();
+            let (_, share) = parts.find(|(part, _)| chimera_domain::TaskType::making(*part) == task.task_type)?;
+            Some(task.payload.video.as_ref().map_or(share, |video| video.cap(share)))
         };
         DraftEdit {
             task_id: task.id,
@@ -278,7 +278,10 @@ fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
     for goal in goals {
         output::line(&format!("  goal: {}", one_line(goal, 300)));
     }
-    let name = |task: &AgentTask| format!("{} {}", task.channel, task.task_type);
+    let name = |task: &AgentTask| match &task.payload.video {
+        Some(video) => format!("{} {} ({})", task.channel, task.task_type, video.tier),
+        None => format!("{} {}", task.channel, task.task_type),
+    };
     let rows = plan.tasks.iter().map(|task| {
         let needs = plan.tasks.iter().filter(|other| task.depends_on.contains(&other.id)).map(name);
         [
@@ -290,6 +293,8 @@ fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
         ]
     });
     output::table(["task", "priority", "at most", "needs", "id"], rows);
+    let wanted = plan.tasks.iter().map(|task| [name(task), Criterion::all_in_words(&task.payload.acceptance, task.channel)]);
+    output::table(["task", "is accepted when it is"], wanted);
     Ok(())
 }
 

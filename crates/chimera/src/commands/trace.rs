@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use chimera_domain::{TraceId, shown};
+use chimera_domain::{AgentTask, Criterion, TraceId, shown};
 use chimera_store::TraceView;
 use clap::Args;
 
@@ -38,6 +38,20 @@ impl Options {
     }
 }
 
+/// Where a task stands; how its video was wanted and is made; and what its result has to be.
+fn planned(task: &AgentTask) -> String {
+    let mut detail = format!("{}, now {}", task.channel, task.state);
+    detail.extend(task.last_error.iter().map(|error| format!(" ({error})")));
+    if let Some(video) = &task.payload.video {
+        detail.push_str(&format!("; wanted as {}, made as {}", video.wanted, video.tier));
+    }
+    if !task.payload.acceptance.is_empty() {
+        detail.push_str("; accepted: ");
+        detail.push_str(&Criterion::all_in_words(&task.payload.acceptance, task.channel));
+    }
+    detail
+}
+
 fn print(view: &TraceView) {
     let mut events: Vec<(chrono::DateTime<chrono::Utc>, String, String)> = Vec::new();
     if let Some(signal) = &view.signal {
@@ -49,13 +63,11 @@ fn print(view: &TraceView) {
         events.push((source.read_at, format!("the same story, {}", source.outcome), detail));
     }
     for task in &view.tasks {
-        let detail = format!(
-            "{}, now {}{}",
-            task.channel,
-            task.state,
-            task.last_error.as_deref().map(|e| format!(" ({e})")).unwrap_or_default()
-        );
-        events.push((task.created_at, format!("planned {}", task.task_type), detail));
+        events.push((task.created_at, format!("planned {}", task.task_type), planned(task)));
+        for step in task.payload.video.iter().flat_map(|video| &video.steps) {
+            let (what, why) = (format!("{} instead of {}", step.to, step.from), &step.why);
+            events.push((step.at, what, format!("for want of {}: {why}", step.cause)));
+        }
     }
     for call in &view.tool_calls {
         let detail =

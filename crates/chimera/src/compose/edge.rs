@@ -46,11 +46,20 @@ pub(crate) fn is_our_sandbox(config: &HostConfig, role: &str) -> bool {
 
 /// The roles that our own servers fill. A publish call may be repeated only where a repeat is harmless: the sandbox keeps
 /// one post for each key, unless it was told to behave like a platform that doesn't.
-fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
+fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 6] {
     let generate = |tool: &str, arguments: Value| RoleConfig {
         idempotent: true,
         cost: Cost::Field("/cost_usd".to_owned()),
         ..RoleConfig::new("studio", tool, arguments)
+    };
+    let film = || {
+        generate(
+            "generate_video",
+            json!({
+                "character_reference_id": "{{character_reference_id}}", "headline": "{{headline}}",
+                "kicker": "{{persona_name}}", "duration_seconds": "{{duration_seconds}}", "seed": "{{seed}}",
+            }),
+        )
     };
     let write = |arguments: Value| RoleConfig { idempotent: false, ..generate("generate_text", arguments) };
     let platform = |tool: &str, idempotent: bool, arguments: Value| RoleConfig {
@@ -78,16 +87,9 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 5] {
                 }),
             ),
         ),
-        (
-            "generate_video",
-            generate(
-                "generate_video",
-                json!({
-                    "character_reference_id": "{{character_reference_id}}", "headline": "{{headline}}",
-                    "kicker": "{{persona_name}}", "duration_seconds": "{{duration_seconds}}", "seed": "{{seed}}",
-                }),
-            ),
-        ),
+        ("generate_video", film()),
+        // The studio need not be given its own picture: it draws the same words, in the same look, from the same seed, in motion.
+        ("animate_image", film()),
         (
             "publish_post",
             platform(
@@ -148,7 +150,7 @@ pub(crate) enum Reach {
 }
 
 /// The tool roles that workers call.
-const MAKING: [&str; 3] = ["generate_text", "generate_image", "generate_video"];
+const MAKING: [&str; 4] = ["generate_text", "generate_image", "generate_video", "animate_image"];
 /// The tool roles that publishers call.
 const PLATFORMS: [&str; 2] = ["publish_post", "find_post"];
 
@@ -189,7 +191,8 @@ impl Reach {
 fn with_certain_prices(given: &Config, mind_is_offline: bool) -> HostConfig {
     let mut config = built_in(given);
     let is_ours = config.servers.get(STUDIO).is_some_and(|studio| studio.transport == TransportConfig::InProcess);
-    for (name, free) in [("generate_text", mind_is_offline), ("generate_image", true), ("generate_video", true)] {
+    let drawn = ["generate_image", "generate_video", "animate_image"].map(|name| (name, true));
+    for (name, free) in [("generate_text", mind_is_offline)].into_iter().chain(drawn) {
         if is_ours && free && !given.mcp.roles.contains_key(name) {
             config.roles.entry(name.to_owned()).and_modify(|role| role.cost = Cost::None);
         }
@@ -241,7 +244,7 @@ mod tests {
         assert_eq!(names(&config.roles), all.into_iter().collect::<Vec<_>>());
         for (reach, roles, servers) in [
             (Reach::Resources, vec![], vec!["feeds"]),
-            (Reach::Making, vec!["generate_image", "generate_text", "generate_video"], vec!["studio"]),
+            (Reach::Making, vec!["animate_image", "generate_image", "generate_text", "generate_video"], vec!["studio"]),
             (Reach::Platforms, vec!["find_post", "publish_post"], vec!["sandbox"]),
         ] {
             let narrowed = reach.narrow(config.clone());

@@ -58,6 +58,7 @@ pub(crate) fn plans_wait_are_edited_started_and_dropped(chimera: &Chimera) {
     }
     let told = chimera.run(&["plan", "show", &first]).stdout;
     assert!(told.contains(goal) && told.contains("assemble_post"), "{told}");
+    assert!(told.contains("(daily)") && told.contains("captions for those who can't hear it"), "{told}");
     refused(chimera, &["plan", "edit", &first], "nothing to change");
     refused(chimera, &["plan", "edit", &first, "--goal", " "], "characters");
     refused(chimera, &["plan", "edit", &first, "--post-budget", "0"], "drop it instead");

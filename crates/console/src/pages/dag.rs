@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chimera_domain::{AgentTask, TaskId};
+use chimera_domain::{AgentTask, Criterion, TaskId};
 
 use super::show;
 
@@ -20,6 +20,8 @@ pub(super) struct Node {
     pub(super) what: &'static str,
     pub(super) standing: &'static str,
     pub(super) class: &'static str,
+    /// What its result has to be, in words.
+    pub(super) accepted: String,
 }
 
 /// Tasks from left to right, each right of all that it waits for.
@@ -65,7 +67,8 @@ impl Dag {
         });
         let nodes = tasks.iter().map(|task| {
             let ((x, y), (standing, class)) = (place(&task.id).unwrap_or_default(), show::state(task.state));
-            Node { x, y, what: show::task(task.task_type), standing, class }
+            let accepted = Criterion::all_in_words(&task.payload.acceptance, task.channel);
+            Node { x, y, what: show::making(task), standing, class, accepted }
         });
         let (nodes, edges): (Vec<Node>, _) = (nodes.collect(), edges.collect());
         let words: Vec<String> = nodes.iter().map(|node| format!("{} {}", node.what, node.standing)).collect();

@@ -1,6 +1,6 @@
 //! Times, money and states in the words of people.
 
-use chimera_domain::{Component, PublicationState, SignalOutcome, TaskState, TaskType, Usd};
+use chimera_domain::{AgentTask, Component, PublicationState, SignalOutcome, TaskState, TaskType, Usd, VideoTier};
 use chimera_store::PostRow;
 use chrono::{DateTime, Duration, Utc};
 
@@ -132,6 +132,16 @@ pub(super) const fn task(task_type: TaskType) -> &'static str {
         TaskType::Publish => "publishing",
         TaskType::ExecuteTransaction => "payment",
         TaskType::StatusUpdate => "status",
+    }
+}
+
+/// What this task makes: of a video, by its tier.
+pub(super) fn making(of: &AgentTask) -> &'static str {
+    match of.payload.video.as_ref().map(|video| video.tier) {
+        Some(VideoTier::Hero) => "hero video",
+        Some(VideoTier::Daily) => "daily video",
+        Some(VideoTier::Picture) => "picture for video",
+        None => task(of.task_type),
     }
 }
 

@@ -146,7 +146,7 @@ fn signal(view: &TraceView) -> Option<Event> {
 fn plans(view: &TraceView) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
     for task in &view.tasks {
-        let what = show::task(task.task_type);
+        let what = show::making(task);
         match events.iter_mut().find(|event| event.at == task.created_at) {
             Some(event) => {
                 event.what.push_str(", ");
@@ -160,6 +160,14 @@ fn plans(view: &TraceView) -> Vec<Event> {
             }),
         }
     }
+    let videos = view.tasks.iter().filter_map(|task| task.payload.video.as_ref());
+    events.extend(videos.flat_map(|video| &video.steps).map(|step| Event {
+        at: step.at,
+        what: format!("{} instead of {}", step.to, step.from),
+        end: Some((format!("for want of {}", step.cause), "wait")),
+        facts: vec![step.why.clone()],
+        ..Event::default()
+    }));
     let ended = view.tasks.iter().filter(|task| matches!(task.state, TaskState::Failed | TaskState::Cancelled));
     events.extend(ended.map(|task| {
         let (words, class) = show::state(task.state);

@@ -259,6 +259,14 @@ const BLOG: ChannelRules = ChannelRules {
     ..PLAIN
 };
 
+impl ChannelRules {
+    /// Whether a picture may stand in the place of a post's video.
+    #[must_use]
+    pub fn takes_picture_for_video(&self) -> bool {
+        self.pictures_max > 0 && (self.needs.is_empty() || self.needs.contains(&Modality::Image))
+    }
+}
+
 impl Channel {
     /// What the channel demands.
     #[must_use]

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::DayMoney;
 use crate::{Campaign, CampaignLimits, GovernorLimits, SpendWindows, Usd};
 
 /// What an agent has used so far.
@@ -109,6 +110,13 @@ impl Governor {
         verdict
     }
 
+    /// The agent's money of the day, beyond what is counted.
+    #[must_use]
+    pub const fn money(&self) -> DayMoney {
+        let cap = self.limits.max_daily_spend;
+        DayMoney { cap, left: cap.saturating_sub(self.used.spent_today) }
+    }
+
     fn check(&self, cost: Usd) -> GovernorVerdict {
         if self.used.planned_last_hour >= self.limits.max_tasks_per_hour {
             return GovernorVerdict::HourlyCap;
@@ -156,6 +164,13 @@ impl CampaignGovernor {
             self.used.spent_today = self.used.spent_today.saturating_add(cost);
         }
         verdict
+    }
+
+    /// The campaign's money of the day, beyond what is counted; `None` where it has no budget.
+    #[must_use]
+    pub fn money(&self) -> Option<DayMoney> {
+        let money = |cap: Usd| DayMoney { cap, left: cap.saturating_sub(self.used.spent_today) };
+        self.limits.daily_budget_usd.map(money)
     }
 
     fn check(&self, cost: Usd) -> GovernorVerdict {

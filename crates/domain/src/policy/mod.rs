@@ -12,6 +12,7 @@ mod retry;
 mod rhythm;
 mod routing;
 mod shares;
+mod tiers;
 
 pub use context::{ContextEntry, WriterContext};
 pub use dead_letter::WayBack;
@@ -23,4 +24,5 @@ pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
 pub use rhythm::FeedRhythm;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};
-pub use shares::budget_shares;
+pub use shares::budget_parts;
+pub use tiers::{DayMoney, VideoRule};

@@ -1,14 +1,18 @@
 //! Tasks: the nodes of a planned DAG.
 
+mod acceptance;
 mod ground;
 mod state;
+mod video;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use acceptance::{Criterion, Unmet, unmet};
 pub use ground::{CancelReason, Ground, Outdated};
 pub use state::{IllegalTransition, TaskEvent, TaskState};
+pub use video::{Lowered, Shortfall, VideoPlan, VideoStep, VideoTier};
 
 use crate::{
     Agent, AgentId, Ambient, ArtifactId, Campaign, CampaignId, Channel, Modality, SignalId, StateVersion, TaskId,
@@ -95,6 +99,12 @@ pub struct TaskPayload {
     pub modalities: Vec<Modality>,
     /// Length of a video, in seconds.
     pub video_seconds: u32,
+    /// How its video is made, where it makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoPlan>,
+    /// What its result must be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptance: Vec<Criterion>,
     /// Names of injection markers found in the signal, or [`Self::RESTORED`]; a tainted plan never publishes without a
     /// person.
     pub taint: Vec<String>,

@@ -45,6 +45,8 @@ pub(crate) fn task() -> AgentTask {
             why: "near the goal".to_owned(),
             modalities: vec![Modality::Text],
             video_seconds: 6,
+            video: None,
+            acceptance: vec![Criterion::Words],
             taint: vec!["imperative_to_model".to_owned()],
             correction: None,
             replans: 1,

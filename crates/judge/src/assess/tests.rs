@@ -1,6 +1,6 @@
 //! What a case is worth, and why.
 
-use chimera_domain::{AgentTask, Artifact, Disclosure, Modality, MonotoneMap, TaskType, ToolStatus, Verdict};
+use chimera_domain::{AgentTask, Artifact, Criterion, Disclosure, Modality, MonotoneMap, TaskType, ToolStatus, Verdict};
 use chimera_llm::Finding;
 use chimera_testkit::{SeededAmbient, fixtures};
 use proptest::prelude::*;
@@ -164,6 +164,7 @@ fn what_the_parts_cost_counts_for_the_post() {
 fn a_part_of_a_post_needs_no_opinion_and_no_label() {
     let mut case = case();
     case.task = AgentTask { task_type: TaskType::GenerateText, ..case.task };
+    case.task.payload.acceptance = vec![Criterion::Words];
     change(&mut case, |artifact| {
         artifact.text = "Silk, again.".to_owned();
         artifact.media.clear();
@@ -171,6 +172,38 @@ fn a_part_of_a_post_needs_no_opinion_and_no_label() {
     let assessment = judged(&case, None);
     assert_eq!((assessment.route.verdict, assessment.safety_flags.len()), (Verdict::Approve, 0));
     assert!(assessment.breakdown.iter().all(|part| part.name != "persona" && part.name != "media"));
+}
+
+#[test]
+fn a_part_is_held_to_what_its_plan_asks_of_it() {
+    let judged_as = |criteria: &[Criterion], fault: fn(&mut ReviewCase)| {
+        let mut case = case();
+        case.task.task_type = TaskType::GenerateImage;
+        case.task.payload.acceptance = criteria.to_vec();
+        fault(&mut case);
+        let assessment = judged(&case, None);
+        (assessment.route.verdict, assessment.safety_flags, assessment.reasoning)
+    };
+    let blind = |case: &mut ReviewCase| case.artifact.media[0].alt_text.clear();
+    let gone = |case: &mut ReviewCase| change(case, |a| a.media.clear());
+    let all = [Criterion::Picture, Criterion::AltText];
+    assert_eq!(judged_as(&all, |_| {}).0, Verdict::Approve);
+    for (fault, why) in [(blind as fn(&mut ReviewCase), "alt_text: "), (gone, "picture: no image")] {
+        let (verdict, flags, reasoning) = judged_as(&all, fault);
+        assert_eq!((verdict, flags), (Verdict::Reject, vec!["unaccepted".to_owned()]));
+        assert!(reasoning.contains("a hard rule is broken") && reasoning.contains(why), "{reasoning}");
+    }
+    // One that no reader sees needs no description.
+    assert_eq!(judged_as(&[Criterion::Picture], blind).0, Verdict::Approve);
+}
+
+#[test]
+fn a_picture_in_the_place_of_a_video_is_accepted_where_the_plan_says_so() {
+    for (criterion, verdict) in [(Criterion::VideoOrPicture, Verdict::Approve), (Criterion::Video, Verdict::Reject)] {
+        let mut case = case();
+        case.task.payload.acceptance = vec![Criterion::Words, criterion];
+        assert_eq!(judged(&case, Some(opinion(1.0, 1.0, 1.0))).route.verdict, verdict, "{criterion}");
+    }
 }
 
 #[test]

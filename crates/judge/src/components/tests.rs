@@ -52,7 +52,7 @@ fn a_post_fits_its_channel_to_the_last_character() {
 #[test]
 fn media_are_there_whole_and_described() {
     let case = case();
-    let wanted = [Modality::Text, Modality::Image];
+    let wanted = Criterion::of(TaskType::AssemblePost, case.artifact.channel, &[Modality::Text, Modality::Image]);
     let scored = |change: fn(&mut Artifact)| {
         let mut artifact = case.artifact.clone();
         change(&mut artifact);
@@ -66,7 +66,11 @@ fn media_are_there_whole_and_described() {
     let mut film = case.artifact.clone();
     film.media[0].modality = Modality::Video;
     film.media[0].duration_ms = 0;
-    assert_eq!(media(&film, &[Modality::Video]).score, Score::ZERO);
+    film.media[0].mime = "video/mp4".to_owned();
+    assert_eq!(media(&film, &[Criterion::Video]).score, Score::ZERO);
+    film.media[0].duration_ms = 1;
+    assert_eq!(media(&film, &[Criterion::Video]).score, Score::ONE);
+    assert_eq!(media(&film, &[Criterion::Video, Criterion::Captions]).score, Score::ZERO, "nobody planned it mute");
 }
 
 #[test]

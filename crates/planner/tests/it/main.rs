@@ -27,6 +27,7 @@ chimera_testkit::on_both! {
     world::World;
     planning:
         exactly_what_reaches_the_threshold_becomes_a_dag_with_a_trace_of_its_own
+        hero_videos_are_for_what_is_hot_while_there_is_money
         a_second_round_plans_nothing
         an_edited_item_is_a_new_event
         a_story_told_twice_is_planned_once

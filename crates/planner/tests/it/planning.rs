@@ -4,7 +4,8 @@ use std::{collections::HashSet, time::Duration};
 
 use chimera_bus::{DeliveryPolicy, Queue, RedisBus, RedisConfig, RedisLink};
 use chimera_domain::{
-    Agent, AlertKind, Campaign, Channel, GovernorLimits, SignalOutcome, TaskId, TaskState, TaskType, Usd,
+    Agent, AlertKind, Campaign, CampaignLimits, Channel, GovernorLimits, Score, SignalOutcome, TaskId, TaskState, TaskType,
+    Usd, VideoTier, policy::VideoRule,
 };
 use chimera_planner::{Planner, PlannerConfig, PlannerReport};
 
@@ -48,12 +49,34 @@ pub(crate) async fn exactly_what_reaches_the_threshold_becomes_a_dag_with_a_trac
     }
     let traces: HashSet<_> = signals.iter().map(|s| s.trace_id).collect();
     assert_eq!(traces.len(), 4);
-    // Three parts of each DAG may begin, and the queue knows.
+    // Words and picture of each DAG may begin, and the queue knows.
     let queued = world.bus.take(Queue::Task, 99, Duration::ZERO).await.unwrap();
     let queued: HashSet<TaskId> = queued.into_iter().map(|d| d.task_id).collect();
     let ready: HashSet<TaskId> = tasks.iter().filter(|t| t.state == TaskState::Ready).map(|t| t.id).collect();
-    assert_eq!((queued.len(), queued), (6, ready));
+    assert_eq!((queued.len(), queued), (4, ready));
     assert_eq!(world.store.spend_total(None).await.unwrap(), PRICE, "one question, on record");
+}
+
+pub(crate) async fn hero_videos_are_for_what_is_hot_while_there_is_money(world: World) {
+    // Four posts a day: once two are planned half of the money is left, once three a quarter.
+    let budget = Usd::from_micros(world.campaign.post_budget_usd.micros() * 4);
+    let limits = CampaignLimits { daily_budget_usd: Some(budget), ..CampaignLimits::default() };
+    world.store.campaign_save(&Campaign { limits, ..world.campaign.clone() }).await.unwrap();
+    let video =
+        VideoRule { hero_from: Some(Score::percent(90)), daily_usd: Some(Usd::cents(5)), ..VideoRule::default() };
+    let planner = world.planner_with(PlannerConfig { video, ..PlannerConfig::default() });
+    let news = [("Linen", "0.8"), ("Silk again", "0.9"), ("Mending circles", "0.99")].map(|(title, score)| item(title, title, score));
+    world.feeds.set(FEED, &news);
+    planner.tick().await.unwrap();
+    let tasks = world.tasks().await;
+    let videos: Vec<_> = tasks.iter().filter(|task| task.task_type == TaskType::GenerateVideo).collect();
+    let told = |title: &str| {
+        let video = videos.iter().find(|task| task.payload.headline == title).unwrap();
+        (video.payload.video.as_ref().map(|plan| plan.tier), video.budget_cap_usd > Usd::cents(5))
+    };
+    assert_eq!(told("Linen"), (Some(VideoTier::Daily), false));
+    assert_eq!(told("Silk again"), (Some(VideoTier::Hero), true));
+    assert_eq!(told("Mending circles"), (Some(VideoTier::Daily), false), "the money goes to posts, not to one dear video");
 }
 
 pub(crate) async fn a_second_round_plans_nothing(world: World) {

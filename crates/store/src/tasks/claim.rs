@@ -10,13 +10,14 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, Alert, AlertKind, Priority, Severity, SpendCap, StateVersion, TaskEvent, TaskId, TaskState, TaskType,
-    Usd, error_chain,
+    AgentTask, Alert, AlertKind, Priority, Severity, Shortfall, SpendCap, StateVersion, TaskEvent, TaskId, TaskState,
+    TaskType, Usd, VideoStep, error_chain,
 };
 
 use super::{
     each_with_dependencies, graph, ground,
     moves::{self, Move},
+    results::lowered,
 };
 use crate::{
     Result, Store,
@@ -69,6 +70,23 @@ pub struct Claimed {
     pub failed: Vec<TaskId>,
     /// The hour's money does not cover them, or what is set aside for others leaves too little: still READY.
     pub waiting: Vec<TaskId>,
+    /// Videos that the day's money does not cover, to be made a tier lower: READY, and may be claimed at once.
+    pub lowered: Vec<(TaskId, VideoStep)>,
+}
+
+/// What was claimed and can't be paid for.
+#[derive(Debug, Default)]
+struct TurnedAway {
+    failed: Vec<TaskId>,
+    waiting: Vec<TaskId>,
+    lowered: Vec<(TaskId, VideoStep)>,
+}
+
+impl TurnedAway {
+    fn has(&self, id: Uuid) -> bool {
+        let lowered = self.lowered.iter().map(|(id, _)| id);
+        self.failed.iter().chain(&self.waiting).chain(lowered).any(|turned| turned.as_uuid() == id)
+    }
 }
 
 impl Store {
@@ -78,17 +96,19 @@ impl Store {
     ///
     /// In the same transaction each task's whole cap is set aside in the spend ledger, unless its tools are free. A task
     /// that would go beyond its agent's daily cap becomes a dead letter, with an alert; an operator may retry it when the
-    /// day has turned or the cap was raised. One that would go beyond the hourly cap stays READY, and so does one for which
-    /// there is no room only because of what is set aside for others: much of it mostly comes back.
+    /// day has turned or the cap was raised; a planned video is made a tier lower instead, as long as there is one. One that
+    /// would go beyond the hourly cap stays READY, and so does one for which there is no room only because of what is set aside
+    /// for others: much of it mostly comes back.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
     pub async fn task_claim(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<Claimed> {
         let mut claimed = Claimed::default();
         for chunk in ids.chunks(LISTED_MAX) {
-            let (rows, failed, waiting) = self.retrying(|| self.claim_once(chunk, claim)).await?;
-            claimed.failed.extend(failed);
-            claimed.waiting.extend(waiting);
+            let (rows, turned) = self.retrying(|| self.claim_once(chunk, claim)).await?;
+            claimed.failed.extend(turned.failed);
+            claimed.waiting.extend(turned.waiting);
+            claimed.lowered.extend(turned.lowered);
             for task in each_with_dependencies(&self.db, self.tenant, rows).await? {
                 match task {
                     Ok(task) => claimed.tasks.push(task),
@@ -100,8 +120,8 @@ impl Store {
         Ok(claimed)
     }
 
-    /// The rows claimed, and the ids of those that can't be paid for.
-    async fn claim_once(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<(Vec<Model>, Vec<TaskId>, Vec<TaskId>)> {
+    /// The rows claimed, and what can't be paid for.
+    async fn claim_once(&self, ids: &[TaskId], claim: Claim<'_>) -> Result<(Vec<Model>, TurnedAway)> {
         let tx = self.begin().await?;
         let update = Entity::update_many()
             .col_expr(Column::State, Expr::val(CLAIMED_TO.as_str()))
@@ -117,39 +137,46 @@ impl Store {
         let wishes = wishes(&rows, claim.free);
         let (entered, refused) = spend::reserve(&*tx, self.tenant, &purses, wishes, claim.now).await?;
         tx.entered(entered);
-        let (failed, waiting) = self.turn_away(&*tx, &refused, claim.now).await?;
+        let turned = self.turn_away(&*tx, &refused, claim.now).await?;
         tx.commit().await?;
-        rows.retain(|row| !failed.iter().chain(&waiting).any(|id| id.as_uuid() == row.id));
-        Ok((rows, failed, waiting))
+        rows.retain(|row| !turned.has(row.id));
+        Ok((rows, turned))
     }
 
     /// Moves tasks that can't be paid for: to FAILED where the day's money is used up, back to READY where the hour's is, or
-    /// where it is only set aside.
+    /// where it is only set aside, or where less will do.
     async fn turn_away(
         &self,
         db: &impl ConnectionTrait,
         refused: &[Refusal<'_>],
         now: DateTime<Utc>,
-    ) -> Result<(Vec<TaskId>, Vec<TaskId>)> {
-        let (mut failed, mut waiting) = (Vec::new(), Vec::new());
+    ) -> Result<TurnedAway> {
+        let mut turned = TurnedAway::default();
         let (mut steps, mut alerts) = (Vec::new(), Vec::new());
         for refusal in refused {
             let alert = self.unaffordable(refusal, now);
+            let is_dead = refusal.cap == SpendCap::Daily && !refusal.may_come_back;
+            if is_dead && let Some(lowered) = lowered(refusal.row, Shortfall::Money, &alert.message, now) {
+                let step = Move::of(refusal.row, TaskEvent::Release)?.because(&alert.message);
+                steps.push(step.lowered(self.tenant, &lowered)?);
+                turned.lowered.push((TaskId::from_uuid(refusal.row.id), lowered.step));
+                continue;
+            }
             let (event, why) = match refusal.cap {
                 _ if refusal.may_come_back => (TaskEvent::Release, SET_ASIDE),
                 SpendCap::Daily => (TaskEvent::Exhaust, alert.message.as_str()),
                 SpendCap::Hourly => (TaskEvent::Release, alert.message.as_str()),
             };
             let step = Move::of(refusal.row, event)?.because(why).unclaimed(refusal.row);
-            if step.to == TaskState::Failed { &mut failed } else { &mut waiting }.push(step.id());
+            if step.to == TaskState::Failed { &mut turned.failed } else { &mut turned.waiting }.push(step.id());
             steps.push(step);
             // Nobody needs to do anything about what is only set aside.
             alerts.extend(Some(alert).filter(|_| !refusal.may_come_back));
         }
         moves::apply(db, self.tenant, &steps, now).await?;
-        graph::cancel_dependents(db, self.tenant, &failed, now).await?;
+        graph::cancel_dependents(db, self.tenant, &turned.failed, now).await?;
         raise(db, self.tenant, &alerts).await?;
-        Ok((failed, waiting))
+        Ok(turned)
     }
 
     fn unaffordable(&self, refusal: &Refusal<'_>, now: DateTime<Utc>) -> Alert {
@@ -302,7 +329,7 @@ impl Store {
         self.backend.clock_ms().add(millis)
     }
 
-    /// The agents whose money these tasks may cost. Whose a task is, and what it may cost, never changes.
+    /// The agents whose money these tasks may cost. Whose a task is never changes, and what it may cost only falls.
     fn payers(&self, ids: &[TaskId], free: &[TaskType]) -> SelectStatement {
         Query::select()
             .column((Entity, Column::AgentId))

@@ -9,11 +9,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{CancelReason, StateVersion, TaskEvent, TaskId, TaskState, TenantId};
+use chimera_domain::{CancelReason, Lowered, StateVersion, TaskEvent, TaskId, TaskState, TenantId};
 
 use crate::{
     Result, RowKind, StoreError, batch,
-    codec::{text, time},
+    codec::{Writer, text, time},
     dialect::LISTED_MAX,
     entity::tasks::{Column, Entity, Model},
     versioned::{self, Seen},
@@ -65,6 +65,8 @@ pub(crate) struct Move {
     lease: Option<Lease>,
     attempts: Option<i64>,
     failures: Option<i64>,
+    /// What is asked of it from now on, and the most it may cost.
+    lowered: Option<(serde_json::Value, i64)>,
 }
 
 impl Move {
@@ -85,6 +87,7 @@ impl Move {
             lease: None,
             attempts: None,
             failures: None,
+            lowered: None,
         })
     }
 
@@ -128,6 +131,17 @@ impl Move {
         self
     }
 
+    /// Asks less of the task, for which it has all its attempts.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when that can't be written down.
+    pub(crate) fn lowered(mut self, tenant: TenantId, lowered: &Lowered) -> Result<Self> {
+        let payload =
+            Writer::new(RowKind::Task, self.seen.0, tenant, tenant)?.document("payload", &lowered.payload)?;
+        self.lowered = Some((payload, lowered.budget_cap_usd.micros()));
+        Ok(self.with_fresh_attempts())
+    }
+
     /// Counts a failure.
     pub(crate) const fn failed(mut self, row: &Model) -> Self {
         self.failures = Some(row.failures.saturating_add(1));
@@ -165,7 +179,7 @@ pub(crate) async fn apply<'a>(
             let values = chunk.iter().filter_map(|m| Some((m.seen.0, value(m.lease.as_ref()?))));
             (column, batch::by_id::<Entity>(chunk.len(), values, none))
         };
-        vec![
+        let mut columns = vec![
             optional(Column::State, |m| Some(m.to.as_str().into())),
             optional(Column::LastError, |m| m.error.clone().map(Into::into)),
             // A task that is not cancelled, or no longer, has no reason to be.
@@ -184,7 +198,13 @@ pub(crate) async fn apply<'a>(
             leased(Column::LeaseOwner, &|lease| Expr::val(text(&lease.owner)), Expr::val(None::<String>)),
             leased(Column::LeaseExpiresMs, &|lease| lease.end.clone(), Expr::val(None::<i64>)),
             (Column::UpdatedAt, Expr::val(time(now))),
-        ]
+        ];
+        // It is rare, and the statement is the same as ever without.
+        if chunk.iter().any(|m| m.lowered.is_some()) {
+            columns.push(optional(Column::Payload, |m| Some(m.lowered.as_ref()?.0.clone().into())));
+            columns.push(optional(Column::BudgetCapMicros, |m| Some(m.lowered.as_ref()?.1.into())));
+        }
+        columns
     })
     .await?;
     // The rows were locked, so this is a fault in this crate; it must not pass in silence.

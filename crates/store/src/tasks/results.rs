@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use chimera_domain::{Alert, Artifact, StateVersion, TaskEvent, TaskId, TaskState, ToolCall};
+use chimera_domain::{
+    Alert, Artifact, Lowered, Shortfall, StateVersion, TaskEvent, TaskId, TaskState, TaskType, ToolCall, VideoStep,
+};
 use uuid::Uuid;
 
 use super::{attempts::Attempt, graph, moves};
@@ -12,7 +14,11 @@ use crate::{
     Result, Store,
     alerts::{insert_calls, raise},
     batch,
-    entity::{artifacts, tasks::Model},
+    codec::Mapped as _,
+    entity::{
+        artifacts,
+        tasks::{Entity, Model},
+    },
     tasks::moves::Move,
 };
 
@@ -47,7 +53,8 @@ pub struct Release {
     pub version: StateVersion,
     /// Why, in one line.
     pub error: String,
-    /// Whether trying again is pointless: attempts are used up, or the error can't be mended.
+    /// Whether trying again is pointless: attempts are used up, or the error can't be mended. A video then goes a tier lower, if
+    /// it can.
     pub exhausted: bool,
     /// Whether the attempt was cut short from outside, as by a shutdown, and counts neither as a claim nor as a failure.
     pub uncounted: bool,
@@ -60,6 +67,8 @@ pub struct Release {
 pub struct Released {
     /// May be claimed again.
     pub ready: Vec<TaskId>,
+    /// May be claimed again, and are ready too: videos that are made a tier lower.
+    pub lowered: Vec<(TaskId, VideoStep)>,
     /// Gave up.
     pub failed: Vec<TaskId>,
     /// Waited for one that gave up.
@@ -106,8 +115,9 @@ impl Store {
         Ok(done)
     }
 
-    /// Takes tasks back: READY again, or FAILED when exhausted, which cancels everything that waits for them. An alert
-    /// whose subject is the id of a fenced task is not raised.
+    /// Takes tasks back: READY again, or FAILED when exhausted, which cancels everything that waits for them. A planned video
+    /// that is exhausted is READY again a tier lower instead, as long as there is one. An alert whose subject is the id of
+    /// a task that did not fail is not raised.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; then nothing was written.
@@ -134,6 +144,15 @@ impl Store {
                 done.fenced.push(release.task_id);
                 continue;
             };
+            if release.exhausted
+                && let Some(lowered) = lowered(row, Shortfall::Tool, &release.error, now)
+            {
+                let step = Move::of(row, TaskEvent::Release)?.because(&release.error).lowered(self.tenant, &lowered)?;
+                moved.push(step);
+                done.ready.push(release.task_id);
+                done.lowered.push((release.task_id, lowered.step));
+                continue;
+            }
             let event = if release.exhausted { TaskEvent::Exhaust } else { TaskEvent::Release };
             let step = Move::of(row, event)?.because(&release.error);
             let step = if release.uncounted { step.unclaimed(row) } else { step.failed(row) };
@@ -144,8 +163,9 @@ impl Store {
         done.cancelled = graph::cancel_dependents(&*tx, self.tenant, &done.failed, now).await?;
         let new_calls = insert_calls(&*tx, self.tenant, releases.iter().flat_map(|r| &r.tool_calls)).await?;
         tx.entered(self.close_attempts(&*tx, attempts, new_calls, now).await?);
-        let fenced: HashSet<String> = done.fenced.iter().map(ToString::to_string).collect();
-        raise(&*tx, self.tenant, alerts.iter().filter(|alert| !fenced.contains(&alert.subject))).await?;
+        let alive = done.fenced.iter().chain(done.lowered.iter().map(|(id, _)| id));
+        let alive: HashSet<String> = alive.map(ToString::to_string).collect();
+        raise(&*tx, self.tenant, alerts.iter().filter(|alert| !alive.contains(&alert.subject))).await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -154,4 +174,12 @@ impl Store {
 /// The row, if it is EXECUTING at the version that the worker claimed.
 fn held(rows: &HashMap<Uuid, Model>, id: TaskId, version: StateVersion) -> Option<&Model> {
     rows.get(&id.as_uuid()).filter(|row| row.version() == version && row.state == TaskState::Executing.as_str())
+}
+
+/// What becomes of a locked row's task where it would otherwise be a dead letter; `None` where it is one, as where it can't be
+/// read.
+pub(super) fn lowered(row: &Model, cause: Shortfall, why: &str, now: DateTime<Utc>) -> Option<Lowered> {
+    let is_video = row.kind().is_ok_and(|kind| kind == TaskType::GenerateVideo);
+    let task = is_video.then(|| Entity::read(row.clone()).ok()).flatten()?;
+    task.lowered(cause, why, now)
 }

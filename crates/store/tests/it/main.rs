@@ -71,6 +71,8 @@ mod tampering;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod tiers;
+#[cfg(test)]
 mod totals;
 #[cfg(test)]
 mod weaviate;
@@ -285,6 +287,10 @@ chimera_testkit::on_both! {
         a_new_day_brings_new_money
         work_that_the_hour_has_no_money_for_waits
         nothing_is_set_aside_for_free_tools;
+    tiers:
+        a_tool_that_fails_for_good_takes_a_video_down_tier_by_tier
+        a_video_that_the_day_has_no_money_for_is_made_cheaper
+        a_video_waits_for_money_that_may_come_back;
     statements:
         a_batch_of_posts_costs_a_few_statements_whatever_its_size
         a_batch_of_parts_costs_a_few_statements_whatever_its_size;

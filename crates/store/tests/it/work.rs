@@ -144,7 +144,8 @@ pub(crate) async fn a_task_given_back_is_ready_or_a_dead_letter(world: World) {
     let alert = fixtures::alert(&world.ambient, AlertKind::DeadLetter, &dead.id.to_string());
     let now = world.ambient.now();
     let released = world.store.task_release(releases, vec![alert.clone()], now).await.unwrap();
-    let wanted = Released { ready: vec![again.id], failed: vec![dead.id], cancelled: vec![lost[2].id], fenced: vec![] };
+    let (ready, failed, cancelled) = (vec![again.id], vec![dead.id], vec![lost[2].id]);
+    let wanted = Released { ready, failed, cancelled, ..Released::default() };
     assert_eq!(released, wanted);
     use TaskState::{Cancelled, Failed, Pending, Ready};
     assert_eq!(world.states(&kept).await, [Ready, Ready, Pending]);

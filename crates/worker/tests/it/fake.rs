@@ -38,6 +38,8 @@ pub(crate) enum Fate {
     Wait,
     /// The fields have other names.
     Foreign,
+    /// A video without captions.
+    Mute,
 }
 
 /// The server. Clones share everything.
@@ -148,15 +150,19 @@ impl Fake {
                 json!({"width": 1080, "height": 1350, "alt_text": "A coat",
                 "model": "fake-painter", "cost_usd": "0.02"}),
             ),
-            "generate_video" => made(
-                "video/mp4",
-                json!({"width": 720, "height": 1280, "duration_seconds": 6.0,
-                "alt_text": "A coat turns", "captions_vtt": "WEBVTT\n", "model": "fake-painter", "cost_usd": "0.3"}),
-            ),
+            "generate_video" | "animate_image" => film(Some("WEBVTT\n")),
             "publish_post" => CallToolResult::structured(self.publish(arguments)),
             _ => CallToolResult::structured(self.find(arguments)),
         }
     }
+}
+
+fn film(captions_vtt: Option<&str>) -> CallToolResult {
+    made(
+        "video/mp4",
+        json!({"width": 720, "height": 1280, "duration_seconds": 6.0,
+        "alt_text": "A coat turns", "captions_vtt": captions_vtt, "model": "fake-painter", "cost_usd": "0.3"}),
+    )
 }
 
 fn made(mime: &str, structured: Value) -> CallToolResult {
@@ -189,7 +195,8 @@ impl ServerHandler for Fake {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let schema: Arc<JsonObject> = Arc::new(serde_json::from_value(json!({"type": "object"})).unwrap());
-        let names = ["generate_text", "generate_image", "generate_video", "publish_post", "find_post"];
+        let names =
+            ["generate_text", "generate_image", "generate_video", "animate_image", "publish_post", "find_post"];
         Ok(ListToolsResult::with_all_items(names.map(|name| Tool::new(name, name, schema.clone())).to_vec()))
     }
 
@@ -222,6 +229,7 @@ impl ServerHandler for Fake {
                 self.wait().await;
                 self.answer(&tool, &arguments)
             }
+            Some(Fate::Mute) => film(None),
             Some(Fate::Foreign) => CallToolResult::structured(json!({"output": {"caption": "Said otherwise."}})),
         };
         Ok(result.into())

@@ -22,6 +22,7 @@ mod pool;
 mod pruner;
 mod publisher;
 mod sweeper;
+mod tiers;
 mod vanished;
 mod world;
 
@@ -53,6 +54,13 @@ chimera_testkit::on_both! {
         free_tools_leave_the_ledger_empty;
     faults:
         every_tool_under_every_fault_ends_as_the_table_says;
+    tiers:
+        a_daily_video_begins_with_the_posts_own_picture
+        a_hero_video_is_made_from_words
+        tools_that_fail_for_good_leave_the_picture_and_a_balanced_ledger
+        a_video_that_is_not_what_was_planned_is_made_otherwise
+        a_video_beyond_the_days_money_is_a_cheaper_one_or_the_picture
+        where_a_post_needs_its_video_it_is_a_dead_letter_as_ever;
     memory:
         a_post_is_remembered_once_and_told_to_the_next_writer
         hearsay_is_no_post_and_gives_no_orders

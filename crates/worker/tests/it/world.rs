@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, GovernorLimits, LedgerEntry,
-    Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TraceId, TrendSignal, Usd, Verdict,
+    Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Channel, Criterion, GovernorLimits,
+    LedgerEntry, Modality, Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TraceId, TrendSignal, Usd,
+    Verdict, VideoPlan, VideoTier,
     policy::{PlatformAbilities, RetryPolicy},
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
@@ -200,6 +201,36 @@ impl World {
             change(task);
         }
         self.commit(vec![signal], tasks.clone()).await;
+        tasks
+    }
+
+    /// Stores a picture that may cost five cents, READY, the video of this tier that waits for it, and the post of both.
+    pub(crate) async fn filmed(&self, tier: VideoTier, daily_usd: Option<Usd>) -> [AgentTask; 3] {
+        self.filmed_for(Channel::Threads, tier, daily_usd).await
+    }
+
+    /// The same for this channel.
+    pub(crate) async fn filmed_for(
+        &self,
+        channel: Channel,
+        tier: VideoTier,
+        daily_usd: Option<Usd>,
+    ) -> [AgentTask; 3] {
+        let signal = self.signal();
+        let mut picture = self.task(&signal, TaskType::GenerateImage, vec![]);
+        picture.budget_cap_usd = Usd::cents(5);
+        let mut video = self.task(&signal, TaskType::GenerateVideo, vec![picture.id]);
+        video.payload.video = Some(VideoPlan::of(tier, daily_usd));
+        let mut post = self.task(&signal, TaskType::AssemblePost, vec![picture.id, video.id]);
+        post.budget_cap_usd = Usd::ZERO;
+        let modalities = [Modality::Image, Modality::Video];
+        let tasks = [picture, video, post].map(|mut task| {
+            task.channel = channel;
+            task.payload.modalities = modalities.to_vec();
+            task.payload.acceptance = Criterion::of(task.task_type, channel, &modalities);
+            task
+        });
+        self.commit(vec![signal], tasks.to_vec()).await;
         tasks
     }
 
@@ -420,12 +451,12 @@ pub(crate) fn host_config(optional: &[&str], cost: &Cost) -> HostConfig {
             tool,
             json!({
                 "character": "{{character_reference_id}}", "headline": "{{headline}}", "trace": "{{trace_id}}",
-                "budget": "{{budget_usd}}", "seed": "{{seed}}", "context": "{{context?}}",
+                "budget": "{{budget_usd}}", "seed": "{{seed}}", "context": "{{context?}}", "image": "{{image?}}",
             }),
         )
     };
     let mut config = HostConfig::default();
-    for tool in ["generate_text", "generate_image", "generate_video"] {
+    for tool in ["generate_text", "generate_image", "generate_video", "animate_image"] {
         config.roles.insert(tool.to_owned(), generate(tool));
     }
     let publish =

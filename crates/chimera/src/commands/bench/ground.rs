@@ -24,7 +24,7 @@ use crate::{
 /// The campaign of a benchmark.
 const CAMPAIGN: &str = "bench";
 /// What tools of a benchmark answer that cost something.
-const PAID: [&str; 3] = ["generate_text", "generate_image", "generate_video"];
+const PAID: [&str; 4] = ["generate_text", "generate_image", "generate_video", "animate_image"];
 
 /// A folder, and on PostgreSQL a schema, that nobody else uses.
 #[derive(Debug)]
