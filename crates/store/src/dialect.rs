@@ -40,6 +40,8 @@ pub(crate) enum Purpose {
     Money = 1,
     /// Planning under the governor's caps.
     Planning = 2,
+    /// Publishing at a pace.
+    Pacing = 3,
 }
 
 impl Backend {
@@ -214,6 +216,14 @@ impl Backend {
                 .from_subquery(agents.offset(0).take(), "agents")
                 .take(),
         }
+    }
+
+    /// What a transaction asks to be the only one of its tenant for this purpose until it ends; `None` where one writes at a time
+    /// anyway.
+    pub(crate) fn alone(self, tenant: TenantId, purpose: Purpose) -> Option<SelectStatement> {
+        let (tenant, purpose) = (tenant.as_uuid(), purpose as u8);
+        let lock = format!("pg_advisory_xact_lock(hashtextextended('{tenant}', {purpose}))");
+        (self == Self::Postgres).then(|| Query::select().expr(Expr::cust(lock)).take())
     }
 
     /// Whether a list of sensitive topics names this one.

@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use chimera_domain::{Actor, LedgerEntry, TenantId};
+use chimera_domain::{Actor, LedgerEntry, TenantId, policy::PacingRule};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, sea_query::Query};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -37,6 +37,8 @@ pub struct Store {
     pub(crate) backend: Backend,
     /// Whom the audit log names for what no role or person is named for by the call itself.
     pub(crate) actor: Actor,
+    /// How close together posts go out.
+    pub(crate) pacing: Arc<PacingRule>,
     watch: Watch,
     spending: Spending,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
@@ -66,7 +68,8 @@ impl Store {
         db.watched_by(&watch);
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
         let spending = Spending::default();
-        Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor: Actor::system(), writer })
+        let (actor, pacing) = (Actor::system(), Arc::default());
+        Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor, pacing, writer })
     }
 
     /// The same store over the same connections, whose statements are counted by themselves from nothing; an observer

@@ -1,6 +1,6 @@
 //! What an operator may set about working and publishing.
 
-use chimera_domain::policy::{PlatformAbilities, RetryPolicy};
+use chimera_domain::policy::{PacingRule, PlatformAbilities, RetryPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,8 @@ pub struct PublisherConfig {
     /// Words by which that platform says that a post's id is taken, whatever their case, such as `already exists`. Tools
     /// that answer with `"effect": "exists"` need none.
     pub taken_says: Option<String>,
+    /// How close together posts may go out. One that is too close waits; none is dropped.
+    pub pacing: PacingRule,
 }
 
 impl Default for PublisherConfig {
@@ -56,6 +58,7 @@ impl Default for PublisherConfig {
             rest_max_ms: 300_000,
             platform: None,
             taken_says: None,
+            pacing: PacingRule::default(),
         }
     }
 }

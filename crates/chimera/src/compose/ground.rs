@@ -65,7 +65,7 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) fn new(config: Config, instance: String, store: Store, queues: Queues) -> Self {
         let spend_news = SpendNews::default();
-        let store = store.telling(spend_news.observer());
+        let store = store.telling(spend_news.observer()).paced(config.publisher.pacing.clone());
         let counters: Arc<dyn Spend> = match &queues.link {
             Some(link) => Arc::new(RedisSpend::new(link.clone())),
             None => Arc::new(InProcessSpend::new()),

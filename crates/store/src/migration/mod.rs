@@ -23,6 +23,7 @@ mod m0021_credentials;
 mod m0022_marks;
 mod m0023_judge_calibration;
 mod m0024_plan_review;
+mod m0025_pacing;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_marks::Migration),
             Box::new(m0023_judge_calibration::Migration),
             Box::new(m0024_plan_review::Migration),
+            Box::new(m0025_pacing::Migration),
         ]
     }
 }

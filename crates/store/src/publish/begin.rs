@@ -61,8 +61,8 @@ impl Store {
     /// back; a pause that comes later waits for this commit. `new_ids` gives each task an id for its ledger entry; it is
     /// used unless the same content has an entry already.
     ///
-    /// Posts that rest after a failed call ([`super::PublishOutcome::Absent`]) stay as they are until the rest is over. So
-    /// does one of which something can't be read; an alert tells of it, once.
+    /// Posts that rest after a failed call ([`super::PublishOutcome::Absent`]) stay as they are until the rest is over, and so
+    /// do those that would follow others too closely ([`Self::paced`]). So does one of which something can't be read; an alert tells of it, once.
     ///
     /// # Errors
     /// [`StoreError::TooFewIds`]; or another [`StoreError`], then nothing was written.
@@ -109,7 +109,10 @@ impl Store {
         let approved = with_dependencies(&*tx, self.tenant, rows.clone()).await?;
         let around = self.around(&*tx, &approved, grounds).await?;
         let known = self.ledger(&*tx, &approved, &around).await?;
-        let resting = self.resting(&*tx, &known).await?;
+        let mut resting = self.resting(&*tx, &known).await?;
+        let rested = approved.iter().filter(|task| !resting.contains(&task.id.as_uuid()));
+        let waiting = self.out_of_pace(&*tx, rested, now).await?;
+        resting.extend(waiting);
         let known = read_ledger(known)?;
         let mut steps = Vec::with_capacity(rows.len());
         for row in rows.iter().filter(|row| !resting.contains(&row.id)) {

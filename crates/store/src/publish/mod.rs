@@ -1,6 +1,7 @@
 //! Publishing: PUBLISHING and its ledger entry are committed before the platform is called, and settled after.
 
 mod begin;
+mod pace;
 mod settle;
 
 pub use begin::PublishCase;

@@ -81,7 +81,7 @@ const WORKERS_VANISHED: &str = "workers_vanished";
 impl Store {
     /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their workers
     /// vanished too often, and presumes spent what was set aside for those attempts; cancels what is void; and names what
-    /// waits without being worked on. Tasks of paused campaigns are not delivered, nor posts of quiet ones. Posts whose persona has changed are not
+    /// waits without being worked on. Tasks of paused campaigns are not delivered, nor posts of quiet ones, nor those that would follow others too closely. Posts whose persona has changed are not
     /// cancelled here but delivered to the judges, who plan them anew; their parts are cancelled once nobody waits for them.
     ///
     /// # Errors
@@ -99,11 +99,14 @@ impl Store {
         let rested = Column::Id.not_in_subquery(publish::resting(self.tenant, self.backend));
         let standing = self.standing(TaskState::Approved).filter(rested);
         swept.approved = self.waiting(standing.clone(), ready_before, approved, limits.batch).await?;
-        // Mostly nothing waits here, and then nobody needs to know who is quiet.
-        let quiet = if swept.approved.is_empty() { vec![] } else { self.campaigns_quiet(now).await? };
-        if !quiet.is_empty() {
-            let awake = standing.filter(ground::not_of(&quiet));
-            swept.approved = self.waiting(awake, ready_before, approved, limits.batch).await?;
+        // Mostly nothing waits here, and then nobody needs to know who is quiet, or posted just now.
+        if !swept.approved.is_empty() {
+            let (quiet, in_pace) = (self.campaigns_quiet(now).await?, self.in_pace(now).await?);
+            if !quiet.is_empty() || in_pace.is_some() {
+                let in_pace = in_pace.unwrap_or_else(Condition::all);
+                let may_go = standing.filter(ground::not_of(&quiet)).filter(in_pace);
+                swept.approved = self.waiting(may_go, ready_before, approved, limits.batch).await?;
+            }
         }
         swept.stale_publishing = self.lapsed(TaskState::Publishing).count(&self.db).await?;
         Ok(swept)

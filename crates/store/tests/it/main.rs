@@ -47,6 +47,8 @@ mod moved;
 #[cfg(test)]
 mod overview;
 #[cfg(test)]
+mod pacing;
+#[cfg(test)]
 mod past;
 #[cfg(test)]
 mod planning;
@@ -252,6 +254,9 @@ chimera_testkit::on_both! {
         a_task_that_depends_on_a_dead_end_is_stored_cancelled;
     plans:
         every_statement_finds_its_rows_by_an_index_however_many_there_are;
+    pacing:
+        two_posts_of_one_agent_keep_their_distance
+        an_hour_has_so_many_posts_of_the_whole_fleet_whoever_publishes;
     publishing:
         a_confirmed_post_is_published_once
         a_paused_campaign_publishes_nothing

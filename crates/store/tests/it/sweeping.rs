@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chimera_domain::{AlertKind, Ambient as _, CampaignStatus, Resolution, StateVersion, TaskState, TaskType};
-use chimera_store::{Queued, Release, SweepLimits, Swept};
+use chimera_store::{Queued, Release, Store, SweepLimits, Swept};
 use chimera_testkit::fixtures;
 
 use crate::world::{LEASE, MOMENT, World, eventually, sorted};
@@ -18,6 +18,12 @@ pub(crate) const LIMITS: SweepLimits = SweepLimits {
 
 pub(crate) async fn sweep(world: &World) -> Swept {
     world.store.sweep(LIMITS, world.ambient.now()).await.unwrap()
+}
+
+/// What this store finds where nothing is too young.
+pub(crate) async fn sweep_of(world: &World, store: &Store) -> Swept {
+    let limits = SweepLimits { ready_older_than: Duration::ZERO, ..LIMITS };
+    store.sweep(limits, world.ambient.now()).await.unwrap()
 }
 
 /// Sweeps until something is found.

@@ -177,7 +177,12 @@ impl World {
     /// Brings a post to APPROVED.
     pub(crate) async fn approved(&self) -> (AgentTask, Artifact) {
         let ready = self.ready(TaskType::AssemblePost).await;
-        let (task, artifact) = self.in_review(ready.id).await;
+        self.approve(ready.id).await
+    }
+
+    /// Brings a READY post to APPROVED.
+    pub(crate) async fn approve(&self, id: TaskId) -> (AgentTask, Artifact) {
+        let (task, artifact) = self.in_review(id).await;
         let ruling = self.ruling(&task, &artifact, TaskEvent::Approve);
         let decided = self.store.task_decide(vec![ruling], self.ambient.now()).await.unwrap();
         assert_eq!(decided.approved, [task.id]);
