@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chimera_domain::{
-    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskId, TaskType, Verdict,
-    policy::RouteReason,
+    AgentTask, Ambient, DecisionId, HitlTicket, JudgeDecision, NextAction, Question, TaskEvent, TaskId, TaskType,
+    Verdict, policy::RouteReason,
 };
 use chimera_store::{ReviewCase, Ruling};
 
@@ -108,4 +108,32 @@ pub(crate) fn plan_again(
     }
     tasks.push(post.renewed(post.task_type, needs, correction, ambient));
     tasks
+}
+
+#[cfg(test)]
+mod tests {
+    use chimera_testkit::{SeededAmbient, fixtures};
+
+    use super::*;
+
+    #[test]
+    fn a_video_made_anew_begins_with_the_picture_made_anew() {
+        let ambient = SeededAmbient::new(1);
+        let agent = fixtures::agent(&ambient);
+        let campaign = fixtures::campaign(&ambient, &agent);
+        let signal = fixtures::signal(&ambient, &campaign, &agent);
+        let task = |task_type, needs| fixtures::task(&ambient, &campaign, &agent, &signal, task_type, needs);
+        let picture = task(TaskType::GenerateImage, vec![]);
+        let video = task(TaskType::GenerateVideo, vec![picture.id]);
+        let post = task(TaskType::AssemblePost, vec![picture.id, video.id]);
+        let parts = [picture.clone(), video];
+        let again = plan_again(&post, &parts, |_| true, "another face", &ambient);
+        let [new_picture, new_video, new_post] = again.as_slice() else { panic!("{again:?}") };
+        assert_eq!(
+            (&*new_video.depends_on, &*new_post.depends_on),
+            (&[new_picture.id][..], &[new_picture.id, new_video.id][..])
+        );
+        let again = plan_again(&post, &parts, |part| part.task_type == TaskType::GenerateVideo, "again", &ambient);
+        assert_eq!(again[0].depends_on, [picture.id], "the picture that is there will do");
+    }
 }

@@ -11,6 +11,7 @@ use sea_orm::{
     sqlx::{Connection as _, SqliteConnection},
 };
 
+use chimera_domain::TenantId;
 use serde_json::json;
 
 use crate::{Backend, Result, StoreConfig, StoreError};
@@ -218,8 +219,8 @@ impl Backend {
         }
     }
 
-    /// What a transaction asks to be the only one of its tenant for this purpose until it ends; `None` where one writes at a time
-    /// anyway.
+    /// What a transaction asks to be the only one of its tenant for this purpose until it ends; `None` where one writes
+    /// at a time anyway.
     pub(crate) fn alone(self, tenant: TenantId, purpose: Purpose) -> Option<SelectStatement> {
         let (tenant, purpose) = (tenant.as_uuid(), purpose as u8);
         let lock = format!("pg_advisory_xact_lock(hashtextextended('{tenant}', {purpose}))");

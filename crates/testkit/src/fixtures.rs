@@ -2,12 +2,12 @@
 
 use chimera_domain::{
     Agent, AgentId, AgentTask, Alert, AlertId, AlertKind, Ambient, Artifact, ArtifactId, Calibration, Campaign,
-    CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, Criterion, DecisionId,
-    Disclosure, EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory, MemoryId,
-    MemoryKind, MemorySource, MemoryVector, Modality, MonotoneMap, NextAction, PersonaLock, Presence, Priority,
-    Provenance, Question, ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul, StateVersion,
-    TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus, TraceId, Trend,
-    TrendId, TrendMember, TrendSignal, TrendState, Usd, Verdict, contracts::FeedItem,
+    CampaignId, CampaignLimits, CampaignOrigin, CampaignStatus, CampaignTerms, Channel, Component, Costs, Criterion,
+    DecisionId, Disclosure, EntryState, GovernorLimits, HitlTicket, JudgeDecision, LedgerEntry, MediaRef, Memory,
+    MemoryId, MemoryKind, MemorySource, MemoryVector, Modality, MonotoneMap, NextAction, PersonaLock, Presence,
+    Priority, Provenance, Question, ReservationId, Score, SensitiveTopic, Severity, SignalId, SignalOutcome, Soul,
+    StateVersion, TaskId, TaskPayload, TaskState, TaskType, TenantId, TicketId, ToolCall, ToolCallId, ToolStatus,
+    TraceId, Trend, TrendId, TrendMember, TrendSignal, TrendState, Usd, Verdict, contracts::FeedItem,
     policy::calibration::CalibrationMethod, sha256_hex,
 };
 

@@ -43,8 +43,8 @@ pub(crate) fn room_for_words(soul: &Soul, channel: Channel) -> usize {
 
 const SEPARATOR: &str = "\n\n";
 
-/// Puts the finished parts together. Where a video came to nothing and the channel takes a picture in its place, the post has
-/// the picture alone.
+/// Puts the finished parts together. Where a video came to nothing and the channel takes a picture in its place, the
+/// post has the picture alone.
 ///
 /// # Errors
 /// [`AssembleError`] when a part that the plan asks for is missing.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chimera_domain::{
-    AgentTask, Ambient, Artifact, ArtifactId, Channel, Costs, Disclosure, MediaRef, Modality, Outdated, Score,
-    StateVersion, TaskId, TaskType, TenantId, ToolCall, TraceId, Unmet, Usd, VideoTier, error_chain, is_hashtag, unmet,
+    AgentTask, Ambient, Artifact, ArtifactId, Costs, Disclosure, MediaRef, Modality, Outdated, Score, StateVersion,
+    TaskId, TaskType, TenantId, ToolCall, TraceId, Unmet, Usd, VideoTier, error_chain, is_hashtag, unmet,
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, ToolOutput};
 use chimera_media::{Credentials, CredentialsError, Origin};
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AssembleError, Remembrance,
     assemble::{assemble, disclosure, room_for_words},
+    order::{common, described, of_picture, of_video, picture_of},
     spans,
 };
 
@@ -27,6 +28,8 @@ const WRITE: &str = "generate_text";
 const PICTURE: &str = "generate_image";
 const VIDEO: &str = "generate_video";
 const ANIMATE: &str = "animate_image";
+/// Of a video that needs its post's picture.
+const NO_PICTURE: ExecuteError = ExecuteError::Assemble(AssembleError::Missing(Modality::Image));
 
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
@@ -214,13 +217,13 @@ impl Executor {
         let span = spans::of_task(&order.task);
         let made = span.around(self.make(order, &mut calls)).await;
         TASK_DURATION.observe_for(label(order.task.task_type), since.elapsed());
-        if let Err(error) = &made {
+        let outcome = made.and_then(|made| accepted(order, self.wrap(order, made, &calls)));
+        if let Err(error) = &outcome {
             span.fail(error.kind(), error_chain(error));
         }
         // A failure after the cut may be the cut's doing, and is not the task's.
-        let made =
-            made.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
-        let outcome = made.and_then(|made| accepted(order, self.wrap(order, made, &calls)));
+        let outcome =
+            outcome.map_err(|e| if self.abandon.is_cancelled() && e.is_transient() { ExecuteError::CutOff } else { e });
         Finished::of(&order.task, outcome, calls)
     }
 
@@ -288,12 +291,7 @@ impl Executor {
     }
 
     async fn picture(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
-        let mut variables = common(order);
-        variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
-        let rules = order.task.channel.rules();
-        variables.insert("aspect".into(), json!(rules.aspect));
-        variables.insert("image_format".into(), json!(rules.picture.mimes.first()));
-        self.media(order, PICTURE, Modality::Image, &variables, calls).await
+        self.media(order, PICTURE, Modality::Image, &of_picture(order), calls).await
     }
 
     async fn video(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
@@ -302,7 +300,7 @@ impl Executor {
 
     /// A video that begins with the post's picture.
     async fn animate(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
-        let (_, picture) = picture_of(order)?;
+        let (_, picture) = picture_of(order).ok_or(NO_PICTURE)?;
         let MediaRef { sha256, mime, width, height, alt_text, .. } = picture;
         let bytes = self.blobs.get(sha256, mime).await?;
         let uri = format!("file://{}", self.blobs.path(sha256, mime)?.display());
@@ -431,22 +429,6 @@ const fn label(task_type: TaskType) -> &'static str {
     }
 }
 
-/// A medium in words: as the tool that made it says, else by the headline that it is about.
-fn described(order: &WorkOrder, alt_text: Option<&str>) -> String {
-    let told = alt_text.map(str::trim).filter(|text| !text.is_empty());
-    // The limit is in UTF-16 code units, as Instagram's texts are counted.
-    Channel::Instagram.fit(told.unwrap_or(&order.task.payload.headline), order.task.channel.rules().alt_max)
-}
-
-/// A headline as it may be drawn: without addresses, and without signs that call people or name topics. A stranger's
-/// headline must not put a link or a mention into the agent's picture.
-fn drawable(headline: &str) -> String {
-    let is_address = |word: &&str| word.contains("://") || word.to_lowercase().starts_with("www.");
-    let words = headline.split_whitespace().filter(|word| !is_address(word));
-    let plain: Vec<&str> = words.map(|word| word.trim_start_matches(['@', '#'])).filter(|w| !w.is_empty()).collect();
-    if plain.is_empty() { headline.to_owned() } else { plain.join(" ") }
-}
-
 /// The artifact, if it is what its task has to bring. Words are the judge's affair: they can be written anew, told why.
 fn accepted(order: &WorkOrder, artifact: Artifact) -> Result<Box<Artifact>, ExecuteError> {
     let makes_media = matches!(order.task.task_type, TaskType::GenerateImage | TaskType::GenerateVideo);
@@ -454,16 +436,9 @@ fn accepted(order: &WorkOrder, artifact: Artifact) -> Result<Box<Artifact>, Exec
     if unmet.is_empty() { Ok(Box::new(artifact)) } else { Err(ExecuteError::Unaccepted(unmet)) }
 }
 
-/// The picture that was made for the post, and what made it.
-fn picture_of(order: &WorkOrder) -> Result<(&Artifact, &MediaRef), ExecuteError> {
-    let all = order.inputs.iter().flat_map(|made| made.media.iter().map(move |medium| (made, medium)));
-    let mut pictures = all.filter(|(_, medium)| medium.modality == Modality::Image);
-    pictures.next().ok_or(ExecuteError::Assemble(AssembleError::Missing(Modality::Image)))
-}
-
 /// The post's picture in the place of its video, for which there was no money or no tool.
 fn picture_instead(order: &WorkOrder) -> Result<Made, ExecuteError> {
-    let (made, picture) = picture_of(order)?;
+    let (made, picture) = picture_of(order).ok_or(NO_PICTURE)?;
     Ok(Made {
         content_type: picture.mime.clone(),
         text: String::new(),
@@ -472,33 +447,6 @@ fn picture_instead(order: &WorkOrder) -> Result<Made, ExecuteError> {
         disclosure: made.disclosure.clone(),
         self_score: None,
     })
-}
-
-/// What the roles that make videos may use beside that.
-fn of_video(order: &WorkOrder) -> Map<String, Value> {
-    let mut variables = common(order);
-    variables.insert("headline".into(), json!(drawable(&order.task.payload.headline)));
-    let rules = order.task.channel.rules();
-    variables.insert("aspect".into(), json!(rules.aspect));
-    // Some channels take no video as short as campaigns may ask for.
-    let shortest = rules.video.duration_ms.0.div_ceil(1_000);
-    variables.insert("duration_seconds".into(), json!(u64::from(order.task.payload.video_seconds).max(shortest)));
-    variables
-}
-
-/// What every generating role may use in its argument template.
-fn common(order: &WorkOrder) -> Map<String, Value> {
-    let task = &order.task;
-    let channel: Channel = task.channel;
-    let mut variables = Map::new();
-    variables.insert("character_reference_id".into(), json!(task.persona_lock.character_reference_id));
-    variables.insert("persona_name".into(), json!(order.agent.display_name));
-    variables.insert("channel".into(), json!(channel));
-    variables.insert("headline".into(), json!(task.payload.headline));
-    variables.insert("budget_usd".into(), json!(task.budget_cap_usd));
-    variables.insert("trace_id".into(), json!(task.trace_id));
-    variables.insert("seed".into(), json!(task.payload.seed));
-    variables
 }
 
 /// A part of an answer: what the role's configuration names so, else the tool's own field of that name.

@@ -13,6 +13,7 @@ mod config;
 mod escalation;
 mod executor;
 mod held;
+mod order;
 mod platform;
 mod pool;
 mod pruner;

@@ -131,8 +131,8 @@ impl Submitter {
         Ok(())
     }
 
-    /// How a task that was not done is given back. One that gives up leaves an alert, unless it is a video that can be made a tier
-    /// lower.
+    /// How a task that was not done is given back. One that gives up leaves an alert, unless it is a video that can be
+    /// made a tier lower.
     fn release(&self, finished: &Finished, error: &ExecuteError, alerts: &mut Vec<Alert>) -> Release {
         let uncounted = matches!(error, ExecuteError::CutOff);
         let void = matches!(error, ExecuteError::Outdated(_));

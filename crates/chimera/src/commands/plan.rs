@@ -293,7 +293,8 @@ fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
         ]
     });
     output::table(["task", "priority", "at most", "needs", "id"], rows);
-    let wanted = plan.tasks.iter().map(|task| [name(task), Criterion::all_in_words(&task.payload.acceptance, task.channel)]);
+    let wanted =
+        plan.tasks.iter().map(|task| [name(task), Criterion::all_in_words(&task.payload.acceptance, task.channel)]);
     output::table(["task", "is accepted when it is"], wanted);
     Ok(())
 }

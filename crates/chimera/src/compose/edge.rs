@@ -88,7 +88,8 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 6] {
             ),
         ),
         ("generate_video", film()),
-        // The studio need not be given its own picture: it draws the same words, in the same look, from the same seed, in motion.
+        // The studio need not be given its own picture: it draws the same words, in the same look, from the same seed,
+        // in motion.
         ("animate_image", film()),
         (
             "publish_post",

@@ -2,11 +2,11 @@
 
 use crate::{Modality, Usd};
 
-/// What is made for a post of these, in this order, with the most that each may cost. A video begins with a picture, so one is
-/// made for it even where the post shows none.
+/// What is made for a post of these, in this order, with the most that each may cost. A video begins with a picture, so
+/// one is made for it even where the post shows none.
 ///
-/// The budget is split by what the parts usually cost: words 1, a picture 4, a video 15 parts. The shares never add up to
-/// more than the budget.
+/// The budget is split by what the parts usually cost: words 1, a picture 4, a video 15 parts. The shares never add up
+/// to more than the budget.
 #[must_use]
 pub fn budget_parts(budget: Usd, modalities: &[Modality]) -> Vec<(Modality, Usd)> {
     let weight = |m: &Modality| match m {

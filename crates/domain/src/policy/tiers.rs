@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Score, Usd, VideoPlan, VideoTier};
 
-/// When a post's video is a hero one, made from words alone, and not a daily one, the post's picture set in motion. Where
-/// nothing is said, all are daily.
+/// When a post's video is a hero one, made from words alone, and not a daily one, the post's picture set in motion.
+/// Where nothing is said, all are daily.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VideoRule {
@@ -14,13 +14,13 @@ pub struct VideoRule {
     pub hero_from: Option<Score>,
     /// The same for a signal that is part of a trend. Nothing said: as for all.
     pub hero_from_trending: Option<Score>,
-    /// What a hero video may cost. A post whose budget leaves less for its video has a daily one. Nothing said: all that its
-    /// budget leaves.
+    /// What a hero video may cost. A post whose budget leaves less for its video has a daily one. Nothing said: all
+    /// that its budget leaves.
     pub hero_usd: Option<Usd>,
     /// What a daily video may cost. Nothing said: all that the post's budget leaves for its video.
     pub daily_usd: Option<Usd>,
-    /// A hero video is planned only while so much of the day's money is left beyond the signal's posts, the agent's and the
-    /// campaign's, in percent.
+    /// A hero video is planned only while so much of the day's money is left beyond the signal's posts, the agent's and
+    /// the campaign's, in percent.
     pub hero_keeps_percent: u8,
 }
 
@@ -40,8 +40,8 @@ pub struct DayMoney {
 }
 
 impl VideoRule {
-    /// The video of a post about such a signal, and the most it may cost, of the `share` of the post's budget that is there for
-    /// it. `left` is what agent and campaign have once the signal's posts are paid.
+    /// The video of a post about such a signal, and the most it may cost, of the `share` of the post's budget that is
+    /// there for it. `left` is what agent and campaign have once the signal's posts are paid.
     #[must_use]
     pub fn plan(&self, relevance: Score, trending: bool, share: Usd, left: &[DayMoney]) -> (VideoPlan, Usd) {
         let from = self.hero_from_trending.filter(|_| trending).or(self.hero_from);

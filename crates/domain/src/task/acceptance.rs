@@ -1,5 +1,5 @@
-//! What the result of a task must be to be accepted. Which rules a result is held to is said when it is planned; the rules
-//! themselves are its channel's.
+//! What the result of a task must be to be accepted. Which rules a result is held to is said when it is planned; the
+//! rules themselves are its channel's.
 
 use super::TaskType;
 use crate::{Artifact, Channel, Modality, Violation, wire::wire_enum};

@@ -79,8 +79,8 @@ impl VideoPlan {
         }
     }
 
-    /// The next tier that can be tried, and the most it may cost. For want of money one that costs no less is passed over;
-    /// without a video goes what its channel takes with a picture.
+    /// The next tier that can be tried, and the most it may cost. For want of money one that costs no less is passed
+    /// over; without a video goes what its channel takes with a picture.
     fn below(&self, cap: Usd, cause: Shortfall, channel: Channel) -> Option<(VideoTier, Usd)> {
         let daily = self.daily_usd.map_or(cap, |price| price.min(cap));
         let picture = || channel.rules().takes_picture_for_video().then_some((VideoTier::Picture, Usd::ZERO));
@@ -111,8 +111,8 @@ impl AgentTask {
         (self.task_type == TaskType::GenerateVideo).then_some(of_plan)
     }
 
-    /// The same task one tier lower, where it would otherwise be a dead letter: hero, daily, picture. `None` when it makes
-    /// no planned video, or nothing is left to try.
+    /// The same task one tier lower, where it would otherwise be a dead letter: hero, daily, picture. `None` when it
+    /// makes no planned video, or nothing is left to try.
     #[must_use]
     pub fn lowered(&self, cause: Shortfall, why: &str, at: DateTime<Utc>) -> Option<Lowered> {
         let plan = self.payload.video.as_ref().filter(|_| self.task_type == TaskType::GenerateVideo)?;

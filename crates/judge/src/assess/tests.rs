@@ -1,6 +1,8 @@
 //! What a case is worth, and why.
 
-use chimera_domain::{AgentTask, Artifact, Criterion, Disclosure, Modality, MonotoneMap, TaskType, ToolStatus, Verdict};
+use chimera_domain::{
+    AgentTask, Artifact, Criterion, Disclosure, Modality, MonotoneMap, TaskType, ToolStatus, Verdict,
+};
 use chimera_llm::Finding;
 use chimera_testkit::{SeededAmbient, fixtures};
 use proptest::prelude::*;

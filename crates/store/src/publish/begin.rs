@@ -61,8 +61,9 @@ impl Store {
     /// back; a pause that comes later waits for this commit. `new_ids` gives each task an id for its ledger entry; it is
     /// used unless the same content has an entry already.
     ///
-    /// Posts that rest after a failed call ([`super::PublishOutcome::Absent`]) stay as they are until the rest is over, and so
-    /// do those that would follow others too closely ([`Self::paced`]). So does one of which something can't be read; an alert tells of it, once.
+    /// Posts that rest after a failed call ([`super::PublishOutcome::Absent`]) stay as they are until the rest is over,
+    /// and so do those that would follow others too closely ([`Self::paced`]). So does one of which something can't be
+    /// read; an alert tells of it, once.
     ///
     /// # Errors
     /// [`StoreError::TooFewIds`]; or another [`StoreError`], then nothing was written.

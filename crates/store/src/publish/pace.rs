@@ -28,12 +28,13 @@ const OUT: [PublicationState; 3] =
 impl Store {
     /// The same store, through which posts go out at this pace.
     #[must_use]
-    pub fn paced(self, pacing: PacingRule) -> Self {
-        Self { pacing: pacing.into(), ..self }
+    pub fn paced(mut self, pacing: PacingRule) -> Self {
+        self.pacing = pacing.into();
+        self
     }
 
-    /// Those of these APPROVED posts that have to wait, what was approved first going first. Until the transaction ends nobody
-    /// else begins to publish, so that two publishers can't both take the last place.
+    /// Those of these APPROVED posts that have to wait, what was approved first going first. Until the transaction ends
+    /// nobody else begins to publish, so that two publishers can't both take the last place.
     pub(super) async fn out_of_pace<'a>(
         &self,
         db: &impl ConnectionTrait,

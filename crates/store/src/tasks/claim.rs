@@ -94,11 +94,11 @@ impl Store {
     /// version is the fencing token. One that can't be read is logged and left out: its lease lapses, and in the end the
     /// sweeper gives it up.
     ///
-    /// In the same transaction each task's whole cap is set aside in the spend ledger, unless its tools are free. A task
-    /// that would go beyond its agent's daily cap becomes a dead letter, with an alert; an operator may retry it when the
-    /// day has turned or the cap was raised; a planned video is made a tier lower instead, as long as there is one. One that
-    /// would go beyond the hourly cap stays READY, and so does one for which there is no room only because of what is set aside
-    /// for others: much of it mostly comes back.
+    /// In the same transaction each task's whole cap is set aside in the spend ledger, unless its tools are free. A
+    /// task that would go beyond its agent's daily cap becomes a dead letter, with an alert; an operator may retry it
+    /// when the day has turned or the cap was raised; a planned video is made a tier lower instead, as long as there is
+    /// one. One that would go beyond the hourly cap stays READY, and so does one for which there is no room only
+    /// because of what is set aside for others: much of it mostly comes back.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.

@@ -136,8 +136,7 @@ impl Move {
     /// # Errors
     /// [`StoreError::Corrupt`] when that can't be written down.
     pub(crate) fn lowered(mut self, tenant: TenantId, lowered: &Lowered) -> Result<Self> {
-        let payload =
-            Writer::new(RowKind::Task, self.seen.0, tenant, tenant)?.document("payload", &lowered.payload)?;
+        let payload = Writer::new(RowKind::Task, self.seen.0, tenant, tenant)?.document("payload", &lowered.payload)?;
         self.lowered = Some((payload, lowered.budget_cap_usd.micros()));
         Ok(self.with_fresh_attempts())
     }

@@ -53,8 +53,8 @@ pub struct Release {
     pub version: StateVersion,
     /// Why, in one line.
     pub error: String,
-    /// Whether trying again is pointless: attempts are used up, or the error can't be mended. A video then goes a tier lower, if
-    /// it can.
+    /// Whether trying again is pointless: attempts are used up, or the error can't be mended. A video then goes a tier
+    /// lower, if it can.
     pub exhausted: bool,
     /// Whether the attempt was cut short from outside, as by a shutdown, and counts neither as a claim nor as a failure.
     pub uncounted: bool,
@@ -115,9 +115,9 @@ impl Store {
         Ok(done)
     }
 
-    /// Takes tasks back: READY again, or FAILED when exhausted, which cancels everything that waits for them. A planned video
-    /// that is exhausted is READY again a tier lower instead, as long as there is one. An alert whose subject is the id of
-    /// a task that did not fail is not raised.
+    /// Takes tasks back: READY again, or FAILED when exhausted, which cancels everything that waits for them. A planned
+    /// video that is exhausted is READY again a tier lower instead, as long as there is one. An alert whose subject is
+    /// the id of a task that did not fail is not raised.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; then nothing was written.
@@ -176,8 +176,8 @@ fn held(rows: &HashMap<Uuid, Model>, id: TaskId, version: StateVersion) -> Optio
     rows.get(&id.as_uuid()).filter(|row| row.version() == version && row.state == TaskState::Executing.as_str())
 }
 
-/// What becomes of a locked row's task where it would otherwise be a dead letter; `None` where it is one, as where it can't be
-/// read.
+/// What becomes of a locked row's task where it would otherwise be a dead letter; `None` where it is one, as where it
+/// can't be read.
 pub(super) fn lowered(row: &Model, cause: Shortfall, why: &str, now: DateTime<Utc>) -> Option<Lowered> {
     let is_video = row.kind().is_ok_and(|kind| kind == TaskType::GenerateVideo);
     let task = is_video.then(|| Entity::read(row.clone()).ok()).flatten()?;

@@ -79,10 +79,11 @@ const SWEEPER: &str = "sweeper";
 const WORKERS_VANISHED: &str = "workers_vanished";
 
 impl Store {
-    /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their workers
-    /// vanished too often, and presumes spent what was set aside for those attempts; cancels what is void; and names what
-    /// waits without being worked on. Tasks of paused campaigns are not delivered, nor posts of quiet ones, nor those that would follow others too closely. Posts whose persona has changed are not
-    /// cancelled here but delivered to the judges, who plan them anew; their parts are cancelled once nobody waits for them.
+    /// Puts EXECUTING tasks whose lease has lapsed (on the database's clock) back to READY, or to FAILED when their
+    /// workers vanished too often, and presumes spent what was set aside for those attempts; cancels what is void; and
+    /// names what waits without being worked on. Tasks of paused campaigns are not delivered, nor posts of quiet ones,
+    /// nor those that would follow others too closely. Posts whose persona has changed are not cancelled here but
+    /// delivered to the judges, who plan them anew; their parts are cancelled once nobody waits for them.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails; what an earlier step put back stays so.

@@ -79,7 +79,10 @@ pub(crate) async fn a_video_that_the_day_has_no_money_for_is_made_cheaper(world:
     limit(&world, Usd::cents(25), None).await;
     let claimed = world.store.task_claim(&[video.id], claim()).await.unwrap();
     assert_eq!((claimed.tasks, claimed.failed, claimed.waiting), (vec![], vec![], vec![]));
-    assert_eq!(claimed.lowered.iter().map(|(id, step)| (*id, step.to)).collect::<Vec<_>>(), [(video.id, VideoTier::Daily)]);
+    assert_eq!(
+        claimed.lowered.iter().map(|(id, step)| (*id, step.to)).collect::<Vec<_>>(),
+        [(video.id, VideoTier::Daily)]
+    );
     let ready = world.stored(video.id).await;
     assert_eq!((ready.state, ready.attempts, ready.lease_owner), (TaskState::Ready, 0, None));
     assert_eq!((ready.budget_cap_usd, entries(&world).await.len()), (DAILY, 0));
@@ -93,7 +96,10 @@ pub(crate) async fn a_video_that_the_day_has_no_money_for_is_made_cheaper(world:
     assert_eq!(claimed.lowered.len(), 1);
     // The picture that is there already costs nothing.
     let free = world.claimed(video.id, "worker").await;
-    assert_eq!((free.video_tier(), free.budget_cap_usd, used(&world).await), (Some(VideoTier::Picture), Usd::ZERO, Usd::ZERO));
+    assert_eq!(
+        (free.video_tier(), free.budget_cap_usd, used(&world).await),
+        (Some(VideoTier::Picture), Usd::ZERO, Usd::ZERO)
+    );
     let money = Shortfall::Money;
     assert_eq!(way(&free), [(VideoTier::Daily, money), (VideoTier::Picture, money)]);
     assert!(free.payload.video.unwrap().steps[0].why.contains("raise the agent's daily cap"));

@@ -195,8 +195,7 @@ impl ServerHandler for Fake {
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let schema: Arc<JsonObject> = Arc::new(serde_json::from_value(json!({"type": "object"})).unwrap());
-        let names =
-            ["generate_text", "generate_image", "generate_video", "animate_image", "publish_post", "find_post"];
+        let names = ["generate_text", "generate_image", "generate_video", "animate_image", "publish_post", "find_post"];
         Ok(ListToolsResult::with_all_items(names.map(|name| Tool::new(name, name, schema.clone())).to_vec()))
     }
 

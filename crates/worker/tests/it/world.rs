@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
     Agent, AgentTask, Alert, Ambient as _, Artifact, Campaign, CampaignStatus, Channel, Criterion, GovernorLimits,
-    LedgerEntry, Modality, Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TraceId, TrendSignal, Usd,
-    Verdict, VideoPlan, VideoTier,
+    LedgerEntry, Modality, Publication, PublicationId, TaskEvent, TaskId, TaskState, TaskType, TraceId, TrendSignal,
+    Usd, Verdict, VideoPlan, VideoTier,
     policy::{PlatformAbilities, RetryPolicy},
 };
 use chimera_mcp::{Cost, Host, HostConfig, RoleConfig, ServerConfig, TransportConfig};
@@ -204,18 +204,14 @@ impl World {
         tasks
     }
 
-    /// Stores a picture that may cost five cents, READY, the video of this tier that waits for it, and the post of both.
+    /// Stores a picture that may cost five cents, READY, the video of this tier that waits for it, and the post of
+    /// both.
     pub(crate) async fn filmed(&self, tier: VideoTier, daily_usd: Option<Usd>) -> [AgentTask; 3] {
         self.filmed_for(Channel::Threads, tier, daily_usd).await
     }
 
     /// The same for this channel.
-    pub(crate) async fn filmed_for(
-        &self,
-        channel: Channel,
-        tier: VideoTier,
-        daily_usd: Option<Usd>,
-    ) -> [AgentTask; 3] {
+    pub(crate) async fn filmed_for(&self, channel: Channel, tier: VideoTier, daily_usd: Option<Usd>) -> [AgentTask; 3] {
         let signal = self.signal();
         let mut picture = self.task(&signal, TaskType::GenerateImage, vec![]);
         picture.budget_cap_usd = Usd::cents(5);

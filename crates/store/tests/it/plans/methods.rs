@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use chimera_domain::{
     AccessRole, AgentTask, AlertKind, Ambient as _, Artifact, AuditRecord, Campaign, CampaignId, CampaignLimits,
     CampaignStatus, Channel, Credential, CredentialKind, EntryState, MemoryKind, PublicationId, Resolution, SignalMark,
-    SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd,
+    SignalOutcome, TaskEvent, TaskId, TaskState, TaskType, TrendSignal, Usd, policy::PacingRule,
 };
 use chimera_store::{
     AuditFilter, Blobs, Claim, DraftEdit, DraftFilter, DraftPlan, Drafts, Duty, HeldPlan, Prunable, PublishCase,
@@ -412,7 +412,9 @@ impl Caller<'_> {
     async fn publish_begin(&self, ids: &[TaskId], lease: std::time::Duration) -> Vec<PublishCase> {
         let world = self.world;
         let new_ids: Vec<_> = ids.iter().map(|_| PublicationId::generate(&world.ambient)).collect();
-        let store = self.calls("publish_begin");
+        // What a pace asks is asked, and holds nobody back.
+        let pacing = PacingRule { fleet_posts_per_hour: Some(u32::MAX), ..PacingRule::default() };
+        let store = self.calls("publish_begin").clone().paced(pacing);
         store.publish_begin(ids, "publisher", lease, world.ambient.now(), &new_ids).await.unwrap()
     }
 
