@@ -136,6 +136,7 @@ fn for_people() -> Vec<Route> {
         route(get(), "/campaigns/{id}", viewer, pages::campaign::page),
         route(post(), "/campaigns/{id}", operator, pages::campaign::act),
         route(get(), "/signals", viewer, pages::signals::page),
+        route(post(), "/signals/{id}", operator, pages::signals::mark),
         route(get(), "/traces/{id}", viewer, pages::trace::page),
         route(get(), "/published", viewer, pages::published::page),
         route(get(), "/money", viewer, pages::money::page),

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::{
     Extension,
-    extract::{Query, State},
-    response::Response,
+    extract::{Form, Path, Query, State},
+    response::{IntoResponse as _, Redirect, Response},
 };
-use chimera_domain::{Campaign, CampaignId, SignalId, SignalOutcome, Trend, TrendSignal};
-use chimera_store::{SignalFilter, StorySource};
+use chimera_domain::{
+    AccessRole, Campaign, CampaignId, MarkedSignal, SignalId, SignalMark, SignalOutcome, Trend, TrendSignal,
+};
+use chimera_store::{SignalFilter, StoreError, StorySource};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -58,9 +60,33 @@ struct Row {
     resource: String,
     when: When,
     trace: Option<String>,
+    /// What a person says of its score, and who.
+    mark: Option<Mark>,
     /// Where else the campaign saw the story: where, and in which words.
     sources: Vec<(String, String)>,
     more_sources: usize,
+}
+
+impl Row {
+    /// Whether a person says that it is relevant, or that it is not.
+    fn is_marked(&self, up: bool) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.is_up == up)
+    }
+}
+
+/// What a person says of a score.
+#[derive(Debug)]
+struct Mark {
+    is_up: bool,
+    by: String,
+    when: When,
+}
+
+impl Mark {
+    fn of(marked: &MarkedSignal, now: DateTime<Utc>) -> Self {
+        let when = When::of(marked.marked_at, now);
+        Self { is_up: marked.mark == SignalMark::Up, by: marked.marked_by.clone(), when }
+    }
 }
 
 #[derive(Debug)]
@@ -83,6 +109,9 @@ struct SignalsPage {
     frame: Frame,
     trends: Vec<Heat>,
     rows: Vec<Row>,
+    may_mark: bool,
+    /// Where the page began, and what it was asked for.
+    wanted: Wanted,
     campaigns: Vec<Choice>,
     outcomes: Vec<Choice>,
     is_filtered: bool,
@@ -104,13 +133,14 @@ pub(crate) async fn page(
     let after: Option<SignalId> = wanted.after.as_deref().map(id).transpose()?;
     let filter = SignalFilter { campaign, outcome, limit: PAGE };
     let signals = store.signals_after(&filter, after).await?;
-    let sources = store.story_sources(&signals).await?;
+    let (sources, marks) = (store.story_sources(&signals).await?, store.marks_of(&signals).await?);
     let trends = if after.is_none() { store.trends(true, TRENDS).await? } else { vec![] };
     let campaigns = store.campaigns_page(None, CAMPAIGNS).await?;
     let page = SignalsPage {
         frame: Frame::of(&shared, &visitor, "/signals").await?,
         trends: trends.iter().map(|trend| heat(trend, now)).collect(),
-        rows: rows(&signals, &campaigns, &sources, now),
+        rows: rows(&signals, &campaigns, &sources, &marks, now),
+        may_mark: visitor.may(AccessRole::Operator),
         next: next(&signals, PAGE, |signal| address(&signal.id.to_string(), &wanted)),
         is_filtered: campaign.is_some() || outcome.is_some(),
         is_first: after.is_none(),
@@ -122,8 +152,44 @@ pub(crate) async fn page(
             .into_iter()
             .map(|known| (known.id.to_string(), known.slug, Some(known.id) == campaign))
             .collect(),
+        wanted,
     };
     drawn(&page)
+}
+
+/// What a person says of a score, and the page that they look at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Said {
+    does: String,
+    #[serde(default)]
+    after: String,
+    #[serde(default)]
+    campaign: String,
+    #[serde(default)]
+    outcome: String,
+}
+
+/// May be sent again: the last word counts.
+pub(crate) async fn mark(
+    State(shared): State<Shared>,
+    Extension(visitor): Extension<Visitor>,
+    Path(signal): Path<String>,
+    Form(said): Form<Said>,
+) -> Result<Response, Problem> {
+    let signal: SignalId = id(&signal)?;
+    let mark = match said.does.as_str() {
+        "up" => SignalMark::Up,
+        "down" => SignalMark::Down,
+        _ => return Err(Problem::bad_request("`does` is one of: up, down")),
+    };
+    let (store, now) = (shared.access.store.acting_as(visitor.operator()), shared.access.ambient.now());
+    match store.signal_mark(signal, mark, None, now).await {
+        Ok(_) => {}
+        Err(StoreError::NotFound { .. }) => return Err(Problem::not_found("there is no such signal")),
+        Err(error) => return Err(error.into()),
+    }
+    let wanted = Wanted { after: None, campaign: said.campaign, outcome: said.outcome };
+    Ok(Redirect::to(&format!("{}#s-{signal}", address(&said.after, &wanted))).into_response())
 }
 
 fn address(after: &str, wanted: &Wanted) -> String {
@@ -133,10 +199,18 @@ fn address(after: &str, wanted: &Wanted) -> String {
             query.append_pair(name, value);
         }
     }
-    format!("/signals?{}", query.finish())
+    let query = query.finish();
+    if query.is_empty() { "/signals".to_owned() } else { format!("/signals?{query}") }
 }
 
-fn rows(signals: &[TrendSignal], campaigns: &[Campaign], sources: &[StorySource], now: DateTime<Utc>) -> Vec<Row> {
+fn rows(
+    signals: &[TrendSignal],
+    campaigns: &[Campaign],
+    sources: &[StorySource],
+    marks: &[MarkedSignal],
+    now: DateTime<Utc>,
+) -> Vec<Row> {
+    let marks: HashMap<SignalId, &MarkedSignal> = marks.iter().map(|marked| (marked.signal.id, marked)).collect();
     let campaigns: HashMap<CampaignId, &Campaign> = campaigns.iter().map(|c| (c.id, c)).collect();
     let mut stories: HashMap<(CampaignId, SignalId), Vec<&StorySource>> = HashMap::new();
     for source in sources {
@@ -165,6 +239,7 @@ fn rows(signals: &[TrendSignal], campaigns: &[Campaign], sources: &[StorySource]
             resource: signal.resource_uri.clone(),
             when: When::of(signal.ingested_at, now),
             trace: (signal.outcome == SignalOutcome::Planned).then(|| signal.trace_id.to_string()),
+            mark: marks.get(&signal.id).map(|marked| Mark::of(marked, now)),
             more_sources: all.len().saturating_sub(SOURCES),
             sources: all.into_iter().take(SOURCES).collect(),
         }

@@ -69,6 +69,27 @@ pub(crate) async fn signals_tell_why_and_where_else_their_story_was_told(world: 
     }
 }
 
+pub(crate) async fn a_wrong_score_is_marked_and_the_last_word_counts(world: World) {
+    let (signal, _) = world.planned("Silk again").await;
+    let path = format!("/signals/{}", signal.id);
+    let browser = world.browser("mara", AccessRole::Operator).await;
+    assert!(browser.get("/signals").await.text().contains("value=\"down\""));
+    let marked = browser.post(&path, "does=down&outcome=PLANNED").await;
+    let back = format!("/signals?outcome=PLANNED#s-{}", signal.id);
+    assert_eq!((marked.status, marked.header("location")), (303, &*back));
+    let page = words(browser.get("/signals?outcome=PLANNED").await.text());
+    assert!(page.contains("Marked not relevant by operator:mara"), "{page}");
+    assert_eq!(browser.post(&path, "does=up").await.header("location"), format!("/signals#s-{}", signal.id));
+    let page = browser.get("/signals").await;
+    assert!(words(page.text()).contains("Marked relevant by operator:mara, just now"), "{}", words(page.text()));
+    assert!(page.text().contains("value=\"up\" aria-pressed") && !page.text().contains("value=\"down\" aria-pressed"));
+    let unknown = browser.post("/signals/0199e1c2-7a3b-7c4d-8e5f-001122334455", "does=up").await;
+    assert_eq!((unknown.status, browser.post(&path, "does=x").await.status), (404, 400));
+    let reviewer = world.browser("zoe", AccessRole::Reviewer).await;
+    assert!(!reviewer.get("/signals").await.text().contains("value=\"down\""));
+    assert_eq!(reviewer.post(&path, "does=down").await.status, 403);
+}
+
 pub(crate) async fn signals_come_in_pages(world: World) {
     let mut all = Vec::new();
     for n in 0..53 {

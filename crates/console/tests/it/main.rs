@@ -56,6 +56,7 @@ chimera_testkit::on_both! {
     lists:
         pages_of_nothing_say_what_would_be_there
         signals_tell_why_and_where_else_their_story_was_told
+        a_wrong_score_is_marked_and_the_last_word_counts
         signals_come_in_pages
         published_posts_stand_with_their_words_and_disclosure
         money_is_told_by_day_agent_and_campaign
