@@ -137,6 +137,8 @@ fn for_people() -> Vec<Route> {
         route(post(), "/campaigns/{id}", operator, pages::campaign::act),
         route(get(), "/signals", viewer, pages::signals::page),
         route(post(), "/signals/{id}", operator, pages::signals::mark),
+        route(get(), "/plans", viewer, pages::plans::page),
+        route(post(), "/plans/{id}", operator, pages::plans::act),
         route(get(), "/traces/{id}", viewer, pages::trace::page),
         route(get(), "/published", viewer, pages::published::page),
         route(get(), "/money", viewer, pages::money::page),
@@ -193,6 +195,23 @@ fn api() -> Vec<Route> {
         route(post(), "/api/campaigns/{id}/resume", operator, api::campaigns::resume)
             .says("Let a campaign go on. May be sent again")
             .at_version(),
+        route(get(), "/api/plans", viewer, api::plans::list)
+            .says("Plans that wait for their operator, the one that waits longest first, in pages")
+            .asked(schema::<api::plans::Wanted>),
+        route(get(), "/api/plans/{id}", viewer, api::plans::one)
+            .says("The plan of one trace, if it waits, with its version as `ETag`"),
+        route(post(), "/api/plans/{id}/edit", operator, api::plans::edit)
+            .says("Change what is to be made. May be sent again")
+            .at_version()
+            .given(schema::<api::plans::Changed>),
+        route(post(), "/api/plans/{id}/start", operator, api::plans::start)
+            .says("Have it made, all of it or its posts for one channel. May be sent again")
+            .at_version()
+            .given(schema::<api::plans::Part>),
+        route(post(), "/api/plans/{id}/drop", operator, api::plans::withdraw)
+            .says("Have nothing of it made, or no post for one channel. May be sent again")
+            .at_version()
+            .given(schema::<api::plans::Dropped>),
         route(get(), "/api/signals", viewer, api::signals::list)
             .says("What was read, how it scored and why, the newest first, in pages")
             .asked(schema::<api::signals::Wanted>),

@@ -82,8 +82,9 @@ pub use statistics::{Answered, Observer, Statistics};
 pub use store::{Backend, Store};
 pub use stories::{StorySource, ToldStory};
 pub use tasks::{
-    Claim, Claimed, Decided, DraftEdit, DraftError, DraftFilter, DraftPlan, Drafts, NotRetried, OutdatedPost, Queued,
-    Release, Released, Retried, ReviewCase, Ruling, Submission, Submitted, SweepLimits, Swept, TaskCounts, WorkOrder,
+    Claim, Claimed, DRAFT_TEXT_MAX, Decided, DraftEdit, DraftError, DraftFilter, DraftPlan, DraftWish, Drafts,
+    NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling, Submission, Submitted,
+    SweepLimits, Swept, TaskCounts, UnfitWish, WorkOrder, draft_text,
 };
 pub use tickets::{TicketAnswer, TicketError};
 pub use trace::{PostRow, TraceView};

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use chimera_domain::{
     AgentTask, Ambient as _, CampaignId, Channel, Criterion, Priority, SignalId, TraceId, Usd, one_line,
-    policy::budget_parts,
 };
-use chimera_store::{DraftEdit, DraftFilter, DraftPlan, Drafts, Store};
+use chimera_store::{DraftFilter, DraftPlan, DraftWish, Drafts, Store, UnfitWish, draft_text};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -58,7 +57,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
         /// Why
-        #[arg(long, default_value = "dropped by its operator", value_parser = reason)]
+        #[arg(long, default_value = "dropped by its operator", value_parser = draft_text)]
         because: String,
     },
 }
@@ -97,7 +96,7 @@ struct Edit {
     #[arg(long, value_name = "NAME")]
     channel: Option<Channel>,
     /// What the posts are for, instead of the campaign's goal
-    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    #[arg(long, value_name = "TEXT", value_parser = draft_text)]
     goal: Option<String>,
     /// How urgent they are: high, medium or low
     #[arg(long)]
@@ -109,24 +108,9 @@ struct Edit {
     by: By,
 }
 
-/// The longest goal or reason, in characters.
-const TEXT_MAX: usize = 1_000;
-
-fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > TEXT_MAX {
-        return Err(format!("say it in 1 to {TEXT_MAX} characters"));
-    }
-    Ok(text.to_owned())
-}
-
 fn positive(text: &str) -> Result<Usd, String> {
     let usd: Usd = text.parse().map_err(|error| format!("{error}"))?;
-    if usd > Usd::ZERO {
-        Ok(usd)
-    } else {
-        Err("a post that may cost nothing can't be made; drop it instead".to_owned())
-    }
+    if usd > Usd::ZERO { Ok(usd) } else { Err(UnfitWish::Budget.to_string()) }
 }
 
 impl Options {
@@ -136,14 +120,14 @@ impl Options {
         match self.command {
             Command::List { campaign, limit, json } => {
                 let campaign = of_slug(&store, campaign.as_deref()).await?;
-                list(&store.draft_plans(&DraftFilter { campaign, traces: vec![], limit }).await?, json)?;
+                list(&store.draft_plans(&DraftFilter { campaign, traces: vec![], after: None, limit }).await?, json)?;
             }
             Command::Show { trace, json } => show(&the(&store, trace).await?, json)?,
             Command::Edit(edit) => edit.make(&store).await?,
             Command::Start(which) => {
                 let plans = which.plans(&store).await?;
                 let signals = ids(&plans);
-                let chosen = Drafts { signals: &signals, channel: which.channel };
+                let chosen = Drafts { signals: &signals, channel: which.channel, seen: None };
                 let ready = store.acting_as(which.by.operator()).drafts_start(chosen, SystemAmbient.now()).await?;
                 let begun = count(ready.len(), "task");
                 let started = count(plans.len(), "plan");
@@ -152,7 +136,7 @@ impl Options {
             Command::Drop { which, because } => {
                 let plans = which.plans(&store).await?;
                 let signals = ids(&plans);
-                let chosen = Drafts { signals: &signals, channel: which.channel };
+                let chosen = Drafts { signals: &signals, channel: which.channel, seen: None };
                 let dropped =
                     store.acting_as(which.by.operator()).drafts_drop(chosen, &because, SystemAmbient.now()).await?;
                 output::note(&format!("dropped {dropped} tasks of {}", count(plans.len(), "plan")));
@@ -165,7 +149,7 @@ impl Options {
 impl Which {
     async fn plans(&self, store: &Store) -> anyhow::Result<Vec<DraftPlan>> {
         let campaign = of_slug(store, self.these.campaign.as_deref()).await?;
-        let filter = DraftFilter { campaign, traces: self.these.traces.clone(), limit: TOGETHER_MAX };
+        let filter = DraftFilter { campaign, traces: self.these.traces.clone(), after: None, limit: TOGETHER_MAX };
         let mut waiting = store.draft_plans(&filter).await?;
         for trace in &self.these.traces {
             anyhow::ensure!(waiting.iter().any(|plan| plan.signal.trace_id == *trace), "{}", none(*trace));
@@ -180,33 +164,14 @@ impl Which {
 
 impl Edit {
     async fn make(self, store: &Store) -> anyhow::Result<()> {
-        anyhow::ensure!(
-            self.goal.is_some() || self.priority.is_some() || self.post_budget.is_some(),
-            "nothing to change; say --goal, --priority or --post-budget"
-        );
-        let plan = the(store, self.trace).await?;
-        let chosen = |task: &&AgentTask| self.channel.is_none_or(|channel| task.channel == channel);
-        let edits: Vec<DraftEdit> = plan.tasks.iter().filter(chosen).map(|task| self.of(task)).collect();
-        anyhow::ensure!(!edits.is_empty(), "the plan has no post for that channel");
-        let edited = store.acting_as(self.by.operator()).drafts_edit(&edits, SystemAmbient.now()).await?;
-        output::note(&format!("changed {} tasks; `chimera plan start {}` starts them", edited.len(), self.trace));
+        let Self { trace, channel, goal, priority, post_budget, by } = self;
+        let wish = DraftWish { goal, priority, post_budget_usd: post_budget }.checked()?;
+        let plan = the(store, trace).await?;
+        anyhow::ensure!(plan.tasks_for(channel).next().is_some(), "the plan has no post for that channel");
+        let edits = plan.edits(channel, &wish);
+        let edited = store.acting_as(by.operator()).drafts_edit(&edits, SystemAmbient.now()).await?;
+        output::note(&format!("changed {} tasks; `chimera plan start {trace}` starts them", edited.len()));
         Ok(())
-    }
-
-    fn of(&self, task: &AgentTask) -> DraftEdit {
-        let own = |budget: Usd| {
-            let mut parts = budget_parts(budget, &task.payload.modalities).into_iter();
-            let (_, share) = parts.find(|(part, _)| chimera_domain::TaskType::making(*part) == task.task_type)?;
-            Some(task.payload.video.as_ref().map_or(share, |video| video.cap(share)))
-        };
-        DraftEdit {
-            task_id: task.id,
-            version: task.state_version,
-            goal: self.goal.clone(),
-            priority: self.priority,
-            // Putting the parts together costs nothing.
-            budget_cap_usd: self.post_budget.and_then(own),
-        }
     }
 }
 
@@ -218,7 +183,7 @@ async fn of_slug(store: &Store, slug: Option<&str>) -> anyhow::Result<Option<Cam
 }
 
 async fn the(store: &Store, trace: TraceId) -> anyhow::Result<DraftPlan> {
-    let filter = DraftFilter { campaign: None, traces: vec![trace], limit: 1 };
+    let filter = DraftFilter { traces: vec![trace], limit: 1, ..DraftFilter::default() };
     store.draft_plans(&filter).await?.pop().ok_or_else(|| anyhow::anyhow!("{}", none(trace)))
 }
 
@@ -236,10 +201,6 @@ fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
-fn cost(tasks: &[AgentTask]) -> Usd {
-    tasks.iter().map(|task| task.budget_cap_usd).sum()
-}
-
 /// The headline; one that looks as if it gave orders says so.
 fn headline(plan: &DraftPlan, chars_max: usize) -> String {
     let title = one_line(&plan.signal.item.title, chars_max);
@@ -251,14 +212,13 @@ fn list(plans: &[DraftPlan], json: bool) -> anyhow::Result<()> {
         return output::json(&plans.iter().map(of_plan).collect::<Vec<_>>());
     }
     let rows = plans.iter().map(|plan| {
-        let mut channels: Vec<&str> = plan.tasks.iter().map(|task| task.channel.as_str()).collect();
-        channels.dedup();
-        let since = plan.tasks.first().map(|task| task.created_at.format("%F %H:%M").to_string());
+        let channels: Vec<&str> = plan.channels().into_iter().map(Channel::as_str).collect();
+        let since = plan.since().map(|since| since.format("%F %H:%M").to_string());
         [
             plan.signal.trace_id.to_string(),
             since.unwrap_or_default(),
             plan.signal.relevance.to_string(),
-            format!("${}", cost(&plan.tasks)),
+            format!("${}", plan.cost_max()),
             channels.join(" "),
             headline(plan, 80),
         ]
@@ -301,6 +261,6 @@ fn show(plan: &DraftPlan, json: bool) -> anyhow::Result<()> {
 
 fn of_plan(plan: &DraftPlan) -> serde_json::Value {
     json!({
-        "trace_id": plan.signal.trace_id, "cost_max_usd": cost(&plan.tasks), "signal": plan.signal, "tasks": plan.tasks,
+        "trace_id": plan.signal.trace_id, "cost_max_usd": plan.cost_max(), "signal": plan.signal, "tasks": plan.tasks,
     })
 }

@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod campaigns;
 pub(crate) mod events;
 pub(crate) mod hitl;
+pub(crate) mod plans;
 pub(crate) mod signals;
 pub(crate) mod trends;
 

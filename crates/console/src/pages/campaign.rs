@@ -108,6 +108,8 @@ struct CampaignPage {
     chips: Vec<Chip>,
     last: Option<LastPost>,
     plans: Vec<PlanCard>,
+    /// Plans that wait for their operator.
+    drafts: u64,
     is_first: bool,
     next: Option<String>,
 }
@@ -138,6 +140,7 @@ async fn draw(
     let campaign = store.campaign_by_id(id).await?.ok_or_else(|| Problem::not_found("there is no such campaign"))?;
     let after = wanted.after.as_deref().map(crate::api::id).transpose()?;
     let plans = store.campaign_plans(id, after, PLANS).await?;
+    let drafts = store.drafts_waiting(Some(id)).await?;
     let agents = store.agents_by_ids(&campaign.agents).await?;
     let cursors = store.cursors(&campaign.resources).await?;
     let spent = store.campaigns_spent(&[id], SpendWindows::midnight(now)).await?;
@@ -161,6 +164,7 @@ async fn draw(
         published_today: doings.published_today,
         chips: Chip::of(&doings.tasks),
         last: doings.last_post.as_ref().map(|post| LastPost::of(post, now)),
+        drafts,
         is_first: wanted.after.is_none(),
         next: next(&plans, PLANS, |plan| plan.signal.id.to_string()),
         plans: plans.iter().map(|plan| PlanCard::of(plan, now)).collect(),
@@ -183,6 +187,7 @@ fn limits(campaign: &Campaign) -> Vec<(&'static str, String)> {
         ("dollars a day", limits.daily_budget_usd.map(dollars)),
         ("posts a day", limits.daily_task_cap.map(|cap| cap.to_string())),
         ("quiet hours", limits.quiet_hours.map(|hours| hours.to_string())),
+        ("plans", limits.plan_review.then(|| "wait to be started".to_owned())),
     ];
     lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -6,10 +6,11 @@ use chimera_store::HitlGlance;
 use crate::{access::Visitor, problem::Problem, routes::Shared};
 
 /// The pages that the navigation leads to, in its order.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 10] = [
     ("/", "Fleet"),
     ("/campaigns", "Campaigns"),
     ("/signals", "Signals"),
+    ("/plans", "Plans"),
     ("/review", "Review"),
     ("/published", "Published"),
     ("/money", "Money"),
@@ -53,10 +54,12 @@ impl Frame {
     pub(crate) async fn of(shared: &Shared, visitor: &Visitor, here: &'static str) -> Result<Self, Problem> {
         let review = shared.waiting.glance().await?;
         let alerts = shared.access.store.alerts_standing().await?.values().sum();
+        let plans = shared.access.store.drafts_waiting(None).await?;
         let credential = &visitor.credential;
         let place = |(path, name): (&'static str, &'static str)| {
             let (waiting, late) = match path {
                 "/review" => (counted(review.open, review.more), review.overdue > 0),
+                "/plans" => (counted(plans, false), false),
                 "/alerts" => (counted(alerts, false), false),
                 _ => (None, false),
             };

@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 mod frame;
 mod media;
 pub(crate) mod money;
+pub(crate) mod plans;
 pub(crate) mod published;
 mod show;
 pub(crate) mod signals;

@@ -22,6 +22,7 @@ pub(crate) async fn pages_of_nothing_say_what_would_be_there(world: World) {
     let bearer = format!("Bearer {token}");
     for (path, says) in [
         ("/signals", "Nothing was read yet"),
+        ("/plans", "No plan waits"),
         ("/published", "Nothing is out yet"),
         ("/money", "Nothing was spent in 14 days"),
         ("/alerts", "Nothing to tell"),

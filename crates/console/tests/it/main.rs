@@ -18,6 +18,7 @@ mod door;
 mod fleet;
 mod lists;
 mod pages;
+mod plans;
 mod signals;
 mod world;
 
@@ -71,6 +72,16 @@ chimera_testkit::on_both! {
         counts_and_lines_say_what_became_of_posts
         a_trace_tells_the_whole_life_of_a_post
         media_come_by_the_hash_of_their_content;
+    plans:
+        plans_that_wait_are_told_with_their_cost_and_reasons
+        a_plan_is_changed_and_started_at_the_version_that_was_seen
+        a_start_that_is_sent_twice_at_once_is_done_once
+        a_plan_is_started_and_dropped_channel_by_channel
+        a_plan_whose_campaign_was_edited_is_not_started
+        the_page_of_plans_starts_changes_and_drops_them
+        only_operators_act_on_plans
+        plans_come_in_pages
+        no_route_leads_to_another_tenant;
     signals:
         signals_come_in_pages_with_their_reasons
         a_signal_is_marked_by_an_operator_and_the_last_word_counts

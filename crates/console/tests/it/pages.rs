@@ -13,6 +13,7 @@ pub(crate) async fn every_route_answers_in_its_own_type(world: World) {
         ("/".to_owned(), html),
         ("/campaigns".to_owned(), html),
         ("/signals".to_owned(), html),
+        ("/plans".to_owned(), html),
         ("/published".to_owned(), html),
         ("/money".to_owned(), html),
         ("/alerts".to_owned(), html),
@@ -26,6 +27,7 @@ pub(crate) async fn every_route_answers_in_its_own_type(world: World) {
         ("/ready".to_owned(), json),
         ("/api/status".to_owned(), json),
         ("/api/posts".to_owned(), json),
+        ("/api/plans".to_owned(), json),
         (format!("/api/traces/{trace}"), json),
     ] {
         let answer = world.get(&path).await;

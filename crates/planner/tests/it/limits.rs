@@ -104,7 +104,7 @@ pub(crate) async fn plans_wait_for_their_operator_and_not_for_ever(world: World)
     assert!(world.tasks().await.iter().all(|task| task.state == TaskState::Draft));
     assert_eq!(world.bus.depth(Queue::Task).await.unwrap(), 0);
     let plans = world.store.draft_plans(&DraftFilter { limit: 9, ..DraftFilter::default() }).await.unwrap();
-    let first = Drafts { signals: &[plans[0].signal.id], channel: None };
+    let first = Drafts { signals: &[plans[0].signal.id], channel: None, seen: None };
     assert_eq!(world.store.drafts_start(first, world.ambient.now()).await.unwrap().len(), 2);
     world.ambient.advance(Duration::hours(25));
     world.tick().await;

@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
-    sea_query::{Expr, ExprTrait as _},
+    sea_query::{Expr, ExprTrait as _, Query, SubQueryStatement},
 };
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentTask, AuditAction, CampaignId, CancelReason, Channel, Outdated, Priority, SignalId, StateVersion, TaskEvent,
-    TaskId, TaskState, TraceId, TrendSignal, Usd,
+    AgentTask, AuditAction, CampaignId, CancelReason, Channel, Outdated, SignalId, StateVersion, TaskEvent, TaskId,
+    TaskState, TraceId, TrendSignal,
 };
 
 use super::{
+    draft_plan::{DraftEdit, DraftPlan},
     graph,
     ground::Grounds,
     moves::{self, Move},
@@ -32,30 +33,6 @@ use crate::{
     versioned::{self, Seen},
 };
 
-/// What was planned for one signal and has not started.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftPlan {
-    /// What it is about.
-    pub signal: TrendSignal,
-    /// Its tasks that are DRAFT, oldest first.
-    pub tasks: Vec<AgentTask>,
-}
-
-/// What an operator changes of a task that has not started. What is not said stays.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DraftEdit {
-    /// The task.
-    pub task_id: TaskId,
-    /// Its version when it was looked at.
-    pub version: StateVersion,
-    /// What it is for.
-    pub goal: Option<String>,
-    /// How urgent it is.
-    pub priority: Option<Priority>,
-    /// The most it may spend.
-    pub budget_cap_usd: Option<Usd>,
-}
-
 /// Which plans to list.
 #[derive(Debug, Clone, Default)]
 pub struct DraftFilter {
@@ -63,6 +40,8 @@ pub struct DraftFilter {
     pub campaign: Option<CampaignId>,
     /// Only those with one of these traces, where any are named.
     pub traces: Vec<TraceId>,
+    /// Those after the one with this trace, where the page before ended, whether that one still waits or not.
+    pub after: Option<TraceId>,
     /// At most so many.
     pub limit: u64,
 }
@@ -74,6 +53,9 @@ pub struct Drafts<'a> {
     pub signals: &'a [SignalId],
     /// Of these, those for one channel only.
     pub channel: Option<Channel>,
+    /// What was looked at ([`DraftPlan::seen`]): nothing is done unless these tasks, and no others of them, still wait, each
+    /// at this version. Where nothing is said, whatever waits by now is meant.
+    pub seen: Option<&'a [(TaskId, StateVersion)]>,
 }
 
 /// Why a plan was left as it was. Nothing was written.
@@ -82,6 +64,9 @@ pub enum DraftError {
     /// There is no such plan, or it was started or dropped meanwhile.
     #[error("no plan for signal {0} waits: it was started, dropped or overtaken meanwhile, or never waited")]
     None(SignalId),
+    /// It is another one than was looked at.
+    #[error("the plan for signal {0} was changed since it was looked at: look again")]
+    Changed(SignalId),
     /// What it was planned on has moved.
     #[error("the plan for signal {signal_id} no longer holds: {why}")]
     Outdated {
@@ -122,6 +107,19 @@ impl Store {
             let traces = wanted.traces.iter().map(TraceId::to_string);
             longest = longest.filter(Column::TraceId.is_in(batch::padded(traces)));
         }
+        if let Some(after) = wanted.after {
+            let place = Query::select()
+                .expr(Expr::col(Column::CreatedAt).min())
+                .column(Column::SignalId)
+                .from(Entity)
+                .and_where(batch::of_tenant::<Entity>(self.tenant))
+                .and_where(Column::TraceId.eq(after.to_string()))
+                .group_by_col(Column::SignalId)
+                .limit(1)
+                .take();
+            let own = Expr::tuple([Expr::col(Column::CreatedAt).min(), Expr::col(Column::SignalId)]);
+            longest = longest.having(own.gt(Expr::from(SubQueryStatement::from(place))));
+        }
         let ids: Vec<Uuid> = longest.into_tuple().all(&self.db).await?;
         let of_these = self.drafts().filter(Column::SignalId.is_in(batch::padded(ids.iter().copied())));
         let mut tasks: HashMap<SignalId, Vec<AgentTask>> = HashMap::new();
@@ -137,6 +135,19 @@ impl Store {
             Some(DraftPlan { signal: about.remove(&id)?, tasks: tasks.remove(&id)? })
         };
         Ok(ids.into_iter().filter_map(plan).collect())
+    }
+
+    /// How many plans wait for their operator; of this campaign, if one is named.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn drafts_waiting(&self, campaign: Option<CampaignId>) -> Result<u64> {
+        let mut waiting = self.drafts().select_only().expr(Expr::col(Column::SignalId).count_distinct());
+        if let Some(campaign) = campaign {
+            waiting = waiting.filter(Column::CampaignId.eq(campaign.as_uuid()));
+        }
+        let count: Option<i64> = waiting.into_tuple().one(&self.db).await?;
+        Ok(count.unwrap_or_default().unsigned_abs())
     }
 
     /// Starts plans, at the word of whoever holds this store ([`Self::acting_as`]). Returns the tasks that may be claimed.
@@ -273,10 +284,18 @@ impl Store {
     ) -> Result<Vec<Model>, DraftError> {
         let mut rows: Vec<Model> = moves::lock(db, self.tenant, ids).await?.into_values().collect();
         rows.retain(is_draft);
-        match which.signals.iter().find(|id| !rows.iter().any(|row| row.signal_id == id.as_uuid())) {
-            Some(id) => Err(DraftError::None(*id)),
-            None => Ok(rows),
+        let has_none = |id: &&SignalId| !rows.iter().any(|row| row.signal_id == id.as_uuid());
+        if let Some(id) = which.signals.iter().find(has_none) {
+            return Err(DraftError::None(*id));
         }
+        if let Some(seen) = which.seen {
+            let seen: HashMap<Uuid, StateVersion> = seen.iter().map(|(id, version)| (id.as_uuid(), *version)).collect();
+            let other = rows.iter().find(|row| seen.get(&row.id) != Some(&row.version()));
+            if let Some(row) = other.or_else(|| rows.first().filter(|_| rows.len() != seen.len())) {
+                return Err(DraftError::Changed(SignalId::from_uuid(row.signal_id)));
+            }
+        }
+        Ok(rows)
     }
 
     async fn cancel_drafts(

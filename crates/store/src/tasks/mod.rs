@@ -3,6 +3,7 @@
 mod attempts;
 mod claim;
 mod decide;
+mod draft_plan;
 mod drafts;
 
 pub(crate) mod graph;
@@ -16,7 +17,8 @@ mod unreadable;
 
 pub use claim::{Claim, Claimed};
 pub use decide::{Decided, Ruling};
-pub use drafts::{DraftEdit, DraftError, DraftFilter, DraftPlan, Drafts};
+pub use draft_plan::{DRAFT_TEXT_MAX, DraftEdit, DraftPlan, DraftWish, UnfitWish, draft_text};
+pub use drafts::{DraftError, DraftFilter, Drafts};
 pub use orders::{OutdatedPost, ReviewCase, WorkOrder};
 pub use results::{Release, Released, Submission, Submitted};
 pub use retry::{NotRetried, Retried};

@@ -1,10 +1,10 @@
 //! Plans that wait for their operator.
 
 use chimera_domain::{
-    Actor, AgentTask, Ambient as _, AuditAction, Campaign, Channel, Priority, SignalId, TaskState, TaskType, TraceId,
-    Usd,
+    Actor, AgentTask, Ambient as _, AuditAction, Campaign, Channel, Priority, SignalId, TaskId, TaskState, TaskType,
+    TraceId, Usd,
 };
-use chimera_store::{AuditFilter, DraftEdit, DraftError, DraftFilter, DraftPlan, Drafts, Store, StoreError};
+use chimera_store::{AuditFilter, DraftEdit, DraftError, DraftFilter, DraftPlan, DraftWish, Drafts, Store, StoreError};
 use chimera_testkit::fixtures;
 use chrono::Duration;
 
@@ -29,12 +29,12 @@ async fn waits(world: &World) -> DraftPlan {
 
 /// The campaign's plans that wait, those of these traces only where any are named.
 async fn listed(world: &World, traces: &[TraceId]) -> Vec<DraftPlan> {
-    let filter = DraftFilter { campaign: Some(world.campaign.id), traces: traces.to_vec(), limit: 10 };
+    let filter = DraftFilter { campaign: Some(world.campaign.id), traces: traces.to_vec(), after: None, limit: 10 };
     world.store.draft_plans(&filter).await.unwrap()
 }
 
 const fn all(signals: &[SignalId]) -> Drafts<'_> {
-    Drafts { signals, channel: None }
+    Drafts { signals, channel: None, seen: None }
 }
 
 /// How often each act on plans was logged as mara's for this post.
@@ -124,7 +124,7 @@ pub(crate) async fn a_draft_is_edited_at_the_version_that_was_seen(world: World)
 pub(crate) async fn a_draft_is_dropped_by_its_operator_or_by_time(world: World) {
     let (first, second) = (waits(&world).await, waits(&world).await);
     let now = world.ambient.now();
-    let elsewhere = Drafts { signals: &[first.signal.id], channel: Some(Channel::Blog) };
+    let elsewhere = Drafts { signals: &[first.signal.id], channel: Some(Channel::Blog), seen: None };
     let none = world.store.drafts_drop(elsewhere, "no", now).await.unwrap_err();
     assert!(matches!(none, DraftError::None(_)), "{none:?}");
     assert_eq!(mara(&world).drafts_drop(all(&[first.signal.id]), "too late", now).await.unwrap(), 3);
@@ -145,4 +145,58 @@ pub(crate) async fn a_draft_of_an_edited_campaign_is_void(world: World) {
     assert!(matches!(refused, DraftError::Outdated { .. }), "{refused:?}");
     assert_eq!(sweep(&world).await.cancelled.len(), 3);
     assert_eq!(listed(&world, &[]).await, []);
+}
+
+pub(crate) async fn a_draft_is_started_or_dropped_as_it_was_seen(world: World) {
+    let plan = waits(&world).await;
+    let (signals, now) = ([plan.signal.id], world.ambient.now());
+    let seen = plan.seen(None);
+    let as_seen = |seen| Drafts { signals: &signals, channel: None, seen: Some(seen) };
+    let edits = plan.edits(None, &DraftWish { goal: Some("Linen".to_owned()), ..DraftWish::default() });
+    mara(&world).drafts_edit(&edits[..1], now).await.unwrap();
+    let edited = listed(&world, &[]).await.remove(0);
+    assert_ne!(edited.version(), plan.version());
+    let now_seen = edited.seen(None);
+    for other in [&seen[..], &now_seen[1..], &[]] {
+        let started = mara(&world).drafts_start(as_seen(other), now).await.unwrap_err();
+        assert!(matches!(started, DraftError::Changed(id) if id == plan.signal.id), "{started:?}");
+        let dropped = mara(&world).drafts_drop(as_seen(other), "no", now).await.unwrap_err();
+        assert!(matches!(dropped, DraftError::Changed(_)), "{dropped:?}");
+    }
+    // What was seen beyond what there is: one that is gone.
+    let more: Vec<_> = now_seen.iter().copied().chain([(TaskId::generate(&world.ambient), now_seen[0].1)]).collect();
+    let more = mara(&world).drafts_start(as_seen(&more), now).await.unwrap_err();
+    assert!(matches!(more, DraftError::Changed(_)), "{more:?}");
+    assert_eq!(acts(&world, plan.signal.trace_id).await, told(1, 0, 0));
+    assert_eq!(mara(&world).drafts_start(as_seen(&now_seen), now).await.unwrap().len(), 2);
+}
+
+pub(crate) async fn drafts_come_in_pages_whatever_becomes_of_them_meanwhile(world: World) {
+    let other = world.store.campaign_save(&fixtures::campaign(&world.ambient, &world.agent)).await.unwrap();
+    let mut wanted = Vec::new();
+    for n in 0..5 {
+        wanted.push(waits(&world).await.signal.trace_id);
+        // Some at the same moment, told apart by their ids.
+        if n % 2 == 0 {
+            world.ambient.advance(Duration::minutes(1));
+        }
+    }
+    assert_eq!(world.store.drafts_waiting(None).await.unwrap(), 5);
+    assert_eq!(world.store.drafts_waiting(Some(world.campaign.id)).await.unwrap(), 5);
+    assert_eq!(world.store.drafts_waiting(Some(other.id)).await.unwrap(), 0);
+    let all: Vec<_> = listed(&world, &[]).await.iter().map(|plan| plan.signal.trace_id).collect();
+    let sorted = |traces: &[TraceId]| std::collections::BTreeSet::from_iter(traces.iter().map(TraceId::to_string));
+    assert_eq!(sorted(&all), sorted(&wanted));
+    let mut found: Vec<TraceId> = Vec::new();
+    loop {
+        let filter = DraftFilter { after: found.last().copied(), limit: 2, ..DraftFilter::default() };
+        let page = world.store.draft_plans(&filter).await.unwrap();
+        found.extend(page.iter().map(|plan| plan.signal.trace_id));
+        let Some(last) = page.last().filter(|_| page.len() == 2) else { break };
+        mara(&world).drafts_drop(self::all(&[last.signal.id]), "no", world.ambient.now()).await.unwrap();
+    }
+    assert_eq!(found, all);
+    assert_eq!(world.store.drafts_waiting(None).await.unwrap(), 3);
+    let unknown = DraftFilter { after: Some(TraceId::generate(&world.ambient)), limit: 9, ..DraftFilter::default() };
+    assert_eq!(world.store.draft_plans(&unknown).await.unwrap(), []);
 }

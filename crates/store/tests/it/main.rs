@@ -138,6 +138,8 @@ chimera_testkit::on_both! {
         a_draft_waits_until_it_is_started_once
         a_draft_is_edited_at_the_version_that_was_seen
         a_draft_is_dropped_by_its_operator_or_by_time
+        a_draft_is_started_or_dropped_as_it_was_seen
+        drafts_come_in_pages_whatever_becomes_of_them_meanwhile
         a_draft_of_an_edited_campaign_is_void;
     damage:
         a_result_that_can_not_be_read_is_a_dead_letter_and_holds_no_other_back

@@ -26,6 +26,11 @@ impl<'a> Fleet<'a> {
     /// Starts it on what ships with the binary, and waits until posts wait for a person and nothing else moves.
     fn start(chimera: &'a Chimera, waiting: u64) -> Self {
         assert!(chimera.run(&["seed", "trends"]).ok);
+        Self::up(chimera, waiting)
+    }
+
+    /// The same on what is there already.
+    fn up(chimera: &'a Chimera, waiting: u64) -> Self {
         let child = chimera.start(&["up", "--bind", "127.0.0.1:0"]);
         let mut fleet = Self { chimera, child, origin: String::new() };
         fleet.until("it listens", || chimera.log().contains("console   http://"));

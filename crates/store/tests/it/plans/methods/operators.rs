@@ -119,12 +119,9 @@ impl Caller<'_> {
         let draft = |task| AgentTask { state: TaskState::Draft, ..task };
         let tasks = signals.iter().flat_map(|signal| self.dag(signal)).map(draft).collect();
         self.world.store.plan_commit(&self.world.plan(signals, tasks)).await.unwrap();
-        let next = async || {
-            self.calls("draft_plans")
-                .draft_plans(&DraftFilter { limit: BATCH as u64, ..DraftFilter::default() })
-                .await
-                .unwrap()
-        };
+        let page = async |filter: DraftFilter| self.calls("draft_plans").draft_plans(&filter).await.unwrap();
+        let first = DraftFilter { limit: BATCH as u64, ..DraftFilter::default() };
+        let next = async || page(first.clone()).await;
         let ids = |plans: &[DraftPlan]| plans.iter().map(|plan| plan.signal.id).collect::<Vec<_>>();
         let plans = next().await;
         let edit = |task: &AgentTask| DraftEdit {
@@ -134,11 +131,17 @@ impl Caller<'_> {
             priority: None,
             budget_cap_usd: None,
         };
+        let after = plans.last().map(|plan| plan.signal.trace_id);
+        let campaign = Some(self.template.campaign.id);
+        for campaign in [None, campaign] {
+            assert_eq!(page(DraftFilter { after, campaign, ..first.clone() }).await.len(), BATCH);
+            assert_eq!(self.calls("drafts_waiting").drafts_waiting(campaign).await.unwrap(), 3 * BATCH as u64);
+        }
         let edits: Vec<_> = plans.iter().flat_map(|plan| &plan.tasks).map(edit).collect();
         self.calls("drafts_edit").drafts_edit(&edits, now).await.unwrap();
-        let these = Drafts { signals: &ids(&plans), channel: None };
+        let these = Drafts { signals: &ids(&plans), channel: None, seen: None };
         assert!(!self.calls("drafts_start").drafts_start(these, now).await.unwrap().is_empty());
-        let these = Drafts { signals: &ids(&next().await), channel: None };
+        let these = Drafts { signals: &ids(&next().await), channel: None, seen: None };
         assert!(self.calls("drafts_drop").drafts_drop(these, "no", now).await.unwrap() > BATCH);
         let later = now + chrono::Duration::days(1);
         assert!(self.calls("drafts_expire").drafts_expire(later, "no", 1_000, later).await.unwrap() > BATCH as u64);
