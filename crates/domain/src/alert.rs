@@ -42,6 +42,18 @@ wire_enum! {
         HitlOverdue = "hitl_overdue",
         /// A SOUL.md contradicts itself or the post.
         PersonaConflict = "persona_conflict",
+        /// The webhook could not be told of an alert.
+        WebhookDown = "webhook_down",
+    }
+}
+
+wire_enum! {
+    /// What happens to an alert, each once and in this order.
+    pub enum AlertEvent ("alert event") {
+        /// It was raised.
+        Raised = "raised",
+        /// Somebody acknowledged it, or what it told of is over.
+        Closed = "closed",
     }
 }
 

@@ -38,7 +38,7 @@ mod wire;
 
 pub use access::{AccessRole, Credential, CredentialKind, Secret};
 pub use agent::{Agent, GovernorLimits, Presence};
-pub use alert::{Alert, AlertKind, Severity};
+pub use alert::{Alert, AlertEvent, AlertKind, Severity};
 pub use ambient::Ambient;
 pub use artifact::{Artifact, Disclosure, MediaRef, ToolCall, ToolStatus};
 pub use audit::{

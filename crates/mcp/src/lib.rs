@@ -38,6 +38,7 @@
 //!
 //! HTTPS needs a process-wide rustls provider, which the binary installs first thing in `main`.
 
+pub mod address;
 mod call;
 mod check;
 mod config;

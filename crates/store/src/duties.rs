@@ -24,6 +24,8 @@ pub enum Duty {
     Prune,
     /// Spotting trends.
     Trends,
+    /// Telling the webhook of alerts.
+    Notify,
 }
 
 impl Duty {
@@ -34,6 +36,7 @@ impl Duty {
             Self::Sweep => "sweep",
             Self::Prune => "prune",
             Self::Trends => "trends",
+            Self::Notify => "notify",
         }
     }
 }

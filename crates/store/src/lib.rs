@@ -52,6 +52,7 @@ mod statistics;
 mod store;
 mod stories;
 mod tasks;
+mod tellings;
 mod tickets;
 mod trace;
 mod trends;
@@ -86,6 +87,7 @@ pub use tasks::{
     NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling, Submission, Submitted,
     SweepLimits, Swept, TaskCounts, UnfitWish, WorkOrder, draft_text,
 };
+pub use tellings::Untold;
 pub use tickets::{TicketAnswer, TicketError};
 pub use trace::{PostRow, TraceView};
 pub use yardstick::{

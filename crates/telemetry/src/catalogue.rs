@@ -20,8 +20,10 @@ pub const BUILD_INFO: Metric =
 pub const PROCESS_START: Metric =
     Metric::gauge("process_start_time_seconds", "When the process started, in seconds since the Unix epoch");
 /// Roles that run.
-pub const ROLE_UP: Metric = Metric::gauge("chimera_role_up", "1 while the role's loop runs in this process")
-    .by("role", &["planner", "worker", "judge", "publisher", "sweeper", "bookkeeper", "pruner", "console", "probes"]);
+pub const ROLE_UP: Metric = Metric::gauge("chimera_role_up", "1 while the role's loop runs in this process").by(
+    "role",
+    &["planner", "worker", "judge", "publisher", "sweeper", "bookkeeper", "pruner", "notifier", "console", "probes"],
+);
 /// Memory.
 pub const RESIDENT_MEMORY: Metric =
     Metric::gauge("process_resident_memory_bytes", "Memory that the process holds, where the system tells it");
@@ -160,6 +162,14 @@ pub const SPEND_COUNTERS_STARTED: Metric = Metric::counter(
 pub const PRUNED: Metric =
     Metric::counter("chimera_pruned_total", "Old rows and files that nobody needed any more, deleted by this process")
         .by("what", &["signals", "tool_calls", "alerts", "media"]);
+
+/// Events told to the webhook.
+pub const WEBHOOK_EVENTS: Metric = Metric::counter(
+    "chimera_webhook_events_total",
+    "Tries of this process to tell the webhook that an alert was raised or closed: told, failed and to be tried again, or \
+     given up",
+)
+.by("outcome", &["told", "failed", "given_up"]);
 
 /// MCP calls.
 pub const MCP_CALLS: Metric = Metric::counter(
@@ -322,6 +332,7 @@ pub const CATALOGUE: &[Metric] = &[
     SWEPT,
     SPEND_COUNTERS_STARTED,
     PRUNED,
+    WEBHOOK_EVENTS,
     MCP_CALLS,
     MCP_CALL_DURATION,
     MCP_ERRORS,

@@ -7,11 +7,13 @@ use chimera_bus::{Bus, DeliveryPolicy, InProcessBus, InProcessSpend, RedisBus, R
 use chimera_domain::{Ambient, error_chain};
 use chimera_judge::Judge;
 use chimera_llm::Mind;
-use chimera_mcp::Host;
+use chimera_mcp::{Host, LocalSecrets, SecretRef, SecretSource as _};
 use chimera_media::Credentials;
 use chimera_planner::Planner;
 use chimera_store::{Blobs, Store};
-use chimera_worker::{Bookkeeper, Executor, Pool, Pruner, Publisher, Remembrance, SpendNews, Sweeper};
+use chimera_worker::{
+    Bookkeeper, Executor, Notifier, Pool, Pruner, Publisher, Remembrance, SpendNews, Sweeper, Webhook,
+};
 
 use super::{memories, scanner};
 use crate::{config::Config, lifecycle::Lifecycle, system::SystemAmbient};
@@ -129,6 +131,17 @@ impl Ground {
         let (store, bus, ambient) = self.shared();
         let sweeper = Sweeper::new(self.instance.clone(), store, bus, ambient, self.config.sweeper.clone());
         lifecycle.spawn("sweeper", sweeper.serve(lifecycle.cancel.child_token()));
+    }
+
+    /// Starts whoever tells the webhook of alerts, if there is one: beside every role, for each may be the one that is left.
+    pub(crate) async fn start_notifier(&self, lifecycle: &Lifecycle) -> anyhow::Result<()> {
+        let Some(config) = &self.config.alerts.webhook else { return Ok(()) };
+        let key = LocalSecrets.fetch(&config.secret.parse::<SecretRef>()?).await;
+        let webhook = Webhook::new(config, &key.context("fetching `alerts.webhook.secret`")?)?;
+        let (store, _, ambient) = self.shared();
+        let notifier = Notifier::new(self.instance.clone(), store, webhook, ambient, config.clone());
+        lifecycle.spawn("notifier", notifier.serve(lifecycle.cancel.child_token()));
+        Ok(())
     }
 
     /// Starts whoever keeps the spend counters equal to the ledger: beside every role, for each may spend.

@@ -185,6 +185,7 @@ impl House {
         self.ground.start_sweeper(lifecycle);
         self.ground.start_bookkeeper(lifecycle);
         self.ground.start_pruner(lifecycle);
+        self.ground.start_notifier(lifecycle).await?;
         let config = &self.ground.config;
         let folders = vec![("data", config.data_dir.0.clone()), ("media", config.media_dir())];
         self.probes.runs(checks(&self.ground, Some(&self.host), folders, lifecycle));

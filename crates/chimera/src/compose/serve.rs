@@ -175,6 +175,7 @@ async fn start(
     };
     ground.start_sweeper(lifecycle);
     ground.start_bookkeeper(lifecycle);
+    ground.start_notifier(lifecycle).await?;
     probes.runs(checks(&ground, host.as_ref(), folders, lifecycle));
     tracing::info!("the role runs");
     Ok((ground, host))

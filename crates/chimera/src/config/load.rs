@@ -167,6 +167,9 @@ impl Config {
             return refuse("shutdown.patience_ms", "less than a second cuts off whatever is in hand");
         }
         self.media.c2pa.validate().or_else(|problem| refuse("media.c2pa", problem))?;
+        if let Some(webhook) = &self.alerts.webhook {
+            webhook.check().or_else(|(key, problem)| refuse(key, problem))?;
+        }
         self.database.check().or_else(|(key, problem)| refuse(key, problem))
     }
 }

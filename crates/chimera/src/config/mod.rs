@@ -20,7 +20,7 @@ use chimera_planner::PlannerConfig;
 use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
 use chimera_telemetry::LogFormat;
-use chimera_worker::{PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
+use chimera_worker::{AlertsConfig, PublisherConfig, RetentionConfig, SweeperConfig, WorkerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) sweeper: SweeperConfig,
     /// How long old rows and files are kept that nobody needs any more.
     pub(crate) retention: RetentionConfig,
+    /// Who is told of alerts, beside those who look at them.
+    pub(crate) alerts: AlertsConfig,
     /// Judging.
     pub(crate) judge: JudgeConfig,
     /// MCP servers and tool roles. What is set here is added to the built-in servers and roles, or replaces them by name.
@@ -339,6 +341,7 @@ impl Config {
         self.database.url = self.database.url.as_deref().map(redacted_url);
         self.queue.url = self.queue.url.as_deref().map(redacted_url);
         self.telemetry.otlp_endpoint = self.telemetry.otlp_endpoint.as_deref().map(redacted_url);
+        self.alerts.webhook = self.alerts.webhook.map(|webhook| webhook.redacted());
         for feed in &mut self.feeds.feeds {
             if feed.source.contains("://") {
                 feed.source = redacted_url(&feed.source);

@@ -44,6 +44,7 @@ mod retry;
 mod review;
 mod roles;
 mod traces;
+mod webhook;
 mod wire;
 
 chimera_testkit::on_both! {
@@ -91,4 +92,6 @@ chimera_testkit::on_both! {
         real_headlines_are_sorted_as_people_sorted_them;
     restoring:
         what_went_out_after_the_backup_does_not_go_out_again;
+    webhook:
+        an_alert_is_told_again_by_whoever_comes_after_a_kill;
 }

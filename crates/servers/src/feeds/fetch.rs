@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chimera_domain::Ambient;
+use chimera_mcp::address::{Allowed, Guarded, PrivateAddress};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
@@ -15,7 +16,6 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
-use super::address::{Allowed, Guarded, PrivateAddress};
 use super::config::{FeedLimits, FeedsConfig};
 use super::error::FeedsError;
 use super::source::{NamedBy, Source};

@@ -15,7 +15,6 @@
 //! Text is given as plain text and otherwise as it came: hidden and odd characters stay visible to whoever scans it for
 //! injections. To read one more format, add it to `sniff::Format` and turn it into RSS, Atom or JSON Feed in `parse`.
 
-mod address;
 mod config;
 mod date;
 mod encoding;

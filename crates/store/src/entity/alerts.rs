@@ -23,8 +23,17 @@ pub(crate) struct Model {
     pub(crate) reason_code: String,
     pub(crate) message: String,
     pub(crate) acknowledged_by: Option<String>,
+    /// 1 when it was raised, 2 when it was closed: as many as has happened to it.
     pub(crate) state_version: i64,
     pub(crate) created_at: DateTimeUtc,
+    /// How much of that the webhook was told, or was given up telling.
+    pub(crate) told: i64,
+    /// Tries to tell the next.
+    pub(crate) tell_tries: i64,
+    /// The next try not before.
+    pub(crate) tell_after: Option<DateTimeUtc>,
+    /// Why the last try failed.
+    pub(crate) tell_error: Option<String>,
 }
 
 /// None are declared: loads go through batches of ids.
@@ -50,6 +59,10 @@ impl Mapped for Entity {
             acknowledged_by: text_opt(alert.acknowledged_by.as_ref()),
             state_version: 1,
             created_at: time(alert.created_at),
+            told: 0,
+            tell_tries: 0,
+            tell_after: None,
+            tell_error: None,
         })
     }
 

@@ -24,6 +24,7 @@ mod m0022_marks;
 mod m0023_judge_calibration;
 mod m0024_plan_review;
 mod m0025_pacing;
+mod m0026_webhook;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_judge_calibration::Migration),
             Box::new(m0024_plan_review::Migration),
             Box::new(m0025_pacing::Migration),
+            Box::new(m0026_webhook::Migration),
         ]
     }
 }

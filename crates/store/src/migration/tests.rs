@@ -186,7 +186,9 @@ impl Rows {
             }
             6 => {
                 let alert = fixtures::alert(&self.ambient, AlertKind::DeadLetter, "task");
-                batch::insert::<alerts::Entity>(db, tenant, [&alert]).await.unwrap();
+                use alerts::Column as C;
+                let later = [C::Told, C::TellTries, C::TellAfter, C::TellError];
+                insert_early::<alerts::Entity>(db, [&alert], &later).await;
             }
             7 => {
                 let subject = (AuditSubject::Task, task.id.as_uuid());

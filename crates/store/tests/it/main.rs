@@ -71,6 +71,8 @@ mod sweeping;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]
+mod tellings;
+#[cfg(test)]
 mod tickets;
 #[cfg(test)]
 mod tiers;
@@ -134,6 +136,10 @@ chimera_testkit::on_both! {
         a_file_that_is_there_is_overwritten_only_by_force
         an_older_schema_is_backed_up_and_brought_up_to_date
         plans_on_restored_campaigns_go_on;
+    tellings:
+        of_each_alert_its_events_are_told_once_and_in_order
+        a_failed_telling_waits_and_is_given_up
+        what_came_and_went_before_anybody_told_of_it_is_passed_over;
     drafts:
         a_draft_waits_until_it_is_started_once
         a_draft_is_edited_at_the_version_that_was_seen

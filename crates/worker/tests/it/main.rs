@@ -17,6 +17,7 @@ mod fake;
 mod faults;
 mod memory;
 mod money;
+mod notifier;
 mod pausing;
 mod pool;
 mod pruner;
@@ -91,6 +92,15 @@ chimera_testkit::on_both! {
         a_pause_while_an_earlier_call_is_looked_up_stops_the_next
         a_pause_while_a_call_waits_for_its_server_stops_it
         an_outcome_that_cannot_be_written_yet_holds_up_no_call;
+    notifier:
+        alerts_that_are_raised_and_closed_are_told_once_each
+        a_receiver_that_is_down_is_told_when_it_is_back
+        slow_and_broken_answers_are_tried_again_under_the_same_id
+        what_cant_be_told_is_given_up_and_complained_of
+        a_receiver_that_wants_another_key_or_place_hears_nothing
+        of_two_notifiers_one_tells
+        what_was_cut_off_is_told_again_by_whoever_comes_next
+        a_notifier_at_work_tells_by_itself_and_lays_its_duty_down;
     pruner:
         of_many_pruners_one_prunes_and_not_again_for_hours
         what_nobody_limits_stays_for_ever;

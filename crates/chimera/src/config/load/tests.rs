@@ -52,6 +52,22 @@ fn values_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_webhook_is_told_in_secret_and_by_reference() {
+    let with = |url: &str, more: &str| format!("alerts: {{webhook: {{url: '{url}', secret: {more}}}}}\n");
+    let key = "'secret://env/CHIMERA_WEBHOOK_KEY'";
+    assert!(told(&with("http://hooks.test/x", key)).starts_with("alerts.webhook.url"));
+    assert!(told(&with("https://10.0.0.1/x", key)).contains("private: true"));
+    assert!(told(&with("https://hooks.test/x", "whsec_AAAA")).starts_with("alerts.webhook.secret"));
+    assert!(
+        told(&with("https://hooks.test/x", &format!("{key}, timeout_ms: 5"))).starts_with("alerts.webhook.timeout_ms")
+    );
+    assert!(told(&with("https://hooks.test/x", &format!("{key}, tries: 5"))).contains("`alerts.webhook.tries`"));
+    let config = from_yaml(&with("https://10.0.0.1/s3cret", &format!("{key}, private: true"))).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(config.redacted().alerts.webhook.unwrap().url, "https://10.0.0.1/redacted");
+}
+
+#[test]
 fn each_part_of_the_house_checks_its_own_section() {
     assert!(told("mind:\n  base_url: nowhere\n").contains("section `mind`"));
     assert!(told("sandbox:\n  time_scale: -1\n").contains("section `sandbox`"));

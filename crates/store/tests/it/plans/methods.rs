@@ -331,6 +331,12 @@ impl Caller<'_> {
             (0..BATCH).map(|n| fixtures::alert(&world.ambient, AlertKind::DeadLetter, &n.to_string())).collect();
         self.calls("alerts_raise").alerts_raise(&alerts).await.unwrap();
         self.calls("alerts_open").alerts_open(50).await.unwrap();
+        let untold = self.calls("alerts_untold").alerts_untold(world.ambient.now(), 50).await.unwrap();
+        self.calls("alert_told").alert_told(&untold[0]).await.unwrap();
+        self.calls("alert_not_told").alert_not_told(&untold[1], "down", Some(world.ambient.now())).await.unwrap();
+        self.calls("alert_not_told").alert_not_told(&untold[2], "down", None).await.unwrap();
+        let long_ago = world.ambient.now() - chrono::Duration::hours(1);
+        self.calls("alerts_pass_over").alerts_pass_over(long_ago, 50).await.unwrap();
         let over = |subject: &str| subject != "1";
         self.calls("alerts_end")
             .alerts_end(AlertKind::DeadLetter, over, &chimera_domain::Actor::system())

@@ -1,4 +1,4 @@
-//! Which network addresses a feed may live at: only public ones, unless the operator allows private ones.
+//! Which network addresses may be asked for what lies elsewhere: only public ones, unless the operator allows private ones.
 //!
 //! The check sits in the name resolver and in the redirect policy, so a name that resolves to a private address, or
 //! changes its address between check and use, or a public page that redirects inwards, are all refused.
@@ -12,16 +12,16 @@ use url::{Host, Url};
 /// An address that is not on the public internet, and nobody allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{host} is at the private address {address}")]
-pub(super) struct PrivateAddress {
+pub struct PrivateAddress {
     /// The host as written.
-    pub(super) host: String,
+    pub host: String,
     /// What it stands for.
-    pub(super) address: IpAddr,
+    pub address: IpAddr,
 }
 
 /// What may be private after all.
 #[derive(Debug, Clone)]
-pub(super) enum Allowed {
+pub enum Allowed {
     /// Everything.
     All,
     /// These hosts, by name or address.
@@ -37,7 +37,10 @@ impl Allowed {
     }
 
     /// Refuses a URL whose host is a private address written out.
-    pub(super) fn check_literal(&self, url: &Url) -> Result<(), PrivateAddress> {
+    ///
+    /// # Errors
+    /// [`PrivateAddress`].
+    pub fn check_literal(&self, url: &Url) -> Result<(), PrivateAddress> {
         let address = match url.host() {
             Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
             Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
@@ -50,7 +53,7 @@ impl Allowed {
 
 /// Resolves names by the system, and lets only public and allowed addresses through.
 #[derive(Debug, Clone)]
-pub(super) struct Guarded(pub(super) Allowed);
+pub struct Guarded(pub Allowed);
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
@@ -58,7 +61,7 @@ impl Resolve for Guarded {
         let allowed = self.0.has(&host);
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            // One private address among public ones is enough: a feed has no business resolving inwards.
+            // One private address among public ones is enough: what is elsewhere has no business resolving inwards.
             if let Some(private) = found.iter().find(|at| !allowed && !is_public(at.ip())) {
                 return Err(PrivateAddress { host, address: private.ip() }.into());
             }
@@ -69,7 +72,8 @@ impl Resolve for Guarded {
 }
 
 /// Whether an address is reachable from anywhere, after the special-purpose registries of RFC 6890 and its updates.
-pub(super) fn is_public(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
