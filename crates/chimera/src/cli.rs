@@ -137,7 +137,7 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let Self { global, command } = self;
         match command {
-            Command::Demo(options) => options.run(&global).await,
+            Command::Demo(options) => Box::pin(options.run(&global)).await,
             Command::Up(options) => options.run(&global).await,
             Command::Status(options) => options.run(&global).await,
             Command::Trace(options) => options.run(&global).await,
@@ -145,7 +145,7 @@ impl Cli {
             Command::Alerts(options) => options.run(&global).await,
             Command::Campaign(options) => options.run(&global).await,
             Command::Plan(options) => options.run(&global).await,
-            Command::Planner(options) => options.run(&global).await,
+            Command::Planner(options) => Box::pin(options.run(&global)).await,
             Command::Worker(options) => options.run(&global).await,
             Command::Judge(options) => Box::pin(options.run(&global)).await,
             Command::Review(options) => options.run(&global).await,

@@ -78,6 +78,9 @@ impl Store {
             .filter(C::TellTries.eq(0_i64))
             .filter(C::AcknowledgedBy.is_not_null())
             .filter(C::CreatedAt.lt(time(before)))
+            // As the index has them, or else the whole table looks as good.
+            .order_by_asc(C::CreatedAt)
+            .order_by_asc(C::Id)
             .limit(limit)
             .into_tuple()
             .all(&self.db)

@@ -33,8 +33,8 @@ use crate::{cli::Global, config::Config, system::SystemAmbient};
 const CLAIMED_AT_ONCE: usize = 64;
 /// What the bare client tries: reservations in one transaction, transactions at the same time. The best of them counts.
 const RAW_WAYS: [(usize, usize); 3] = [(64, 4), (256, 2), (1_000, 2)];
-/// Tasks of one post that are READY from the start: words, picture and video.
-const READY_OF_A_POST: u32 = 3;
+/// Tasks of one post that are READY from the start: words and picture. The video waits for the picture.
+const READY_OF_A_POST: u32 = 2;
 const LEASE: Duration = Duration::from_secs(600);
 
 /// Money set aside, while everybody wants the same agent's.
