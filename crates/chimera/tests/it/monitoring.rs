@@ -47,7 +47,7 @@ fn rules() -> Vec<(String, String)> {
 #[test]
 fn rules_and_dashboards_ask_for_what_the_catalogue_has() {
     let mut queries = rules();
-    assert_eq!(queries.len(), 10);
+    assert_eq!(queries.len(), 11);
     for dashboard in DASHBOARDS {
         queries.extend(panels(dashboard).into_iter().map(|(title, query, _)| (format!("{dashboard}: {title}"), query)));
     }
