@@ -12,7 +12,7 @@ use crate::{chimera::Chimera, dice::Dice};
 const KILLS: u32 = 10;
 /// How long a start may take until it has work in hand.
 const WORK_WITHIN: Duration = Duration::from_secs(10);
-const SETTLED_WITHIN: Duration = Duration::from_secs(120);
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 /// States in which a task may stay.
 const RESTS: [&str; 6] = ["PUBLISHED", "DONE", "HITL_QUEUE", "REJECTED", "FAILED", "CANCELLED"];
 
