@@ -138,7 +138,7 @@ impl Cli {
         let Self { global, command } = self;
         match command {
             Command::Demo(options) => Box::pin(options.run(&global)).await,
-            Command::Up(options) => options.run(&global).await,
+            Command::Up(options) => Box::pin(options.run(&global)).await,
             Command::Status(options) => options.run(&global).await,
             Command::Trace(options) => options.run(&global).await,
             Command::Seed(options) => options.run(&global).await,

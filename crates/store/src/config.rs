@@ -11,7 +11,8 @@ pub struct StoreConfig {
     /// parameters `sslmode` (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`), `sslrootcert`, `sslcert` and
     /// `sslkey` say how the connection is encrypted.
     pub url: String,
-    /// The most connections held open, 1 or more; on SQLite no more than four.
+    /// The most connections held open, 1 or more; on SQLite no more than three, and one for commits that need not wait for
+    /// the disk.
     pub connections_max: u32,
     /// Connections held open even when there is nothing to do, at most `connections_max`.
     pub connections_min: u32,

@@ -14,6 +14,8 @@ use crate::{Backend, Result, StoreConfig, reach::Way, statistics::Watch};
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
     pool: DatabaseConnection,
+    /// For commits that need not last at once, where a connection has to be opened for that.
+    relaxed: Option<DatabaseConnection>,
     way: Arc<Way>,
 }
 
@@ -21,19 +23,44 @@ impl Connections {
     /// Opens the first one.
     pub(crate) async fn open(backend: Backend, config: &StoreConfig) -> Result<Self> {
         let way = Arc::new(Way::new(config)?);
-        match Database::connect(backend.connect_options(config)).await {
-            Ok(pool) => Ok(Self { pool, way }),
+        match Self::connect(backend, config).await {
+            Ok((pool, relaxed)) => Ok(Self { pool, relaxed, way }),
             Err(error) => Err(way.explain(error).await.into()),
         }
+    }
+
+    async fn connect(
+        backend: Backend,
+        config: &StoreConfig,
+    ) -> Result<(DatabaseConnection, Option<DatabaseConnection>), DbErr> {
+        let pool = Database::connect(backend.connect_options(config)).await?;
+        let relaxed = match backend.relaxed_options(config) {
+            Some(options) => Some(Database::connect(options).await?),
+            None => None,
+        };
+        Ok((pool, relaxed))
     }
 
     /// Shows what is asked from now on, in place of whoever watched before.
     pub(crate) fn watched_by(&mut self, watch: &Watch) {
         watch.over(&mut self.pool);
+        if let Some(relaxed) = &mut self.relaxed {
+            watch.over(relaxed);
+        }
     }
 
     pub(crate) async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
         self.explained(self.pool.begin_with_options(options).await).await
+    }
+
+    /// Begins a transaction whose commit does not wait for the disk.
+    pub(crate) async fn begin_relaxed(&self, backend: Backend) -> Result<DatabaseTransaction, DbErr> {
+        let pool = self.relaxed.as_ref().unwrap_or(&self.pool);
+        let tx = self.explained(pool.begin_with_options(backend.write_options()).await).await?;
+        if let Some(relax) = backend.relax() {
+            tx.execute_unprepared(relax).await?;
+        }
+        Ok(tx)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), DbErr> {
@@ -46,6 +73,9 @@ impl Connections {
     }
 
     pub(crate) async fn close(&self) -> Result<(), DbErr> {
+        if let Some(relaxed) = &self.relaxed {
+            relaxed.close_by_ref().await?;
+        }
         self.pool.close_by_ref().await
     }
 

@@ -33,6 +33,8 @@ const STATEMENTS_KEPT: usize = 400;
 /// The most connections to an SQLite file. Twice as many took a tenth more of the processor's time for each post, and a
 /// tenth more memory; see `docs/benchmarks.md`.
 const SQLITE_CONNECTIONS_MAX: u32 = 4;
+/// Of those, the ones whose commits do not wait for the disk: there is one writer at a time.
+const SQLITE_RELAXED: u32 = 1;
 
 /// What one transaction at a time may do for an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,10 +72,29 @@ impl Backend {
     /// SQLite: write-ahead log, so readers never wait for the writer; foreign keys on; `synchronous = FULL`, because
     /// "PUBLISHING is committed before the call" must hold through a power cut too.
     pub(crate) fn connect_options(self, config: &StoreConfig) -> ConnectOptions {
+        self.options(config, self.connections_max(config), "FULL")
+    }
+
+    /// How connections are opened whose commits do not wait for the disk; `None` where one transaction can say so of itself.
+    /// In the write-ahead log `synchronous = NORMAL` is as consistent as `FULL`: a power cut takes the newest commits in
+    /// turn, and none that a full commit came after (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+    pub(crate) fn relaxed_options(self, config: &StoreConfig) -> Option<ConnectOptions> {
+        (self == Self::Sqlite).then(|| self.options(config, SQLITE_RELAXED, "NORMAL"))
+    }
+
+    /// What a transaction says so that its commit does not wait for the disk. PostgreSQL writes its log in order, too, within
+    /// three times `wal_writer_delay`, 0.6 s as it comes (<https://www.postgresql.org/docs/16/wal-async-commit.html>).
+    pub(crate) const fn relax(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SET LOCAL synchronous_commit = off"),
+        }
+    }
+
+    fn options(self, config: &StoreConfig, connections_max: u32, synchronous: &'static str) -> ConnectOptions {
         let millis = Duration::from_millis;
         let lock_timeout = config.lock_timeout();
         let mut options = ConnectOptions::new(config.url.clone());
-        let connections_max = self.connections_max(config);
         options
             .max_connections(connections_max)
             .min_connections(config.connections_min.min(connections_max))
@@ -89,7 +110,7 @@ impl Backend {
                         .busy_timeout(lock_timeout)
                         .foreign_keys(true)
                         .pragma("journal_mode", "WAL")
-                        .pragma("synchronous", "FULL")
+                        .pragma("synchronous", synchronous)
                 });
                 options.map_sqlx_sqlite_pool_opts(|pool| {
                     pool.after_release(|connection, _| Box::pin(is_outside_transactions(connection)))
@@ -123,7 +144,7 @@ impl Backend {
     /// pages and prepared statements of its own, and what is read is read by this machine's cores.
     fn connections_max(self, config: &StoreConfig) -> u32 {
         match self {
-            Self::Sqlite => config.connections_max.clamp(1, SQLITE_CONNECTIONS_MAX),
+            Self::Sqlite => config.connections_max.clamp(1, SQLITE_CONNECTIONS_MAX - SQLITE_RELAXED),
             Self::Postgres => config.connections_max.max(1),
         }
     }
@@ -293,6 +314,8 @@ pub(crate) fn is_collision(error: &DbErr) -> bool {
     e.as_database_error().and_then(|e| e.code()).is_some_and(|code| matches!(&*code, "40001" | "40P01"))
 }
 
+#[cfg(test)]
+mod lasting_tests;
 #[cfg(test)]
 mod patience_tests;
 #[cfg(test)]

@@ -161,12 +161,27 @@ impl Store {
         }
     }
 
-    /// Begins a transaction that will write.
+    /// Begins a transaction that will write, and whose commit lasts when it returns.
     pub(crate) async fn begin(&self) -> Result<WriteTx> {
         let turn = self.turn().await;
         let tx = self.db.begin(self.backend.write_options()).await?;
-        let entries = self.spending.entries();
-        Ok(WriteTx { tx, end: self.watch.transaction(), entries, _turn: turn })
+        Ok(self.writing(tx, turn))
+    }
+
+    /// Begins a transaction that will write what can be made anew, and whose commit does not wait for the disk: everybody sees
+    /// it, but a crash of PostgreSQL or a power cut within a moment takes it back, and with it whatever was committed after
+    /// it. It lasts when a later commit does, for both databases write their logs in order.
+    ///
+    /// Not for what must be known before something happens outside (a tool is called, a post is sent), what a process keeps
+    /// in mind as done, or what a person said.
+    pub(crate) async fn begin_relaxed(&self) -> Result<WriteTx> {
+        let turn = self.turn().await;
+        let tx = self.db.begin_relaxed(self.backend).await?;
+        Ok(self.writing(tx, turn))
+    }
+
+    fn writing(&self, tx: DatabaseTransaction, turn: Option<OwnedMutexGuard<()>>) -> WriteTx {
+        WriteTx { tx, end: self.watch.transaction(), entries: self.spending.entries(), _turn: turn }
     }
 
     /// Begins a transaction that reads everything as of one moment, however long that takes: the limits of ordinary work

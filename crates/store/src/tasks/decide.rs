@@ -96,7 +96,7 @@ impl Store {
     }
 
     async fn decide_once(&self, rulings: &[Ruling], calls: &[ToolCall], now: DateTime<Utc>) -> Result<Decided> {
-        let tx = self.begin().await?;
+        let tx = self.begin_relaxed().await?;
         let ids: Vec<Uuid> = rulings.iter().map(|r| r.decision.task_id.as_uuid()).collect();
         let grounds = Grounds::hold(&*tx, self.tenant, &ids).await?;
         let rows = moves::lock(&*tx, self.tenant, ids).await?;

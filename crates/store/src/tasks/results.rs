@@ -88,7 +88,7 @@ impl Store {
     }
 
     async fn submit_once(&self, submissions: &[Submission], now: DateTime<Utc>) -> Result<Submitted> {
-        let tx = self.begin().await?;
+        let tx = self.begin_relaxed().await?;
         let rows = moves::lock(&*tx, self.tenant, submissions.iter().map(|s| s.task_id.as_uuid())).await?;
         let mut done = Submitted::default();
         let (mut artifacts, mut calls, mut moved) = (Vec::new(), Vec::new(), Vec::new());
@@ -131,7 +131,7 @@ impl Store {
     }
 
     async fn release_once(&self, releases: &[Release], alerts: &[Alert], now: DateTime<Utc>) -> Result<Released> {
-        let tx = self.begin().await?;
+        let tx = self.begin_relaxed().await?;
         let rows = moves::lock(&*tx, self.tenant, releases.iter().map(|r| r.task_id.as_uuid())).await?;
         let mut done = Released::default();
         let mut moved = Vec::new();
