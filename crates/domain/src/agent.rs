@@ -59,6 +59,21 @@ impl GovernorLimits {
         max_tasks_per_day: None,
     };
 
+    /// The share of these that replies have for themselves: half, rounded up, so that whoever floods an agent with comments
+    /// neither uses up its posts nor spends its day's money.
+    #[must_use]
+    pub const fn of_replies(self) -> Self {
+        Self {
+            max_daily_spend: Usd::from_micros(self.max_daily_spend.micros() / 2),
+            max_hourly_spend: None,
+            max_tasks_per_hour: self.max_tasks_per_hour.div_ceil(2),
+            max_tasks_per_day: match self.max_tasks_per_day {
+                Some(posts) => Some(posts.div_ceil(2)),
+                None => None,
+            },
+        }
+    }
+
     /// What may be spent and reserved together.
     #[must_use]
     pub const fn spend_caps(self) -> SpendCaps {

@@ -117,6 +117,9 @@ pub struct Artifact {
     pub media: Vec<MediaRef>,
     /// Who made it.
     pub disclosure: Disclosure,
+    /// The platform's name of the remark that it answers, where it is a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<String>,
     /// The face and mark it was made with.
     pub character_reference_id: String,
     /// The writer's own opinion of it, if it gave one; evidence for the judge, never its verdict.
@@ -140,6 +143,7 @@ impl Artifact {
         hashtags: &[String],
         media: &[MediaRef],
         disclosure: &Disclosure,
+        in_reply_to: Option<&str>,
     ) -> String {
         let label = if disclosure.ai_generated { disclosure.label.as_str() } else { "" };
         let mut parts = vec![channel.as_str(), text, label, "#"];
@@ -147,7 +151,15 @@ impl Artifact {
         parts.push("media");
         parts.extend(media.iter().map(|m| m.sha256.as_str()));
         parts.extend(media.iter().filter_map(|m| m.captions_vtt.as_deref()));
+        parts.extend(in_reply_to.into_iter().flat_map(|remark| ["reply", remark]));
         sha256_parts(&parts.iter().map(|p| p.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// The hash of the content as it stands.
+    #[must_use]
+    pub fn named_anew(&self) -> String {
+        let Self { channel, text, hashtags, media, disclosure, in_reply_to, .. } = self;
+        Self::content_hash(*channel, text, hashtags, media, disclosure, in_reply_to.as_deref())
     }
 
     /// What would be posted, for those who look whether it may be.
@@ -159,13 +171,13 @@ impl Artifact {
             hashtags: &self.hashtags,
             media: &self.media,
             disclosure: &self.disclosure,
-            is_reply: false,
+            is_reply: self.in_reply_to.is_some(),
         }
     }
 
     /// Whether the hash still fits the content.
     #[must_use]
     pub fn is_intact(&self) -> bool {
-        Self::content_hash(self.channel, &self.text, &self.hashtags, &self.media, &self.disclosure) == self.content_hash
+        self.named_anew() == self.content_hash
     }
 }

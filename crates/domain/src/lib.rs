@@ -18,6 +18,7 @@ mod channel;
 pub mod contracts;
 mod disclosure;
 mod hash;
+pub mod honesty;
 mod ids;
 mod memory;
 mod money;
@@ -76,7 +77,7 @@ pub use spend::{
 pub use story::{StoryLimits, StoryWindow, Wording};
 pub use task::{
     AgentTask, CancelReason, Costs, Criterion, Ground, IllegalTransition, Lowered, Outdated, PersonaLock, Priority,
-    Shortfall, TaskEvent, TaskPayload, TaskState, TaskType, Unmet, VideoPlan, VideoStep, VideoTier, unmet,
+    Remark, ReplyTo, Shortfall, TaskEvent, TaskPayload, TaskState, TaskType, Unmet, VideoPlan, VideoStep, VideoTier, unmet,
 };
 pub use text::{one_line, shown, visible};
 pub use trace::{TraceId, TraceParseError};

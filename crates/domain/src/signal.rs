@@ -18,6 +18,8 @@ wire_enum! {
         Deferred = "DEFERRED",
         /// Relevant and held back, but its time was over before there was room.
         Stale = "STALE",
+        /// Somebody spoke to its agent, and a reply was planned. No news: it tells no story and makes no trend.
+        Answered = "ANSWERED",
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use chimera_domain::{
-    Artifact, Calibration, Component, Part, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic, one_line,
+    Artifact, Calibration, Component, Part, ReplyTo, Score, SensitiveTopic, Soul, TaskPayload, Usd, banned_topic,
+    honesty::answers_plainly,
+    one_line,
     policy::{EarlierPost, Evidence, Route, RouteReason, RoutingThresholds},
 };
 use chimera_llm::Opinion;
@@ -59,9 +61,12 @@ const FORBIDDEN: &[&str] = &[
     WORDS_REFUSED,
     MEDIA_REFUSED,
     NEAR_REPEAT,
+    DISHONEST,
 ];
 /// A part is not what was planned. Of a post, its channel's own rules say the same.
 const UNACCEPTED: &str = "unaccepted";
+/// Somebody asked who speaks, and it does not say so.
+pub(crate) const DISHONEST: &str = "dishonest";
 /// The platform would not take the words.
 pub(crate) const WORDS_REFUSED: &str = "words_refused";
 /// It says again what was posted before.
@@ -119,6 +124,7 @@ pub fn assess(
 fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<Component> {
     let mut parts = findings.opinion.as_ref().map(components::of_opinion).unwrap_or_default();
     let artifact = &case.artifact;
+    parts.extend(plainly_answered(case).then(components::honesty));
     if !artifact.text.is_empty() {
         parts.push(components::safety(&findings.markers));
         parts.push(components::platform_rules(artifact));
@@ -131,15 +137,33 @@ fn breakdown(case: &ReviewCase, findings: &Findings, publishable: bool) -> Vec<C
 }
 
 /// The hard rules that a post breaks by what it says and shows, with a sentence on each.
-pub(crate) fn broken_rules(artifact: &Artifact, soul: &Soul, headline: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn broken_rules(artifact: &Artifact, soul: &Soul, payload: &TaskPayload) -> Vec<(&'static str, String)> {
     let mut broken = Vec::new();
-    // The picture shows the headline, so the headline counts as published.
+    // The picture shows the headline, so the headline counts as published. A reply shows nothing of what it answers.
+    let headline = if payload.reply.is_some() { "" } else { &payload.headline };
     let seen = format!("{}\n{}\n{headline}", artifact.text, artifact.hashtags.join(" "));
     if let Some(topic) = banned_topic(&soul.banned_topics, &seen) {
         broken.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
     }
+    if let Some(tongue) = payload.reply.as_ref().and_then(ReplyTo::asked_in)
+        && !answers_plainly(&artifact.text, tongue)
+    {
+        let answer = tongue.plain_answer();
+        let says = format!("Somebody asks who speaks. It must say, word for word, and not take it back: {answer}");
+        broken.push((DISHONEST, says));
+    }
     broken.extend(refusals(artifact));
     broken
+}
+
+/// Whether this is what the rule says to somebody who asks who speaks, with the label and nothing else: no opinion is needed on
+/// the truth.
+pub(crate) fn plainly_answered(case: &ReviewCase) -> bool {
+    let asked = case.task.payload.reply.as_ref().and_then(ReplyTo::asked_in);
+    asked.is_some_and(|tongue| {
+        let said = case.artifact.text.replacen(tongue.plain_answer(), "", 1);
+        said != case.artifact.text && said.trim() == case.artifact.disclosure.label.trim()
+    })
 }
 
 /// Names of the rules that tripped, with a sentence on each.
@@ -159,7 +183,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
         tripped.extend((!notes.is_empty()).then(|| (UNACCEPTED, format!("It is not accepted: {}.", notes.join("; ")))));
     }
     if publishable {
-        tripped.extend(broken_rules(artifact, soul, &task.payload.headline));
+        tripped.extend(broken_rules(artifact, soul, &task.payload));
         tripped.extend(findings.repeated.as_ref().map(|earlier| (NEAR_REPEAT, repeated(case, earlier))));
         let spent: Usd =
             case.inputs.iter().map(|i| i.costs.total()).sum::<Usd>().saturating_add(artifact.costs.total());
@@ -169,7 +193,7 @@ fn flags(case: &ReviewCase, findings: &Findings) -> (Vec<String>, Vec<String>) {
                 format!("It cost ${spent}, more than the ${} a post may cost.", case.campaign.post_budget_usd),
             ));
         }
-        if findings.opinion.is_none() {
+        if findings.opinion.is_none() && !plainly_answered(case) {
             tripped.push(("unjudged", "The mind could not be asked.".to_owned()));
         }
     }

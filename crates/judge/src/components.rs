@@ -9,6 +9,7 @@ const WEIGHTS: &[(&str, f64)] = &[
     ("task_fit", 3.0),
     ("persona", 3.0),
     ("support", 3.0),
+    ("honesty", 9.0),
     ("safety", 2.0),
     ("platform_rules", 2.0),
     ("media", 1.0),
@@ -39,6 +40,11 @@ pub(crate) fn of_opinion(opinion: &Opinion) -> Vec<Component> {
         component("persona", opinion.persona.score, opinion.persona.reason.clone()),
         component("support", opinion.support.score, opinion.support.reason.clone()),
     ]
+}
+
+/// The plain answer to whoever asks who speaks, as the rule has it.
+pub(crate) fn honesty() -> Component {
+    component("honesty", Score::ONE, "asked who speaks, it says that it is an AI, as the rule has it")
 }
 
 /// Whether the words themselves look like an attack.

@@ -159,7 +159,7 @@ impl Desk {
         let case = self.store.ticket_cases(std::slice::from_ref(ticket)).await?.into_iter().next();
         let case = case.ok_or(DeskError::NotFound(ticket.id))?;
         let Some(new) = edited(&case.artifact, edit, &*self.ambient) else { return Ok(None) };
-        let faults = faults(&new, &case.agent.soul, &case.task.payload.headline);
+        let faults = faults(&new, &case.agent.soul, &case.task.payload);
         if faults.is_empty() { Ok(Some(new)) } else { Err(DeskError::Unfit(faults)) }
     }
 

@@ -13,7 +13,7 @@ use chimera_domain::{
     error_chain,
     policy::{EarlierPost, PostedBefore, TroubleRest},
 };
-use chimera_llm::{Asked, Mind, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
+use chimera_llm::{Asked, Mind, Opinion, OpinionAsk, PersonaBrief, TopicScanner, injection_markers};
 use chimera_store::{ReviewCase, Ruling, Store, StoreError};
 use chimera_telemetry::{CONFLICTS, STAGE_DURATION, Span, VERDICTS};
 use chrono::TimeDelta;
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Findings, HitlQueue, JudgeConfig, Maps, RepeatsConfig, assess,
+    assess::plainly_answered,
     outdated::{renewed, withdrawn},
     patience::Patience,
     rule::{is_replanned, rule},
@@ -282,7 +283,9 @@ impl Judge {
         let (channels, since) = (Vec::from_iter(channels), self.ambient.now() - TimeDelta::hours(hours.into()));
         let mut before = PostedBefore::of(self.store.posted_since(&channels, since, posts.into()).await?);
         let look = |case: &ReviewCase| {
-            let post = case.task.task_type.is_publishable().then(|| EarlierPost::from(&case.artifact))?;
+            // What is said to one person is said again to another.
+            let is_post = case.task.task_type.is_publishable() && case.artifact.in_reply_to.is_none();
+            let post = is_post.then(|| EarlierPost::from(&case.artifact))?;
             let repeated = before.repeated_by(&post).cloned();
             before.add(post);
             repeated
@@ -340,6 +343,10 @@ impl Judge {
 
     async fn look_at_post(&self, case: &ReviewCase) -> (Option<Findings>, Option<ToolCall>) {
         let (task, artifact) = (&case.task, &case.artifact);
+        // The mind has no say in whether the truth is told.
+        if plainly_answered(case) {
+            return (Some(self.findings(case, None, String::new())), None);
+        }
         if self.patience.is_resting(self.ambient.now()) {
             tracing::debug!(trace_id = %task.trace_id, task_id = %task.id, agent_id = %task.agent_id, "the mind asked for a rest; judged later");
             return (None, None);
@@ -352,6 +359,7 @@ impl Judge {
             channel: artifact.channel,
             text: artifact.text.clone(),
             hashtags: artifact.hashtags.clone(),
+            reply: task.payload.reply.clone(),
             budget: None,
         };
         let (task_id, agent_id) = (Some(task.id), Some(task.agent_id));
@@ -371,6 +379,12 @@ impl Judge {
                 }
             }
         };
+        (Some(self.findings(case, opinion, opinion_of)), Some(call))
+    }
+
+    /// What rules find in a post, beside the opinion on it.
+    fn findings(&self, case: &ReviewCase, opinion: Option<Opinion>, opinion_of: String) -> Findings {
+        let (task, artifact) = (&case.task, &case.artifact);
         // Everything that a reader would meet: the picture shows the headline, and alt texts are read aloud.
         let hashtags = artifact.hashtags.join(" ");
         let shown: Vec<&str> = artifact.media.iter().map(|m| m.alt_text.as_str()).collect();
@@ -380,7 +394,7 @@ impl Judge {
             injection_markers(&own).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
         markers.sort();
         markers.dedup();
-        (Some(Findings { opinion, opinion_of, topics: self.topics(&about), markers, repeated: None }), Some(call))
+        Findings { opinion, opinion_of, topics: self.topics(&about), markers, repeated: None }
     }
 
     fn topics(&self, text: &str) -> Vec<SensitiveTopic> {

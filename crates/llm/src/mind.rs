@@ -4,7 +4,7 @@
 //! an order. Everything a mind answers is data: no caller may let it decide which tool runs next.
 
 use async_trait::async_trait;
-use chimera_domain::{Channel, Score, Soul, Usd, policy::WriterContext};
+use chimera_domain::{Channel, ReplyTo, Score, Soul, Usd, policy::WriterContext};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub trait Mind: std::fmt::Debug + Send + Sync {
     /// [`MindError`]; its `retry` says whether asking again can help.
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError>;
 
-    /// A post in character about a headline, within the limits of the ask.
+    /// A post in character about a headline, or a reply to a remark, within the limits of the ask.
     ///
     /// # Errors
     /// [`MindError`]; its `retry` says whether asking again can help.
@@ -224,7 +224,7 @@ pub struct Relevance {
     pub why: String,
 }
 
-/// Write a post.
+/// Write a post, or a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WriteAsk {
     /// Who writes.
@@ -247,14 +247,17 @@ pub struct WriteAsk {
     /// What its agent published lately, and what it remembers. Untrusted: own posts tell of headlines, too.
     #[serde(default)]
     pub context: WriterContext,
+    /// The remark to be answered, in place of a post about the headline. Untrusted.
+    #[serde(default)]
+    pub reply: Option<ReplyTo>,
     /// Where variety comes from: the same ask with the same seed may give the same draft.
     pub seed: u64,
     /// The most this may cost, all calls together.
     pub budget: Option<Usd>,
 }
 
-/// A post in words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A post in words; of a reply, the text and the score alone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Draft {
     /// The text, without hashtags and without the AI disclosure, which the assembly adds.
     pub text: String,
@@ -292,6 +295,9 @@ pub struct OpinionAsk {
     pub text: String,
     /// Its hashtags, with or without `#`.
     pub hashtags: Vec<String>,
+    /// The remark that it answers, where it is a reply. Untrusted.
+    #[serde(default)]
+    pub reply: Option<ReplyTo>,
     /// The most this may cost, all calls together.
     pub budget: Option<Usd>,
 }

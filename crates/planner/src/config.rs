@@ -7,6 +7,8 @@ use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::reading::split_uri;
+
 /// The least cosine between a headline and the subject that it belongs to, by the built-in table. Of pairs of real headlines
 /// drawn by chance one in a hundred has 0.46 or more; headlines on one event have 0.4 to 0.8 with each other, and more with
 /// their middle.
@@ -43,6 +45,8 @@ pub struct PlannerConfig {
     pub stories_max: usize,
     /// When a subject that many tell of becomes a trend.
     pub trends: TrendConfig,
+    /// Who is answered that speaks to the agents.
+    pub replies: RepliesConfig,
     /// Which videos are made from words alone, and which from the post's picture.
     pub video: VideoRule,
     /// Makes every chance draw repeatable.
@@ -64,9 +68,59 @@ impl Default for PlannerConfig {
             story_hours: 72,
             stories_max: 20_000,
             trends: TrendConfig::default(),
+            replies: RepliesConfig::default(),
             video: VideoRule::default(),
             seed: 0,
         }
+    }
+}
+
+/// Who is answered that speaks to the agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RepliesConfig {
+    /// The resource that says who speaks to an account, such as `mcp://sandbox/sandbox://mentions/{account}`; `{account}` is the
+    /// agent's slug. Nobody is answered where it is left out. What is older than `held_hours_max` is not answered.
+    pub resource: Option<String>,
+    /// So often an agent speaks in one thread at the most, the post it began with left out: no quarrel, and no two machines, go on
+    /// for ever.
+    pub turns_max: usize,
+}
+
+/// What stands for the agent's account in the resource of replies.
+const ACCOUNT: &str = "{account}";
+
+impl Default for RepliesConfig {
+    fn default() -> Self {
+        Self { resource: None, turns_max: 3 }
+    }
+}
+
+impl RepliesConfig {
+    /// Whether the resource names a server, and the account once.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.resource.as_ref().is_none_or(|resource| {
+            let names_server = split_uri(resource).is_some_and(|(server, _)| !server.contains('{'));
+            names_server && resource.matches(ACCOUNT).count() == 1
+        })
+    }
+
+    /// The server of the resource, if there is one.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        split_uri(self.resource.as_ref()?).map(|(server, _)| server)
+    }
+
+    /// The resource of one account.
+    pub(crate) fn of(&self, account: &str) -> Option<String> {
+        self.resource.as_ref().map(|resource| resource.replace(ACCOUNT, account))
+    }
+
+    /// Whether a resource is some account's.
+    pub(crate) fn is_of_mentions(&self, uri: &str) -> bool {
+        let parts = self.resource.as_ref().and_then(|resource| resource.split_once(ACCOUNT));
+        parts.is_some_and(|(before, after)| uri.strip_prefix(before).is_some_and(|rest| rest.ends_with(after)))
     }
 }
 

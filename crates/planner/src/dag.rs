@@ -1,7 +1,7 @@
 //! From one relevant signal to the tasks that make its posts.
 
 use chimera_domain::{
-    Agent, AgentTask, Ambient, Campaign, Channel, Criterion, Modality, PersonaLock, Priority, Score, StateVersion,
+    Agent, AgentTask, Ambient, Campaign, Channel, Criterion, Modality, PersonaLock, Priority, ReplyTo, Score, StateVersion,
     TaskId, TaskPayload, TaskState, TaskType, TrendSignal, Usd, VideoPlan,
     policy::{DayMoney, VideoRule, budget_parts},
     sha256_parts,
@@ -45,16 +45,34 @@ fn plan_post(plan: PlanSeed<'_>, channel: Channel, ambient: &dyn Ambient) -> Vec
             Modality::Video => {
                 let (video, cap) = plan.video.plan(plan.signal.relevance, plan.trending, share, plan.left);
                 let pictures = tasks.iter().filter(|part| part.task_type == TaskType::GenerateImage);
-                Node { task_type, budget: cap, depends_on: pictures.map(|part| part.id).collect(), video: Some(video) }
+                let depends_on = pictures.map(|part| part.id).collect();
+                Node { budget: cap, depends_on, video: Some(video), ..Node::of(task_type) }
             }
-            Modality::Text | Modality::Image => Node { task_type, budget: share, depends_on: vec![], video: None },
+            Modality::Text | Modality::Image => Node { budget: share, ..Node::of(task_type) },
         };
         tasks.push(task(plan, channel, part, ambient));
     }
     let depends_on = tasks.iter().map(|part| part.id).collect();
-    let post = Node { task_type: TaskType::AssemblePost, budget: Usd::ZERO, depends_on, video: None };
+    let post = Node { depends_on, ..Node::of(TaskType::AssemblePost) };
     tasks.push(task(plan, channel, post, ambient));
     tasks
+}
+
+/// The one task that answers a remark, and whose result goes out below it.
+#[must_use]
+pub fn plan_reply(plan: PlanSeed<'_>, channel: Channel, to: ReplyTo, ambient: &dyn Ambient) -> AgentTask {
+    let budget = reply_budget(plan.campaign, &to);
+    task(plan, channel, Node { budget, reply: Some(to), ..Node::of(TaskType::ReplyComment) }, ambient)
+}
+
+/// The most that a reply may cost: as much as the words of a post with a picture. The truth about who speaks is free.
+#[must_use]
+pub fn reply_budget(campaign: &Campaign, to: &ReplyTo) -> Usd {
+    if to.asked_in().is_some() {
+        return Usd::ZERO;
+    }
+    let parts = budget_parts(campaign.post_budget_usd, &[Modality::Text, Modality::Image]);
+    parts.into_iter().find(|(part, _)| *part == Modality::Text).map_or(Usd::ZERO, |(_, share)| share)
 }
 
 /// What tells the tasks of a DAG apart.
@@ -63,12 +81,20 @@ struct Node {
     budget: Usd,
     depends_on: Vec<TaskId>,
     video: Option<VideoPlan>,
+    reply: Option<ReplyTo>,
+}
+
+impl Node {
+    /// One that needs nothing and costs nothing.
+    const fn of(task_type: TaskType) -> Self {
+        Self { task_type, budget: Usd::ZERO, depends_on: vec![], video: None, reply: None }
+    }
 }
 
 fn task(plan: PlanSeed<'_>, channel: Channel, node: Node, ambient: &dyn Ambient) -> AgentTask {
     let PlanSeed { campaign, agent, signal, seed, .. } = plan;
-    let Node { task_type, budget, depends_on, video } = node;
-    let modalities = channel.rules().modalities;
+    let Node { task_type, budget, depends_on, video, reply } = node;
+    let modalities = if reply.is_some() { &[Modality::Text][..] } else { channel.rules().modalities };
     let now = ambient.now();
     AgentTask {
         id: TaskId::generate(ambient),
@@ -98,6 +124,7 @@ fn task(plan: PlanSeed<'_>, channel: Channel, node: Node, ambient: &dyn Ambient)
             modalities: modalities.to_vec(),
             video_seconds: campaign.video_seconds,
             video,
+            reply,
             acceptance: Criterion::of(task_type, channel, modalities),
             taint: signal.taint.clone(),
             correction: None,

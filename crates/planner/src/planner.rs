@@ -7,7 +7,9 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd, error_chain,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd,
+    contracts::Mention,
+    error_chain,
     policy::{CampaignGovernor, Governor},
 };
 use chimera_llm::{Mind, TableError, injection_markers};
@@ -21,7 +23,8 @@ use crate::{
     PlannerConfig,
     backoff::Backoff,
     known::Cast,
-    reading::Read,
+    mentions::Heard,
+    reading::{Document, Read},
     schedule::Schedule,
     sift::Sieve,
     spans::{self, Origin, ReadAt},
@@ -65,6 +68,8 @@ pub struct PlannerReport {
 pub(crate) struct Round {
     campaigns: Vec<Arc<Campaign>>,
     agents: HashMap<AgentId, Arc<Agent>>,
+    /// Resources that say who speaks to which agent.
+    mentions: BTreeMap<String, AgentId>,
     report: PlannerReport,
     /// Why what was held back could not be planned.
     pub(crate) trouble: Option<PlannerError>,
@@ -79,7 +84,36 @@ impl Round {
                 watchers.entry(uri.clone()).or_default().push(campaign);
             }
         }
+        for (uri, agent) in &self.mentions {
+            let speaks = |campaign: &&Arc<Campaign>| campaign.agents.contains(agent);
+            watchers.entry(uri.clone()).or_default().extend(self.campaigns.iter().filter(speaks).map(|campaign| &**campaign));
+        }
         watchers
+    }
+
+    /// The agent to whom speaks whom a resource tells of.
+    pub(crate) fn spoken_to(&self, uri: &str) -> Option<&Agent> {
+        self.mentions.get(uri).and_then(|id| self.agents.get(id)).map(|agent| &**agent)
+    }
+
+    /// Whether an account is one of the agents that act.
+    pub(crate) fn is_ours(&self, account: &str) -> bool {
+        self.agents.values().any(|agent| agent.persona_slug == account.trim_start_matches('@'))
+    }
+}
+
+/// What a resource holds, made ready for those who watch it.
+enum Contents {
+    News(Vec<Sighting>),
+    Mentions(Vec<Mention>),
+}
+
+impl Contents {
+    fn of(document: Document) -> Self {
+        match document {
+            Document::Feed(feed) => Self::News(feed.items.into_iter().map(Sighting::new).collect()),
+            Document::Mentions(spoken) => Self::Mentions(spoken.mentions),
+        }
     }
 }
 
@@ -183,7 +217,9 @@ impl Planner {
             Ok(()) => {}
         }
         self.learn_stories().await?;
-        let round = Round { campaigns, agents, report, trouble };
+        let replies = &self.config.replies;
+        let mentions = agents.values().filter_map(|agent| Some((replies.of(&agent.persona_slug)?, agent.id))).collect();
+        let round = Round { campaigns, agents, mentions, report, trouble };
         let watchers = round.watchers();
         self.schedule.forget_all_but(&watchers);
         RESOURCES.set(number(watchers.len()));
@@ -201,7 +237,7 @@ impl Planner {
         let watchers = round.watchers();
         let mut calls = self.settle(&watchers, &reads).await?;
         let nothing = (PlannerReport::default(), None);
-        let planned = self.plan_all(reads, &watchers, &round.agents, &mut calls, nothing, cancel).await;
+        let planned = self.plan_all(reads, &watchers, round, &mut calls, nothing, cancel).await;
         // What no plan has taken along.
         let recorded = if calls.is_empty() { Ok(()) } else { self.store.tool_calls_record(&calls).await };
         let report = planned?;
@@ -214,7 +250,7 @@ impl Planner {
         &self,
         reads: Vec<Read>,
         watchers: &BTreeMap<String, Vec<&Campaign>>,
-        agents: &HashMap<AgentId, Arc<Agent>>,
+        round: &Round,
         calls: &mut Vec<ToolCall>,
         (mut report, mut trouble): (PlannerReport, Option<PlannerError>),
         cancel: &CancellationToken,
@@ -225,14 +261,24 @@ impl Planner {
             let mut complete = true;
             if let Some(document) = document {
                 report.resources_changed += 1;
-                let items: Vec<Sighting> = document.items.into_iter().map(Sighting::new).collect();
-                for campaign in watchers.get(&cursor.resource_uri).into_iter().flatten() {
+                let seen = Contents::of(document);
+                let watching = watchers.get(&cursor.resource_uri).map(Vec::as_slice).unwrap_or_default();
+                for campaign in watching {
                     if cancel.is_cancelled() {
                         complete = false;
                         break;
                     }
-                    let read = (&*cursor.resource_uri, at, &*items);
-                    match self.plan_for(campaign, agents, read, calls, &mut report).await {
+                    let uri = cursor.resource_uri.as_str();
+                    let planned = match &seen {
+                        Contents::News(items) => {
+                            self.plan_for(campaign, &round.agents, (uri, at, items), calls, &mut report).await
+                        }
+                        Contents::Mentions(said) => {
+                            let heard = Heard { uri, at, said, campaign, watching };
+                            self.plan_replies(heard, round, calls, &mut report).await
+                        }
+                    };
+                    match planned {
                         Ok(seen) => complete &= seen,
                         Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
                         // What the database refuses of one campaign's holds back no other campaign.
@@ -295,7 +341,7 @@ impl Planner {
         let trending = self.trending().await?;
         let mut planned = Planned::new(self.stories.of_a_plan());
         for (sighting, relevance) in scores.scored {
-            let notes = Notes { taint: taint(&sighting), note: trending.note(&sighting.item.title) };
+            let notes = Notes { taint: taint(&sighting.item.title, &sighting.item.summary), note: trending.note(&sighting.item.title) };
             planned.scored(seen, sighting, relevance, notes, &mut room, &*self.ambient);
         }
         for sighting in reworded {
@@ -313,7 +359,7 @@ impl Planner {
     }
 
     /// How much more may be planned for a campaign by this agent.
-    async fn room(&self, campaign: &Campaign, agent: &Agent) -> Result<Room, PlannerError> {
+    pub(crate) async fn room(&self, campaign: &Campaign, agent: &Agent) -> Result<Room, PlannerError> {
         let now = self.ambient.now();
         let by_day: Vec<AgentId> = agent.governor_limits.max_tasks_per_day.map(|_| agent.id).into_iter().collect();
         let used = self.store.governor_use(&[agent.id], &by_day, now).await?;
@@ -324,7 +370,7 @@ impl Planner {
         })
     }
 
-    async fn commit(
+    pub(crate) async fn commit(
         &self,
         campaign: &Campaign,
         planned: Planned,
@@ -382,11 +428,10 @@ pub(crate) const fn number(n: usize) -> f64 {
 }
 
 /// Names of the injection markers in an item.
-fn taint(sighting: &Sighting) -> Vec<String> {
-    let text = format!("{}\n{}", sighting.item.title, sighting.item.summary);
+pub(crate) fn taint(title: &str, summary: &str) -> Vec<String> {
+    let text = format!("{title}\n{summary}");
     let mut names: Vec<String> = injection_markers(&text).into_iter().map(|m| m.kind.as_str().to_owned()).collect();
     // What no honest headline needs, and what a picture of it would carry to readers.
-    let title = &sighting.item.title;
     if title.contains("://") || title.to_lowercase().contains("www.") {
         names.push("link_in_headline".to_owned());
     }

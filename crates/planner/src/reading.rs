@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chimera_domain::{
-    Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, Usd, contracts::FeedDocument,
-    error_chain, policy::FeedRhythm, sha256_parts,
+    Actor, Alert, AlertKind, Campaign, Severity, TenantId, ToolCall, TraceId, Usd,
+    contracts::{FeedDocument, MentionDocument},
+    error_chain,
+    policy::FeedRhythm,
+    sha256_parts,
 };
 use chimera_mcp::{CallContext, CallError, ResourceRead};
 use chimera_store::ResourceCursor;
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,7 +30,7 @@ pub(crate) type Watchers<'a> = BTreeMap<String, Vec<&'a Campaign>>;
 pub(crate) struct Read {
     pub(crate) cursor: ResourceCursor,
     /// What it holds, if its watchers have not all seen that.
-    pub(crate) document: Option<FeedDocument>,
+    pub(crate) document: Option<Document>,
     pub(crate) failed: bool,
     /// Whether it has brought nothing new for too long, and only now.
     is_stale: bool,
@@ -35,6 +39,15 @@ pub(crate) struct Read {
     pub(crate) at: ReadAt,
     /// The record of a read that failed or brought something new. Polls that bring nothing would fill the log.
     call: Option<ToolCall>,
+}
+
+/// What a resource holds.
+#[derive(Debug)]
+pub(crate) enum Document {
+    /// News.
+    Feed(FeedDocument),
+    /// Who speaks to an account.
+    Mentions(MentionDocument),
 }
 
 /// Why a resource could not be read.
@@ -46,6 +59,8 @@ enum ReadError {
     Call(#[from] CallError),
     #[error("it is no feed document")]
     NotAFeed(#[source] serde_json::Error),
+    #[error("it is no document of mentions")]
+    NoMentions(#[source] serde_json::Error),
 }
 
 impl Planner {
@@ -123,7 +138,9 @@ impl Planner {
                 if cursor.content_hash.as_deref().map(items_part) != Some(items_part(&hash)) {
                     cursor.rhythm = cursor.rhythm.changed(at.ended);
                 }
-                let is_stale = cursor.rhythm.is_stale(silence, at.ended);
+                // Nobody need speak to an agent.
+                let is_news = matches!(document, Document::Feed(_));
+                let is_stale = is_news && cursor.rhythm.is_stale(silence, at.ended);
                 cursor.content_hash = Some(hash);
                 cursor.read_at = Some(at.ended);
                 cursor.failures = 0;
@@ -155,12 +172,14 @@ impl Planner {
         context: &CallContext,
         uri: &str,
         audience: &str,
-    ) -> (Option<ToolCall>, Result<(String, FeedDocument), ReadError>) {
+    ) -> (Option<ToolCall>, Result<(String, Document), ReadError>) {
         let Some((server, inner)) = split_uri(uri) else {
             return (None, Err(ReadError::NotWatchable(uri.to_owned())));
         };
         let (call, read) = self.host.read_resource_recorded(context, server, inner).await;
-        (Some(call), read.map_err(ReadError::from).and_then(|read| parsed(&read, audience)))
+        (Some(call), read.map_err(ReadError::from).and_then(|read| {
+            if self.config.replies.is_of_mentions(uri) { mentions(&read, audience) } else { news(&read, audience) }
+        }))
     }
 
     fn stale_alert(&self, cursor: &ResourceCursor) -> Alert {
@@ -196,11 +215,21 @@ fn is_not_there(error: &ReadError) -> bool {
     matches!(error, ReadError::Call(CallError::Protocol { code, .. }) if RESOURCE_NOT_FOUND.contains(code))
 }
 
-fn parsed(read: &ResourceRead, audience: &str) -> Result<(String, FeedDocument), ReadError> {
+fn news(read: &ResourceRead, audience: &str) -> Result<(String, Document), ReadError> {
     let document: FeedDocument = read.json().map_err(ReadError::NotAFeed)?;
-    let items = serde_json::to_vec(&document.items).map_err(ReadError::NotAFeed)?;
-    // The items by themselves come first: what is read for others is no news of the resource.
-    Ok((format!("{}-{}", sha256_parts(&[&items]), sha256_parts(&[audience.as_bytes()])), document))
+    Ok((hash(&document.items, audience).map_err(ReadError::NotAFeed)?, Document::Feed(document)))
+}
+
+fn mentions(read: &ResourceRead, audience: &str) -> Result<(String, Document), ReadError> {
+    let document: MentionDocument = read.json().map_err(ReadError::NoMentions)?;
+    Ok((hash(&document.mentions, audience).map_err(ReadError::NoMentions)?, Document::Mentions(document)))
+}
+
+/// Names items, and for whom they are read. The items by themselves come first: what is read for others is no news of the
+/// resource.
+fn hash(items: &impl Serialize, audience: &str) -> Result<String, serde_json::Error> {
+    let items = serde_json::to_vec(items)?;
+    Ok(format!("{}-{}", sha256_parts(&[&items]), sha256_parts(&[audience.as_bytes()])))
 }
 
 /// The part of a cursor's hash that names the items.

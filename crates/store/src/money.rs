@@ -10,12 +10,13 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentId, Campaign, CampaignId, SignalOutcome, SpendWindows, TaskState, TenantId, Usd,
+    AgentId, Campaign, CampaignId, SignalOutcome, SpendWindows, TaskState, TaskType, TenantId, Usd,
     policy::{CampaignUse, GovernorUse},
 };
 
 use crate::{
     Result, Store, batch,
+    codec::time,
     dialect::{self, LISTED_MAX},
     entity::{artifacts, signals, spend_ledger, tasks, tool_calls},
     spend,
@@ -39,6 +40,19 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<HashMap<AgentId, GovernorUse>> {
         used(&self.db, self.tenant, agents, by_day, now).await
+    }
+
+    /// What each agent has used of its share for replies ([`chimera_domain::GovernorLimits::of_replies`]): replies planned in the sixty minutes
+    /// before `now` and since midnight UTC, and the most that those of today may cost.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn replies_use(
+        &self,
+        agents: &[AgentId],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<AgentId, GovernorUse>> {
+        replies(&self.db, self.tenant, agents, now).await
     }
 
     /// What each of these campaigns has used today, as far as its limits count it: its signals that were planned since
@@ -108,6 +122,39 @@ pub(crate) async fn used(
     }
     for (id, micros) in promised(db, tenant, &ids, now).await? {
         uses.entry(AgentId::from_uuid(id)).or_default().spent_today = Usd::from_micros(micros);
+    }
+    Ok(uses)
+}
+
+/// What each of these agents has used of its share for replies; every one of them has an entry.
+pub(crate) async fn replies(
+    db: &impl ConnectionTrait,
+    tenant: TenantId,
+    agents: &[AgentId],
+    now: DateTime<Utc>,
+) -> Result<HashMap<AgentId, GovernorUse>> {
+    use tasks::{Column as C, Entity as E};
+    let mut uses: HashMap<AgentId, GovernorUse> = agents.iter().map(|id| (*id, GovernorUse::default())).collect();
+    let (hour, day) = (now - Duration::hours(1), SpendWindows::midnight(now));
+    let kind = || Expr::col((E, C::TaskType));
+    // Named as the index over posts names them.
+    let posts = TaskType::ALL.iter().filter(|kind| kind.is_publishable()).map(|kind| dialect::literal(kind.as_str()));
+    let planned = E::find()
+        .select_only()
+        .columns([C::AgentId, C::CreatedAt, C::BudgetCapMicros])
+        .filter(batch::of_tenant::<E>(tenant))
+        .filter(kind().is_in(posts))
+        .filter(kind().eq(dialect::literal(TaskType::ReplyComment.as_str())))
+        .filter(C::CreatedAt.gte(time(Ord::min(hour, day))))
+        .filter(C::AgentId.is_in(batch::padded(agents.iter().map(|id| id.as_uuid()))));
+    let rows: Vec<(Uuid, DateTime<Utc>, i64)> = planned.into_tuple().all(db).await?;
+    for (id, at, cap) in rows {
+        let used = uses.entry(AgentId::from_uuid(id)).or_default();
+        used.planned_last_hour = used.planned_last_hour.saturating_add(u32::from(at > hour));
+        if at >= day {
+            used.planned_today = used.planned_today.saturating_add(1);
+            used.spent_today = used.spent_today.saturating_add(Usd::from_micros(cap));
+        }
     }
     Ok(uses)
 }

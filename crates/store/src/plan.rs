@@ -111,7 +111,8 @@ impl Store {
     async fn plan_once(&self, plan: &Plan) -> Result<Option<Vec<TaskId>>, PlanError> {
         let tx = self.begin().await?;
         let campaign = self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
-        let planned: Vec<_> = plan.signals.iter().filter(|s| s.outcome == SignalOutcome::Planned).collect();
+        let has_tasks = |s: &&TrendSignal| matches!(s.outcome, SignalOutcome::Planned | SignalOutcome::Answered);
+        let planned: Vec<_> = plan.signals.iter().filter(has_tasks).collect();
         self.check_governor(&*tx, &campaign, &planned, &plan.tasks).await?;
         let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;
         if inserted < plan.signals.len() {
@@ -179,17 +180,26 @@ impl Store {
         let by_day: Vec<AgentId> =
             limits.iter().filter(|(_, limits)| limits.max_tasks_per_day.is_some()).map(|(id, _)| *id).collect();
         let mut used = money::used(db, self.tenant, &ids, &by_day, now).await?;
-        let mut governors: HashMap<AgentId, Governor> = limits
+        let answers = planned.iter().any(|signal| signal.outcome == SignalOutcome::Answered);
+        let mut replies = if answers { money::replies(db, self.tenant, &ids, now).await? } else { HashMap::new() };
+        let mut governors: HashMap<AgentId, (Governor, Governor)> = limits
             .into_iter()
-            .map(|(id, limits)| (id, Governor::new(limits, used.remove(&id).unwrap_or_default())))
+            .map(|(id, limits)| {
+                let of_replies = Governor::new(limits.of_replies(), replies.remove(&id).unwrap_or_default());
+                (id, (Governor::new(limits, used.remove(&id).unwrap_or_default()), of_replies))
+            })
             .collect();
         let costs = costs(tasks);
         for signal in planned {
             let agent_id = signal.agent_id;
-            let governor = governors
+            let (governor, of_replies) = governors
                 .get_mut(&agent_id)
                 .ok_or(StoreError::NotFound { entity: RowKind::Agent, id: agent_id.as_uuid() })?;
-            let verdict = whole.admit(governor, costs.get(&signal.id).copied().unwrap_or_default());
+            let cost = costs.get(&signal.id).copied().unwrap_or_default();
+            let verdict = match signal.outcome {
+                SignalOutcome::Answered => whole.admit_reply(governor, of_replies, cost),
+                _ => whole.admit(governor, cost),
+            };
             if verdict != GovernorVerdict::Allowed {
                 return Err(PlanError::OverCap { agent_id, reason_code: verdict.reason_code() });
             }

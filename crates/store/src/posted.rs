@@ -35,11 +35,14 @@ impl Store {
         use artifacts::Column as A;
         use tasks::Column as T;
         let types = TaskType::ALL.iter().filter(|kind| kind.is_publishable()).map(|kind| literal(kind.as_str()));
+        let reply = literal(TaskType::ReplyComment.as_str());
         let newest = tasks::Entity::find()
             .select_only()
             .column(T::ResultArtifact)
             .filter(batch::of_tenant::<tasks::Entity>(self.tenant))
             .filter(Expr::col((tasks::Entity, T::TaskType)).is_in(types))
+            // What is said to one person is said again to another.
+            .filter(Expr::col((tasks::Entity, T::TaskType)).ne(reply))
             .filter(T::CreatedAt.gte(time(since)))
             .filter(T::Channel.is_in(batch::padded(channels.iter().map(|channel| channel.as_str()))))
             .filter(T::State.is_in(GOOD.map(|state| state.as_str())))

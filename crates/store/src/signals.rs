@@ -14,8 +14,8 @@ use chimera_domain::{CampaignId, SignalId, SignalOutcome, TrendSignal, policy::F
 
 use crate::{
     Result, RowKind, Store, batch,
-    codec::{Mapped, Reader},
-    dialect::BINDS_MAX,
+    codec::{Mapped, Reader, time},
+    dialect::{BINDS_MAX, LISTED_MAX, literal},
     entity::{cursors, signals},
 };
 
@@ -106,6 +106,33 @@ impl Store {
             events: self.signals_having(campaign_id, C::EventKey, event_keys, None).await?.into_iter().collect(),
             stories: self.stories_worded(campaign_id, content_hashes).await?,
         })
+    }
+
+    /// Which of these event keys a resource brought at `since` or later that were answered, for whichever campaign.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn answered_since(
+        &self,
+        resource_uri: &str,
+        since: DateTime<Utc>,
+        event_keys: &[String],
+    ) -> Result<HashSet<String>> {
+        use signals::Column as C;
+        let answered = SignalOutcome::Answered.as_str();
+        let mut known = HashSet::new();
+        for chunk in event_keys.chunks(LISTED_MAX) {
+            let select = signals::Entity::find()
+                .select_only()
+                .column(C::EventKey)
+                .filter(batch::of_tenant::<signals::Entity>(self.tenant))
+                .filter(Expr::col((signals::Entity, C::Outcome)).eq(literal(answered)))
+                .filter(C::IngestedAt.gte(time(since)))
+                .filter(C::ResourceUri.eq(resource_uri))
+                .filter(C::EventKey.is_in(batch::padded(chunk.iter().map(String::as_str))));
+            known.extend(select.into_tuple::<String>().all(&self.db).await?);
+        }
+        Ok(known)
     }
 
     /// The stories that these content hashes tell the campaign; those that it does not know are left out.

@@ -65,6 +65,7 @@ impl Store {
             .columns([C::Id, C::Item, C::Taint, C::IngestedAt])
             .filter(batch::of_tenant::<signals::Entity>(self.tenant))
             .filter(C::IngestedAt.gte(time(since)))
+            .filter(C::Outcome.ne(SignalOutcome::Answered.as_str()))
             .filter(Expr::col((signals::Entity, C::StoryId)).equals((signals::Entity, C::Id)))
             .order_by_desc(C::IngestedAt)
             .order_by_desc(C::Id)

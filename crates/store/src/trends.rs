@@ -6,7 +6,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use chimera_domain::{Alert, Trend, TrendSignal, TrendState};
+use chimera_domain::{Alert, SignalOutcome, Trend, TrendSignal, TrendState};
 
 use crate::{
     Result, Store,
@@ -65,7 +65,7 @@ impl Store {
         .await
     }
 
-    /// Signals read at `since` or later, whatever became of them, the oldest first; of more than `limit` the newest.
+    /// News read at `since` or later, whatever became of it, the oldest first; of more than `limit` the newest.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
@@ -74,6 +74,7 @@ impl Store {
         let newest = signals::Entity::find()
             .filter(batch::of_tenant::<signals::Entity>(self.tenant))
             .filter(S::IngestedAt.gte(time(since)))
+            .filter(S::Outcome.ne(SignalOutcome::Answered.as_str()))
             .order_by_desc(S::IngestedAt)
             .order_by_desc(S::Id)
             .limit(limit);

@@ -114,7 +114,7 @@ pub const TASK_DURATION: Metric = Metric::histogram(
     "How long a worker took over a task, successful or not",
     CALL_MS,
 )
-.by("task_type", &["generate_text", "generate_image", "generate_video", "assemble_post", "other"]);
+.by("task_type", &["generate_text", "generate_image", "generate_video", "assemble_post", "reply_comment", "other"]);
 /// Claims.
 pub const TASKS_CLAIMED: Metric = Metric::counter("chimera_tasks_claimed_total", "Tasks claimed by this worker pool");
 /// Results.

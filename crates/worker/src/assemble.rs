@@ -43,6 +43,12 @@ pub(crate) fn room_for_words(soul: &Soul, channel: Channel) -> usize {
 
 const SEPARATOR: &str = "\n\n";
 
+/// Words with the label below them.
+pub(crate) fn labelled(words: &str, disclosure: &Disclosure) -> String {
+    let separator = if words.is_empty() { "" } else { SEPARATOR };
+    format!("{words}{separator}{}", disclosure.label)
+}
+
 /// Puts the finished parts together. Where a video came to nothing and the channel takes a picture in its place, the
 /// post has the picture alone.
 ///
@@ -75,8 +81,7 @@ pub fn assemble(
     models.sort();
     models.dedup();
     let disclosure = disclosure(soul, channel, models);
-    let separator = if words.is_empty() { "" } else { SEPARATOR };
-    Ok(Assembled { text: format!("{words}{separator}{}", disclosure.label), hashtags, media, disclosure })
+    Ok(Assembled { text: labelled(words, &disclosure), hashtags, media, disclosure })
 }
 
 #[cfg(test)]

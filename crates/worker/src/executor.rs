@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     AssembleError, Remembrance,
-    assemble::{assemble, disclosure, room_for_words},
+    assemble::{assemble, disclosure, labelled, room_for_words},
     order::{common, described, of_picture, of_video, picture_of},
     spans,
 };
@@ -69,6 +69,9 @@ pub enum ExecuteError {
     /// A part is missing.
     #[error("assembling the post")]
     Assemble(#[from] AssembleError),
+    /// A reply to nothing.
+    #[error("the task does not say which remark it answers")]
+    NoRemark,
     /// The process ends before the task did.
     #[error("the worker was ended before the task was done")]
     CutOff,
@@ -89,6 +92,7 @@ impl ExecuteError {
             Self::Blob(_) => "blob",
             Self::Credentials(_) => "credentials",
             Self::Assemble(_) => "assemble",
+            Self::NoRemark => "no_remark",
             Self::CutOff => "cut_off",
             Self::Order(_) => "order",
         }
@@ -107,6 +111,7 @@ impl ExecuteError {
             | Self::Outdated(_)
             | Self::Answer { .. }
             | Self::Unaccepted(_)
+            | Self::NoRemark
             | Self::Assemble(_) => false,
         }
     }
@@ -196,7 +201,7 @@ impl Executor {
     #[must_use]
     pub fn free_types(&self) -> Vec<TaskType> {
         let is_free = |task_type: &TaskType| match task_type {
-            TaskType::GenerateText => self.host.is_free(WRITE),
+            TaskType::GenerateText | TaskType::ReplyComment => self.host.is_free(WRITE),
             TaskType::GenerateImage => self.host.is_free(PICTURE),
             TaskType::GenerateVideo => self.has_free_videos(),
             TaskType::AssemblePost => true,
@@ -233,6 +238,7 @@ impl Executor {
         }
         match order.task.task_type {
             TaskType::GenerateText => self.write(order, calls).await,
+            TaskType::ReplyComment => self.reply(order, calls).await,
             TaskType::GenerateImage => self.picture(order, calls).await,
             TaskType::GenerateVideo => match order.task.video_tier() {
                 Some(VideoTier::Daily) => self.animate(order, calls).await,
@@ -254,6 +260,25 @@ impl Executor {
         }
     }
 
+    /// An answer to a remark, with its label below it. Whoever asks who speaks is told so by rule; no writer is asked.
+    async fn reply(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
+        let (task, soul) = (&order.task, &order.agent.soul);
+        let to = task.payload.reply.as_ref().ok_or(ExecuteError::NoRemark)?;
+        let made = match to.asked_in() {
+            Some(tongue) => Made {
+                content_type: "text/plain".to_owned(),
+                text: tongue.plain_answer().to_owned(),
+                hashtags: vec![],
+                media: vec![],
+                disclosure: disclosure(soul, task.channel, vec![]),
+                self_score: None,
+            },
+            None => self.write(order, calls).await?,
+        };
+        let text = labelled(&made.text, &made.disclosure);
+        Ok(Made { text, hashtags: vec![], ..made })
+    }
+
     async fn write(&self, order: &WorkOrder, calls: &mut Vec<ToolCall>) -> Result<Made, ExecuteError> {
         let (task, soul) = (&order.task, &order.agent.soul);
         let mut variables = common(order);
@@ -262,6 +287,9 @@ impl Executor {
         variables.insert("summary".into(), json!(task.payload.summary));
         variables.insert("text_chars_max".into(), json!(room_for_words(soul, task.channel)));
         variables.insert("hashtags_max".into(), json!(task.channel.rules().hashtags_max));
+        if let Some(to) = &task.payload.reply {
+            variables.insert("reply".into(), json!(to));
+        }
         if let Some(correction) = &task.payload.correction {
             variables.insert("correction".into(), json!(correction));
         }
@@ -383,6 +411,7 @@ impl Executor {
 
     fn wrap(&self, order: &WorkOrder, made: Made, calls: &[ToolCall]) -> Artifact {
         let task = &order.task;
+        let answered = task.payload.reply.as_ref().map(|to| to.id.as_str());
         let paid: Usd = calls.iter().map(|c| c.cost_usd).sum();
         let costs = match task.task_type {
             TaskType::GenerateImage | TaskType::GenerateVideo => {
@@ -404,12 +433,14 @@ impl Executor {
                 &made.hashtags,
                 &made.media,
                 &made.disclosure,
+                answered,
             ),
             content_type: made.content_type,
             text: made.text,
             hashtags: made.hashtags,
             media: made.media,
             disclosure: made.disclosure,
+            in_reply_to: answered.map(str::to_owned),
             character_reference_id: task.persona_lock.character_reference_id.clone(),
             llm_self_score: made.self_score,
             tool_log: calls.to_vec(),
@@ -422,9 +453,11 @@ impl Executor {
 /// A type of task as metrics name it.
 const fn label(task_type: TaskType) -> &'static str {
     match task_type {
-        TaskType::GenerateText | TaskType::GenerateImage | TaskType::GenerateVideo | TaskType::AssemblePost => {
-            task_type.as_str()
-        }
+        TaskType::GenerateText
+        | TaskType::GenerateImage
+        | TaskType::GenerateVideo
+        | TaskType::AssemblePost
+        | TaskType::ReplyComment => task_type.as_str(),
         _ => "other",
     }
 }

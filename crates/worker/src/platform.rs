@@ -196,6 +196,9 @@ impl Platform {
         variables.insert("ai_generated".into(), json!(artifact.disclosure.ai_generated));
         variables.insert("ai_label".into(), json!(artifact.disclosure.label));
         variables.insert("ai_fields".into(), artifact.channel.ai_fields());
+        if let Some(remark) = &artifact.in_reply_to {
+            variables.insert("in_reply_to".into(), json!(remark));
+        }
         variables.insert("idempotency_key".into(), json!(case.publication.idempotency_key));
         variables
     }

@@ -146,7 +146,8 @@ fn gives_orders(memory: &Memory) -> bool {
 pub(crate) fn own_post(case: &PublishCase, now: DateTime<Utc>) -> Option<Embedded> {
     let (task, artifact) = (&case.task, &case.artifact);
     let text = artifact.text.trim();
-    if text.is_empty() || text.len() > Memory::CONTENT_BYTES_MAX {
+    // A reply is told to one person; among its posts it would keep the agent from saying so again.
+    if text.is_empty() || text.len() > Memory::CONTENT_BYTES_MAX || artifact.in_reply_to.is_some() {
         return None;
     }
     let vector = Embedder::shared().ok()?.direction(text).ok()?;

@@ -74,7 +74,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 6] {
                 "character_reference_id": "{{character_reference_id}}", "persona": "{{persona}}", "goal": "{{goal}}",
                 "headline": "{{headline}}", "summary": "{{summary}}", "channel": "{{channel}}",
                 "text_chars_max": "{{text_chars_max}}", "hashtags_max": "{{hashtags_max}}",
-                "correction": "{{correction?}}", "context": "{{context?}}", "seed": "{{seed}}", "budget_usd": "{{budget_usd?}}",
+                "correction": "{{correction?}}", "context": "{{context?}}", "reply": "{{reply?}}", "seed": "{{seed}}", "budget_usd": "{{budget_usd?}}",
             })),
         ),
         (
@@ -99,7 +99,7 @@ fn roles(publish_repeats: bool) -> [(&'static str, RoleConfig); 6] {
                 json!({
                     "account": "{{account}}", "channel": "{{channel}}", "text": "{{text}}", "hashtags": "{{hashtags}}",
                     "media": "{{media}}", "ai_generated": "{{ai_generated}}", "ai_label": "{{ai_label}}",
-                    "ai_fields": "{{ai_fields}}",
+                    "ai_fields": "{{ai_fields}}", "in_reply_to": "{{in_reply_to?}}",
                     "idempotency_key": "{{idempotency_key}}",
                 }),
             ),
@@ -156,15 +156,15 @@ const MAKING: [&str; 4] = ["generate_text", "generate_image", "generate_video", 
 const PLATFORMS: [&str; 2] = ["publish_post", "find_post"];
 
 impl Reach {
-    /// Leaves of a configuration what is within reach.
-    fn narrow(self, mut config: HostConfig) -> HostConfig {
+    /// Leaves of a configuration what is within reach; of our own servers, those in `read` have resources to be read.
+    fn narrow(self, mut config: HostConfig, read: &[&str]) -> HostConfig {
         let wanted: &[&str] = match self {
             Self::All => return config,
             Self::Resources => {
                 config.roles.clear();
-                // Ours have tools only; any other server may have something to read.
+                // Any other server may have something to read.
                 let is_ours = |server: &ServerConfig| server.transport == TransportConfig::InProcess;
-                config.servers.retain(|name, server| name == FEEDS || !is_ours(server));
+                config.servers.retain(|name, server| read.contains(&name.as_str()) || !is_ours(server));
                 return config;
             }
             Self::Making => &MAKING,
@@ -209,7 +209,9 @@ pub(super) async fn host(
     ambient: Arc<dyn Ambient>,
     lifecycle: &Lifecycle,
 ) -> anyhow::Result<Host> {
-    let reached = reach.narrow(with_certain_prices(config, mind.as_ref().is_some_and(|mind| mind.about().offline)));
+    let read: Vec<&str> = [FEEDS].into_iter().chain(config.planner.replies.server()).collect();
+    let mind_is_offline = mind.as_ref().is_some_and(|mind| mind.about().offline);
+    let reached = reach.narrow(with_certain_prices(config, mind_is_offline), &read);
     let is_served = |name: &str| reached.servers.get(name).is_some_and(|s| s.transport == TransportConfig::InProcess);
     let (feeds_too, studio_too, sandbox_too) = (is_served(FEEDS), is_served(STUDIO), is_served(SANDBOX));
     let mut host = Host::builder(reached, ambient.clone());
@@ -248,7 +250,7 @@ mod tests {
             (Reach::Making, vec!["animate_image", "generate_image", "generate_text", "generate_video"], vec!["studio"]),
             (Reach::Platforms, vec!["find_post", "publish_post"], vec!["sandbox"]),
         ] {
-            let narrowed = reach.narrow(config.clone());
+            let narrowed = reach.narrow(config.clone(), &[FEEDS]);
             assert_eq!((names(&narrowed.roles), names(&narrowed.servers)), (roles, servers), "{reach:?}");
             narrowed.validate().unwrap();
         }
@@ -269,10 +271,12 @@ mod tests {
         };
         given.mcp.roles.insert("generate_image".to_owned(), image);
         let config = built_in(&given);
-        let narrowed = Reach::Making.narrow(config.clone());
+        let narrowed = Reach::Making.narrow(config.clone(), &[FEEDS]);
         narrowed.validate().unwrap();
         assert_eq!(names(&narrowed.servers), ["media", "studio"]);
         assert!(narrowed.roles.contains_key("other_image") && !narrowed.roles.contains_key("publish_post"));
-        assert_eq!(names(&Reach::Resources.narrow(config).servers), ["feeds", "media"]);
+        assert_eq!(names(&Reach::Resources.narrow(config.clone(), &[FEEDS]).servers), ["feeds", "media"]);
+        let answering = Reach::Resources.narrow(config, &[FEEDS, SANDBOX]);
+        assert_eq!((names(&answering.servers), answering.roles.len()), (vec!["feeds", "media", "sandbox"], 0));
     }
 }

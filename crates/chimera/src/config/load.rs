@@ -146,6 +146,9 @@ impl Config {
                 "each must be at least 1",
             );
         }
+        if !self.planner.replies.is_sound() {
+            return refuse("planner.replies.resource", "want mcp://SERVER/RESOURCE-URI with {account} in it, once");
+        }
         if self.sweeper.interval_ms == 0 || self.sweeper.batch == 0 {
             return refuse("sweeper.interval_ms, sweeper.batch", "each must be at least 1");
         }

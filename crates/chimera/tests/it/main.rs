@@ -39,6 +39,7 @@ mod prometheus;
 mod promql;
 mod pruning;
 mod real_headlines;
+mod replies;
 mod restoring;
 mod retry;
 mod review;
@@ -90,6 +91,8 @@ chimera_testkit::on_both! {
         a_look_deletes_nothing_and_a_prune_leaves_the_posts;
     real_headlines:
         real_headlines_are_sorted_as_people_sorted_them;
+    replies:
+        whoever_asks_an_agent_is_answered_and_told_the_truth_when_asking_who_speaks;
     restoring:
         what_went_out_after_the_backup_does_not_go_out_again;
     webhook:

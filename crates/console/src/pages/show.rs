@@ -88,6 +88,7 @@ pub(super) const fn outcome(outcome: SignalOutcome) -> (&'static str, &'static s
         SignalOutcome::Duplicate => ("told before", "idle"),
         SignalOutcome::Deferred => ("held back", "wait"),
         SignalOutcome::Stale => ("too late", "idle"),
+        SignalOutcome::Answered => ("answered", "good"),
     }
 }
 

@@ -45,8 +45,7 @@ async fn waiting(world: &World, headline: &str) -> Case {
 fn fit(artifact: &mut Artifact, words: &str) {
     artifact.disclosure.label = "I'm Nova, an AI.".to_owned();
     artifact.text = format!("{words} {}", artifact.disclosure.label);
-    let Artifact { channel, text, hashtags, media, disclosure, .. } = &*artifact;
-    artifact.content_hash = Artifact::content_hash(*channel, text, hashtags, media, disclosure);
+    artifact.content_hash = artifact.named_anew();
 }
 
 async fn state(world: &World, task: &AgentTask) -> TaskState {

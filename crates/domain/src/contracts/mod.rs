@@ -1,9 +1,11 @@
 //! Messages between the roles, and the documents that cross the edge; their JSON Schemas are checked in under `schemas/`.
 
 mod feed;
+mod mention;
 mod messages;
 
 pub use feed::{FeedDocument, FeedItem};
+pub use mention::{Mention, MentionDocument};
 pub use messages::{
     ConfidenceMetrics, DecisionMessage, HandoffContext, HandoffEnvelope, MediaRequirements, ResultArtifact,
     ResultMessage, TaskContext, TaskMessage, TaskMessagePayload, ToolExecution,
@@ -23,6 +25,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("decision.json", one::<DecisionMessage>()),
         ("handoff-envelope.json", one::<HandoffEnvelope>()),
         ("feed-document.json", one::<FeedDocument>()),
+        ("mention-document.json", one::<MentionDocument>()),
         ("soul.json", one::<crate::Soul>()),
     ]
 }

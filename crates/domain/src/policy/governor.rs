@@ -166,6 +166,27 @@ impl CampaignGovernor {
         verdict
     }
 
+    /// Asks for one more reply of at most `cost`: of the campaign, which must not be quiet, of the money that both have for
+    /// the day, and of the agent's `share` for replies ([`GovernorLimits::of_replies`]), which alone counts it. Posts lose no
+    /// place by it.
+    pub fn admit_reply(&mut self, agent: &mut Governor, share: &mut Governor, cost: Usd) -> GovernorVerdict {
+        if self.quiet {
+            return GovernorVerdict::QuietHours;
+        }
+        if self.money().is_some_and(|money| cost > money.left) {
+            return GovernorVerdict::CampaignBudget;
+        }
+        if cost > agent.money().left {
+            return GovernorVerdict::DailySpendCap;
+        }
+        let verdict = share.admit(cost);
+        if verdict == GovernorVerdict::Allowed {
+            agent.used.spent_today = agent.used.spent_today.saturating_add(cost);
+            self.used.spent_today = self.used.spent_today.saturating_add(cost);
+        }
+        verdict
+    }
+
     /// The campaign's money of the day, beyond what is counted; `None` where it has no budget.
     #[must_use]
     pub fn money(&self) -> Option<DayMoney> {
@@ -248,6 +269,30 @@ mod tests {
         let later = now() + chrono::TimeDelta::hours(1);
         let mut awake = CampaignGovernor::new(&campaign, CampaignUse::default(), later);
         assert_eq!(awake.admit(&mut agent, Usd::ZERO), GovernorVerdict::Allowed);
+    }
+
+    #[test]
+    fn a_flood_of_comments_takes_half_and_no_post_loses_its_place() {
+        let limits = GovernorLimits { max_tasks_per_hour: 5, max_daily_spend: Usd::cents(100), ..GovernorLimits::default() };
+        let mut agent = Governor::new(limits, GovernorUse::default());
+        let mut share = Governor::new(limits.of_replies(), GovernorUse::default());
+        let mut whole = CampaignGovernor::new(&campaign(), CampaignUse::default(), now());
+        let flood = |whole: &mut CampaignGovernor, agent: &mut Governor, share: &mut Governor, cost| {
+            (0..50).filter(|_| whole.admit_reply(agent, share, cost) == GovernorVerdict::Allowed).count()
+        };
+        assert_eq!(flood(&mut whole, &mut agent, &mut share, Usd::cents(1)), 3);
+        assert_eq!((0..9).filter(|_| whole.admit(&mut agent, Usd::ZERO) == GovernorVerdict::Allowed).count(), 5);
+        let mut share = Governor::new(
+            GovernorLimits { max_tasks_per_hour: 99, ..limits }.of_replies(),
+            GovernorUse { spent_today: Usd::cents(3), ..GovernorUse::default() },
+        );
+        assert_eq!(flood(&mut whole, &mut agent, &mut share, Usd::cents(10)), 4, "half of the day's money");
+        assert_eq!(agent.money().left, Usd::cents(57));
+        let spent = GovernorUse { spent_today: Usd::cents(95), ..GovernorUse::default() };
+        let mut poor = Governor::new(limits, spent);
+        let mut share = Governor::new(limits.of_replies(), GovernorUse::default());
+        assert_eq!(whole.admit_reply(&mut poor, &mut share, Usd::cents(6)), GovernorVerdict::DailySpendCap);
+        assert_eq!(whole.admit_reply(&mut poor, &mut share, Usd::ZERO), GovernorVerdict::Allowed, "the truth is free");
     }
 
     proptest! {

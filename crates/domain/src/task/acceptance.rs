@@ -56,6 +56,7 @@ impl Criterion {
             }
             TaskType::GenerateImage => vec![Self::Picture, Self::Format, Self::Shape, Self::AltText],
             TaskType::GenerateVideo => [video].into_iter().chain(of_film).collect(),
+            TaskType::ReplyComment => vec![Self::Words, Self::Disclosure],
             TaskType::AssemblePost => {
                 let parts = [
                     (Modality::Text, vec![Self::Words]),
@@ -193,6 +194,7 @@ mod tests {
             hashtags: vec![],
             media,
             disclosure: Disclosure { ai_generated: true, label, models: vec![] },
+            in_reply_to: None,
             character_reference_id: "nova-face".to_owned(),
             llm_self_score: None,
             tool_log: vec![],

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod ground;
+mod reply;
 mod state;
 mod video;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acceptance::{Criterion, Unmet, unmet};
 pub use ground::{CancelReason, Ground, Outdated};
+pub use reply::{Remark, ReplyTo};
 pub use state::{IllegalTransition, TaskEvent, TaskState};
 pub use video::{Lowered, Shortfall, VideoPlan, VideoStep, VideoTier};
 
@@ -102,6 +104,9 @@ pub struct TaskPayload {
     /// How its video is made, where it makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoPlan>,
+    /// What it answers, where it is a reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply: Option<ReplyTo>,
     /// What its result must be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acceptance: Vec<Criterion>,

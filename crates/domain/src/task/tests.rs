@@ -46,6 +46,7 @@ pub(crate) fn task() -> AgentTask {
             modalities: vec![Modality::Text],
             video_seconds: 6,
             video: None,
+            reply: None,
             acceptance: vec![Criterion::Words],
             taint: vec!["imperative_to_model".to_owned()],
             correction: None,

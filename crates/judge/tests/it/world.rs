@@ -177,13 +177,7 @@ impl World {
         change(&mut artifact);
         // Unless a case has written a hash of its own, it is the right one.
         if artifact.content_hash.is_empty() {
-            artifact.content_hash = Artifact::content_hash(
-                artifact.channel,
-                &artifact.text,
-                &artifact.hashtags,
-                &artifact.media,
-                &artifact.disclosure,
-            );
+            artifact.content_hash = artifact.named_anew();
         }
         let submission = Submission {
             task_id: claimed.id,

@@ -167,15 +167,7 @@ pub(super) fn draft_form(hashtags_max: usize) -> Result<Form, MindError> {
 impl RawDraft {
     /// The draft within its limits. Small slips are mended; a text that is too long is the model's to shorten.
     pub(super) fn within(self, channel: Channel, text_chars_max: usize, hashtags_max: usize) -> Result<Draft, String> {
-        let text = shown(&self.text).trim().to_owned();
-        let chars = channel.length(&text);
-        if text.is_empty() {
-            return Err("`text` is empty".to_owned());
-        }
-        if chars > text_chars_max {
-            let counting = channel.rules().counting.in_words();
-            return Err(format!("`text` has {chars} characters ({counting}); at most {text_chars_max} are allowed"));
-        }
+        let text = text_within(&self.text, channel, text_chars_max)?;
         let tag = |tag: String| {
             tag.chars().filter(|c| c.is_alphanumeric() || *c == '_').take(TAG_CHARS_MAX).collect::<String>()
         };
@@ -195,6 +187,53 @@ impl RawDraft {
             self_score: Some(Score::clamped(self.self_score)),
         })
     }
+}
+
+/// A reply, as the model gives it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct RawReply {
+    text: String,
+    self_score: f64,
+}
+
+pub(super) fn reply_form() -> Result<Form, MindError> {
+    Form::new(
+        "reply",
+        json!({
+            "type": "object",
+            "properties": {
+                "text": {"type": "string"},
+                "self_score": {"type": "number", "minimum": 0, "maximum": 1}
+            },
+            "required": ["text", "self_score"],
+            "additionalProperties": false
+        }),
+    )
+}
+
+impl RawReply {
+    /// The reply within its limits, as a draft of which nothing is drawn.
+    pub(super) fn within(self, channel: Channel, text_chars_max: usize) -> Result<Draft, String> {
+        Ok(Draft {
+            text: text_within(&self.text, channel, text_chars_max)?,
+            self_score: Some(Score::clamped(self.self_score)),
+            ..Draft::default()
+        })
+    }
+}
+
+/// A text made visible, if it is one and not too long.
+fn text_within(text: &str, channel: Channel, text_chars_max: usize) -> Result<String, String> {
+    let text = shown(text).trim().to_owned();
+    let chars = channel.length(&text);
+    if text.is_empty() {
+        return Err("`text` is empty".to_owned());
+    }
+    if chars > text_chars_max {
+        let counting = channel.rules().counting.in_words();
+        return Err(format!("`text` has {chars} characters ({counting}); at most {text_chars_max} are allowed"));
+    }
+    Ok(text)
 }
 
 /// An opinion, as the model gives it.

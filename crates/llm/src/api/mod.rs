@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use self::{
-    answers::{Form, Ratings, RawDraft, RawOpinion, draft_form, opinion_form, ratings_form},
+    answers::{Form, Ratings, RawDraft, RawOpinion, RawReply, draft_form, opinion_form, ratings_form, reply_form},
     attempts::Attempts,
     client::Http,
     meter::Meter,
@@ -228,12 +228,17 @@ impl Mind for ModelMind {
     }
 
     async fn write(&self, ask: &WriteAsk) -> Result<Answer<Draft>, MindError> {
+        let is_reply = ask.reply.is_some();
         let question = Question {
             prompt: self.prompts.write(ask)?,
-            form: draft_form(ask.hashtags_max)?,
+            form: if is_reply { reply_form()? } else { draft_form(ask.hashtags_max)? },
             output_tokens_max: self.backend.output_tokens_max,
             effort: Effort::Low,
         };
+        if is_reply {
+            let within = |raw: RawReply| raw.within(ask.channel, ask.text_chars_max);
+            return self.answer(&question, ask.budget, within).await;
+        }
         let within = |raw: RawDraft| raw.within(ask.channel, ask.text_chars_max, ask.hashtags_max);
         self.answer(&question, ask.budget, within).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chimera_domain::{Channel, Score};
+use chimera_domain::{Channel, ReplyTo, Score};
 
 use super::{
     dice::Dice,
@@ -74,6 +74,9 @@ struct Text {
 impl Writer {
     /// A post in character. The same ask gives the same draft; a correction always gives another one than before it.
     pub(super) fn draft(&self, ask: &WriteAsk) -> Draft {
+        if let Some(to) = &ask.reply {
+            return reply(ask, to);
+        }
         let source = Source::read(&ask.headline, &ask.summary);
         let rules = Rules::read(&ask.persona.directives, &ask.persona.banned_topics);
         let Some(correction) = ask.correction.as_deref().filter(|text| !text.trim().is_empty()) else {
@@ -392,4 +395,25 @@ fn worth(text: &Text, source: &Source) -> f64 {
         }
     }
     if source.suspicious { worth - 0.2 } else { worth }
+}
+
+/// A few plain words to a remark: whoever does not understand it claims nothing. Asked who speaks, the truth.
+fn reply(ask: &WriteAsk, to: &ReplyTo) -> Draft {
+    const TO_A_QUESTION: [&str; 3] = [
+        "Good question. I would have to guess, so I'd rather say that I don't know.",
+        "I can't answer that well from here, and I won't make something up. Thank you for asking.",
+        "Honest answer: I don't know. Thank you for asking, though.",
+    ];
+    const TO_A_REMARK: [&str; 3] = [
+        "Thank you for reading, and for saying so.",
+        "Thank you for taking the time to write.",
+        "Noted, and thank you for writing.",
+    ];
+    let dice = Dice::new(&[&ask.persona.name, &to.id, &to.text, ask.correction.as_deref().unwrap_or_default()]);
+    let bank = if to.text.contains(['?', '？', '؟']) { TO_A_QUESTION } else { TO_A_REMARK };
+    let text = match to.asked_in() {
+        Some(tongue) => tongue.plain_answer(),
+        None => dice.shuffled("reply", bank.iter()).first().copied().copied().unwrap_or(TO_A_REMARK[0]),
+    };
+    Draft { text: ask.channel.fit(text, ask.text_chars_max), self_score: Some(Score::clamped(0.5)), ..Draft::default() }
 }

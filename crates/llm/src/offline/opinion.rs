@@ -73,7 +73,7 @@ pub(super) fn form(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceS
         notes.push("the source gives orders to whoever reads it with a machine".to_owned());
     }
     Opinion {
-        task_fit: task_fit(ask, writer, scorer),
+        task_fit: if ask.reply.is_some() { reply_fit(ask) } else { task_fit(ask, writer, scorer) },
         persona: persona(ask, writer, &rules, &mut notes),
         support: support(ask, &writer.words),
         notes,
@@ -119,6 +119,17 @@ fn task_fit(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceScorer>)
             echo * 100.0
         )
     });
+    sight.finding()
+}
+
+/// Whether a reply answers its remark can't be seen without understanding both, so a person should look.
+fn reply_fit(ask: &OpinionAsk) -> Finding {
+    let mut sight = Sight::new("a reply within the channel's limits");
+    sight.lose(0.25, || "nobody here understands whether it answers the remark".to_owned());
+    let (chars, max) = (ask.channel.length(&ask.text), ask.channel.rules().text_chars_max);
+    if chars > max {
+        sight.lose(0.5, || format!("{chars} characters, and {} takes {max}", ask.channel));
+    }
     sight.finding()
 }
 

@@ -28,6 +28,7 @@ fn ask(channel: Channel, headline: &str, seed: u64) -> WriteAsk {
         hashtags_max: channel.rules().hashtags_max,
         correction: None,
         context: WriterContext::default(),
+        reply: None,
         seed,
         budget: None,
     }
@@ -225,6 +226,7 @@ fn judged(draft: &Draft, ask: &WriteAsk) -> OpinionAsk {
         channel: ask.channel,
         text: draft.text.clone(),
         hashtags: draft.hashtags.clone(),
+        reply: None,
         budget: None,
     }
 }

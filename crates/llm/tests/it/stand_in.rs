@@ -315,6 +315,7 @@ pub(crate) fn write_ask(budget: Option<Usd>) -> WriteAsk {
         hashtags_max: 1,
         correction: None,
         context: WriterContext::default(),
+        reply: None,
         seed: 1,
         budget,
     }
@@ -330,6 +331,7 @@ pub(crate) fn opinion_ask() -> OpinionAsk {
         channel: ask.channel,
         text: "A mill that can't keep up. Would you wait?".to_owned(),
         hashtags: vec!["SlowFashion".to_owned()],
+        reply: None,
         budget: None,
     }
 }

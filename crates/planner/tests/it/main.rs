@@ -18,6 +18,7 @@ mod held;
 mod limits;
 mod mind;
 mod planning;
+mod replies;
 mod serving;
 mod stories;
 mod trends;
@@ -69,6 +70,10 @@ chimera_testkit::on_both! {
         a_mind_out_of_order_blames_no_item
         a_mind_that_answers_too_little_loses_no_item
         a_copy_of_an_unscored_story_does_not_make_it_known;
+    replies:
+        a_remark_becomes_one_task_that_says_what_it_answers
+        a_flood_of_remarks_takes_half_and_the_rest_waits_where_it_was_said
+        a_remark_is_answered_once_whichever_campaign_runs;
     stories:
         the_same_story_from_ten_feeds_is_one_signal_with_ten_sources
         two_wordings_in_one_document_are_planned_once

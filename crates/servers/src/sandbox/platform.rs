@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chimera_domain::{Ambient, sha256_parts};
+use chimera_domain::{Ambient, Remark, sha256_parts};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
@@ -29,6 +29,8 @@ const PAGE_DEFAULT: u32 = 20;
 const MENTIONS_MAX: u32 = 100;
 /// Comments are only looked for below so many of an account's newest posts.
 const COMMENTED_POSTS_MAX: u32 = 200;
+/// The most of a thread that is shown above a mention.
+const THREAD_MAX: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Platform {
@@ -194,11 +196,31 @@ impl Platform {
         comments.truncate(MENTIONS_MAX as usize);
         let mut mentions =
             comments.into_iter().map(|(at, row, index)| self.comment(at, row, index)).collect::<Vec<_>>();
-        let others = self.state.posts_mentioning(handle(account), MENTIONS_MAX).await?;
-        mentions.extend(others.into_iter().map(|(row, about)| spoken(row.post, about)));
+        for (row, about) in self.state.posts_mentioning(handle(account), MENTIONS_MAX).await? {
+            let thread = self.thread(row.post.in_reply_to.clone()).await?;
+            mentions.push(spoken(row.post, about, thread));
+        }
         mentions.sort_by_key(|mention| std::cmp::Reverse(mention.at));
         mentions.truncate(MENTIONS_MAX as usize);
         Ok(Mentions { account: account.to_owned(), as_of: now, mentions })
+    }
+
+    /// What was said from here upwards, oldest first; what was deleted ends it.
+    async fn thread(&self, mut above: Option<String>) -> Result<Vec<Remark>, Refusal> {
+        let mut thread = Vec::new();
+        while let Some(id) = above.take().filter(|_| thread.len() < THREAD_MAX) {
+            let remark = RemarkId::parse(&id)?;
+            let rows = self.state.posts_by_seq(&[remark.post()]).await?;
+            let Some(row) = rows.into_iter().find(|row| row.deleted_at.is_none()) else { break };
+            if let RemarkId::Comment(_, index) = remark {
+                let said = Comment::of(self.config.seed, &row.post.content_hash, index, &row.post.hashtags);
+                thread.push(Remark { author: said.author, text: said.text, at: row.post.created_at });
+            }
+            above = row.post.in_reply_to.clone();
+            thread.push(said_in(&row.post));
+        }
+        thread.reverse();
+        Ok(thread)
     }
 
     /// One post that is shown.
@@ -255,10 +277,12 @@ impl Platform {
         Mention {
             id: RemarkId::Comment(row.seq, index).to_string(),
             kind: MentionKind::Comment,
+            channel: row.post.channel,
             post_id: Some(row.post.post_id.clone()),
             author: said.author,
             text: said.text,
             at,
+            thread: vec![said_in(&row.post)],
         }
     }
 }
@@ -274,14 +298,20 @@ fn known(row: Row, content_hash: &str) -> Result<PublishPostOutput, Refusal> {
     Ok(PublishPostOutput { post_id, url, created_at, duplicate_of_key: true })
 }
 
-fn spoken(post: Post, about: Option<i64>) -> Mention {
+fn said_in(post: &Post) -> Remark {
+    Remark { author: post.account.clone(), text: post.text.clone(), at: post.created_at }
+}
+
+fn spoken(post: Post, about: Option<i64>, thread: Vec<Remark>) -> Mention {
     Mention {
         id: post.post_id,
         kind: if about.is_some() { MentionKind::Reply } else { MentionKind::Mention },
+        channel: post.channel,
         post_id: about.map(|seq| RemarkId::Post(seq).to_string()),
         author: post.account,
         text: post.text,
         at: post.created_at,
+        thread,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What goes into the tools and comes out of them. Times are RFC 3339 in UTC.
 
-use chimera_domain::Channel;
+use chimera_domain::{Channel, Remark};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -279,6 +279,8 @@ pub struct Mention {
     pub id: String,
     /// How it came about.
     pub kind: MentionKind,
+    /// Where it was said.
+    pub channel: Channel,
     /// The account's own post that it is about, if it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_id: Option<String>,
@@ -288,6 +290,9 @@ pub struct Mention {
     pub text: String,
     /// When.
     pub at: DateTime<Utc>,
+    /// What was said above it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thread: Vec<Remark>,
 }
 
 /// The resource `sandbox://mentions/{account}`.

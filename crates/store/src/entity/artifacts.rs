@@ -29,6 +29,7 @@ pub(crate) struct Model {
     pub(crate) media: Json,
     #[sea_orm(column_type = "JsonBinary")]
     pub(crate) disclosure: Json,
+    pub(crate) in_reply_to: Option<String>,
     pub(crate) character_reference_id: String,
     pub(crate) llm_self_score: Option<f64>,
     #[sea_orm(column_type = "JsonBinary")]
@@ -70,6 +71,7 @@ impl Mapped for Entity {
             hashtags: writer.document("hashtags", &artifact.hashtags)?,
             media: writer.document("media", &artifact.media)?,
             disclosure: writer.document("disclosure", &artifact.disclosure)?,
+            in_reply_to: artifact.in_reply_to.as_deref().map(text),
             character_reference_id: text(&artifact.character_reference_id),
             llm_self_score: artifact.llm_self_score.map(Score::get),
             tool_log: writer.document("tool_log", &artifact.tool_log)?,
@@ -96,6 +98,7 @@ impl Mapped for Entity {
             hashtags: reader.document("hashtags", row.hashtags)?,
             media: reader.document("media", row.media)?,
             disclosure: reader.document("disclosure", row.disclosure)?,
+            in_reply_to: row.in_reply_to,
             character_reference_id: row.character_reference_id,
             llm_self_score: row.llm_self_score.map(|score| reader.score("llm_self_score", score)).transpose()?,
             tool_log: reader.document("tool_log", row.tool_log)?,

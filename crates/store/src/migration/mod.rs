@@ -25,6 +25,7 @@ mod m0023_judge_calibration;
 mod m0024_plan_review;
 mod m0025_pacing;
 mod m0026_webhook;
+mod m0027_replies;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_plan_review::Migration),
             Box::new(m0025_pacing::Migration),
             Box::new(m0026_webhook::Migration),
+            Box::new(m0027_replies::Migration),
         ]
     }
 }

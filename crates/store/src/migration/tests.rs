@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 25] = [
+const TABLES: [&[&str]; 26] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -116,6 +116,7 @@ const TABLES: [&[&str]; 25] = [
     &["credentials"],
     &["signal_marks"],
     &["judge_calibrations"],
+    &[],
     &[],
     &[],
     &[],
@@ -171,7 +172,7 @@ impl Rows {
                 batch::insert_rows::<dependencies::Entity>(db, vec![edge], None).await.unwrap();
             }
             3 => {
-                batch::insert::<artifacts::Entity>(db, tenant, [&self.artifact]).await.unwrap();
+                insert_early::<artifacts::Entity>(db, [&self.artifact], &[artifacts::Column::InReplyTo]).await;
                 batch::insert::<tool_calls::Entity>(db, tenant, &self.artifact.tool_log).await.unwrap();
             }
             4 => {

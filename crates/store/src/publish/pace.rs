@@ -10,7 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use chimera_domain::{
-    AgentId, AgentTask, Channel, PublicationState,
+    AgentId, AgentTask, Channel, PublicationState, TaskType,
     policy::{Pacer, PacingRule},
 };
 
@@ -41,7 +41,8 @@ impl Store {
         posts: impl Iterator<Item = &'a AgentTask>,
         now: DateTime<Utc>,
     ) -> Result<HashSet<Uuid>> {
-        let mut posts: Vec<&AgentTask> = posts.collect();
+        // Replies have their own share of what may be planned; they keep no distance, and no post keeps one from them.
+        let mut posts: Vec<&AgentTask> = posts.filter(|task| task.task_type != TaskType::ReplyComment).collect();
         if posts.is_empty() || !self.pacing.is_on() {
             return Ok(HashSet::new());
         }
@@ -66,7 +67,8 @@ impl Store {
             .filter(batch::of_tenant::<E>(self.tenant))
             .filter(C::Channel.is_in(self.pacing.channels().map(Channel::as_str)))
             .filter(C::UpdatedAt.gt(time(now - self.pacing.looks_back())))
-            .filter(Expr::col((E, C::State)).is_in(OUT.map(|state| literal(state.as_str()))));
+            .filter(Expr::col((E, C::State)).is_in(OUT.map(|state| literal(state.as_str()))))
+            .filter(is_reply().not());
         let task = Expr::col((tasks::Entity, tasks::Column::Id)).equals((E, C::TaskId));
         QueryTrait::query(&mut select).join(JoinType::InnerJoin, tasks::Entity, task);
         let rows: Vec<(Uuid, String, DateTime<Utc>)> = select.into_tuple().all(db).await?;
@@ -84,7 +86,7 @@ impl Store {
             return Ok(None);
         }
         let pacer = self.pacer(&self.db, now).await?;
-        let on = |channel: Channel| Expr::col((E, C::Channel)).eq(channel.as_str());
+        let on = |channel: Channel| Expr::col((E, C::Channel)).eq(channel.as_str()).and(is_reply().not());
         let waits = |channel: Channel| {
             if pacer.is_full(channel) {
                 return Some(on(channel));
@@ -96,4 +98,8 @@ impl Store {
         let goes = |all: Condition, waits: Expr| all.add(waits.not());
         Ok((!waiting.is_empty()).then(|| waiting.into_iter().fold(Condition::all(), goes)))
     }
+}
+
+fn is_reply() -> Expr {
+    Expr::col((tasks::Entity, tasks::Column::TaskType)).eq(literal(TaskType::ReplyComment.as_str()))
 }

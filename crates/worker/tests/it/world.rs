@@ -280,7 +280,7 @@ impl World {
         artifact.media[0].sha256 = self.picture_of(task.trace_id, |_| {}).await;
         change(&mut artifact);
         let a = &mut artifact;
-        a.content_hash = Artifact::content_hash(a.channel, &a.text, &a.hashtags, &a.media, &a.disclosure);
+        a.content_hash = a.named_anew();
         let submission = Submission {
             task_id: task.id,
             version: task.state_version,

@@ -87,7 +87,10 @@ impl Caller<'_> {
         let events: Vec<_> = signals.iter().map(|s| s.event_key.clone()).collect();
         let stories: Vec<_> = signals.iter().map(|s| s.content_hash.clone()).collect();
         self.calls("signals_known").signals_known(template.campaign.id, &events, &stories).await.unwrap();
+        let hour = chrono::Duration::hours(1);
+        self.calls("answered_since").answered_since("mcp://sandbox/m", now - hour, &events).await.unwrap();
         self.calls("governor_use").governor_use(&[template.agent.id], &[template.agent.id], now).await.unwrap();
+        self.calls("replies_use").replies_use(&[template.agent.id], now).await.unwrap();
         let tasks = signals.iter().flat_map(|s| self.dag(s)).collect();
         let plan = world.plan(signals, tasks);
         self.calls("plan_commit").plan_commit(&plan).await.unwrap();
