@@ -77,7 +77,8 @@ pub use spend::{
 pub use story::{StoryLimits, StoryWindow, Wording};
 pub use task::{
     AgentTask, CancelReason, Costs, Criterion, Ground, IllegalTransition, Lowered, Outdated, PersonaLock, Priority,
-    Remark, ReplyTo, Shortfall, TaskEvent, TaskPayload, TaskState, TaskType, Unmet, VideoPlan, VideoStep, VideoTier, unmet,
+    Remark, ReplyTo, Shortfall, TaskEvent, TaskPayload, TaskState, TaskType, Unmet, VideoPlan, VideoStep, VideoTier,
+    unmet,
 };
 pub use text::{one_line, shown, visible};
 pub use trace::{TraceId, TraceParseError};

@@ -1,8 +1,8 @@
 //! From one relevant signal to the tasks that make its posts.
 
 use chimera_domain::{
-    Agent, AgentTask, Ambient, Campaign, Channel, Criterion, Modality, PersonaLock, Priority, ReplyTo, Score, StateVersion,
-    TaskId, TaskPayload, TaskState, TaskType, TrendSignal, Usd, VideoPlan,
+    Agent, AgentTask, Ambient, Campaign, Channel, Criterion, Modality, PersonaLock, Priority, ReplyTo, Score,
+    StateVersion, TaskId, TaskPayload, TaskState, TaskType, TrendSignal, Usd, VideoPlan,
     policy::{DayMoney, VideoRule, budget_parts},
     sha256_parts,
 };

@@ -2,8 +2,6 @@
 //!
 //! What there is no room for is neither written down nor lost: it stays where it was said, and each round looks at it again.
 
-use std::collections::HashSet;
-
 use chimera_domain::{
     Agent, Campaign, ReplyTo, Score, SignalId, SignalOutcome, ToolCall, TraceId, TrendSignal,
     contracts::{FeedItem, Mention},
@@ -42,7 +40,9 @@ impl Heard<'_> {
             let first = self.watching.iter().find(|campaign| campaign.channels.contains(&mention.channel));
             first.is_some_and(|campaign| campaign.id == self.campaign.id)
         };
-        let answers = |mention: &&Mention| takes(mention) && rule.answers(mention, &agent.persona_slug) && !is_ours(&mention.author);
+        let answers = |mention: &&Mention| {
+            takes(mention) && rule.answers(mention, &agent.persona_slug) && !is_ours(&mention.author)
+        };
         let mut answered: Vec<&Mention> = self.said.iter().filter(answers).collect();
         answered.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         answered.dedup_by(|a, b| a.id == b.id);
@@ -85,11 +85,8 @@ impl Planner {
         let rule = Rule { since, until: now + AHEAD_MAX, turns_max: self.config.replies.turns_max };
         let said = heard.to_answer(agent, rule, |account| round.is_ours(account));
         let keys: Vec<String> = said.iter().map(|mention| mention.event_key()).collect();
-        let known: HashSet<String> = match keys.is_empty() {
-            true => HashSet::new(),
-            // What was answered was read then, by our clock.
-            false => self.store.answered_since(heard.uri, since - AHEAD_MAX, &keys).await?,
-        };
+        // What was answered was read then, by our clock.
+        let known = self.store.answered_since(heard.uri, since - AHEAD_MAX, &keys).await?;
         let fresh: Vec<&Mention> = said.into_iter().filter(|mention| !known.contains(&mention.event_key())).collect();
         if fresh.is_empty() {
             return Ok(true);
@@ -125,14 +122,7 @@ impl Planner {
     }
 
     /// A remark as a signal of its own kind: it tells no story, and nobody weighs whether it matters.
-    fn signal_of(
-        &self,
-        mention: &Mention,
-        to: &ReplyTo,
-        campaign: &Campaign,
-        agent: &Agent,
-        uri: &str,
-    ) -> TrendSignal {
+    fn signal_of(&self, mention: &Mention, to: &ReplyTo, campaign: &Campaign, agent: &Agent, uri: &str) -> TrendSignal {
         let (now, id) = (self.ambient.now(), SignalId::generate(&*self.ambient));
         let headline = one_line(&format!("{}: {}", to.author, to.text), HEADLINE_CHARS_MAX);
         let about = to.thread.first().map(|post| post.text.clone()).unwrap_or_default();

@@ -86,7 +86,10 @@ impl Round {
         }
         for (uri, agent) in &self.mentions {
             let speaks = |campaign: &&Arc<Campaign>| campaign.agents.contains(agent);
-            watchers.entry(uri.clone()).or_default().extend(self.campaigns.iter().filter(speaks).map(|campaign| &**campaign));
+            watchers
+                .entry(uri.clone())
+                .or_default()
+                .extend(self.campaigns.iter().filter(speaks).map(|campaign| &**campaign));
         }
         watchers
     }
@@ -271,7 +274,8 @@ impl Planner {
                     let uri = cursor.resource_uri.as_str();
                     let planned = match &seen {
                         Contents::News(items) => {
-                            self.plan_for(campaign, &round.agents, (uri, at, items), calls, &mut report).await
+                            self.plan_for(campaign, &round.agents, (uri, at, items.as_slice()), calls, &mut report)
+                                .await
                         }
                         Contents::Mentions(said) => {
                             let heard = Heard { uri, at, said, campaign, watching };
@@ -341,7 +345,10 @@ impl Planner {
         let trending = self.trending().await?;
         let mut planned = Planned::new(self.stories.of_a_plan());
         for (sighting, relevance) in scores.scored {
-            let notes = Notes { taint: taint(&sighting.item.title, &sighting.item.summary), note: trending.note(&sighting.item.title) };
+            let notes = Notes {
+                taint: taint(&sighting.item.title, &sighting.item.summary),
+                note: trending.note(&sighting.item.title),
+            };
             planned.scored(seen, sighting, relevance, notes, &mut room, &*self.ambient);
         }
         for sighting in reworded {

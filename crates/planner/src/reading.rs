@@ -177,9 +177,12 @@ impl Planner {
             return (None, Err(ReadError::NotWatchable(uri.to_owned())));
         };
         let (call, read) = self.host.read_resource_recorded(context, server, inner).await;
-        (Some(call), read.map_err(ReadError::from).and_then(|read| {
-            if self.config.replies.is_of_mentions(uri) { mentions(&read, audience) } else { news(&read, audience) }
-        }))
+        (
+            Some(call),
+            read.map_err(ReadError::from).and_then(|read| {
+                if self.config.replies.is_of_mentions(uri) { mentions(&read, audience) } else { news(&read, audience) }
+            }),
+        )
     }
 
     fn stale_alert(&self, cursor: &ResourceCursor) -> Alert {

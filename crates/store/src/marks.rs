@@ -135,7 +135,9 @@ impl Store {
             .filter(batch::of_tenant::<signals::Entity>(self.tenant))
             .filter(C::CampaignId.eq(campaign_id.as_uuid()))
             .filter(C::IngestedAt.gte(time(after.map_or(since, |last| last.ingested_at))))
-            .filter(C::Outcome.is_not_in([SignalOutcome::Duplicate, SignalOutcome::Answered].map(SignalOutcome::as_str)))
+            .filter(
+                C::Outcome.is_not_in([SignalOutcome::Duplicate, SignalOutcome::Answered].map(SignalOutcome::as_str)),
+            )
             .order_by_asc(C::IngestedAt)
             .order_by_asc(C::Id)
             .limit(limit);

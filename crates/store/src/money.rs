@@ -47,11 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.
-    pub async fn replies_use(
-        &self,
-        agents: &[AgentId],
-        now: DateTime<Utc>,
-    ) -> Result<HashMap<AgentId, GovernorUse>> {
+    pub async fn replies_use(&self, agents: &[AgentId], now: DateTime<Utc>) -> Result<HashMap<AgentId, GovernorUse>> {
         replies(&self.db, self.tenant, agents, now).await
     }
 

@@ -78,8 +78,11 @@ pub(crate) fn whoever_asks_an_agent_is_answered_and_told_the_truth_when_asking_w
     let both = |posts: Vec<Value>| [0, 3].iter().all(|n| !below(&posts, &remarks[*n]).is_empty()).then_some(posts);
     let out = eventually(chimera, || both(posts(chimera)));
     for (n, truth) in [(0, "Soy una IA, no una persona."), (3, "I am an AI, not a human being.")] {
-        let [reply] = below(&out, &remarks[n]).try_into().unwrap();
-        assert_eq!((&reply["account"], &reply["channel"], &reply["ai_generated"]), (&json!("fae"), &json!("threads"), &json!(true)));
+        let [reply]: [Value; 1] = below(&out, &remarks[n]).try_into().unwrap();
+        assert_eq!(
+            (&reply["account"], &reply["channel"], &reply["ai_generated"]),
+            (&json!("fae"), &json!("threads"), &json!(true))
+        );
         let (text, label) = (reply["text"].as_str().unwrap(), reply["ai_label"].as_str().unwrap());
         assert!(text.starts_with(truth) && text.ends_with(label) && !label.is_empty(), "{text}");
     }
@@ -89,7 +92,8 @@ pub(crate) fn whoever_asks_an_agent_is_answered_and_told_the_truth_when_asking_w
     let signals = chimera.json(&["planner", "view-signals", "--json"]);
     assert_eq!(signals.as_array().unwrap().len(), SAID.len());
     let trace_of = |n: usize| {
-        let signal = signals.as_array().unwrap().iter().find(|signal| signal["item"]["id"] == remarks[n].as_str()).unwrap();
+        let signal =
+            signals.as_array().unwrap().iter().find(|signal| signal["item"]["id"] == remarks[n].as_str()).unwrap();
         assert_eq!(signal["outcome"], "ANSWERED");
         chimera.json(&["trace", signal["trace_id"].as_str().unwrap(), "--json"])
     };
@@ -105,11 +109,16 @@ pub(crate) fn whoever_asks_an_agent_is_answered_and_told_the_truth_when_asking_w
     let text = tainted["artifacts"][0]["text"].as_str().unwrap();
     assert!(text.starts_with("I am an AI, not a human being."), "orders change nothing of the truth: {text}");
     let words = ordinary["artifacts"][0]["text"].as_str().unwrap();
-    assert!(!words.contains("human being") && ordinary["artifacts"][0]["in_reply_to"] == remarks[1].as_str(), "{ordinary:#}");
+    assert!(
+        !words.contains("human being") && ordinary["artifacts"][0]["in_reply_to"] == remarks[1].as_str(),
+        "{ordinary:#}"
+    );
 
     let given = chimera.run(&["judge", "approve-ticket", &ticket_of(&ordinary), "--by", "ada"]);
     assert!(given.ok, "{}", given.stderr);
-    let [reply] = eventually(chimera, || Some(below(&posts(chimera), &remarks[1])).filter(|posts| !posts.is_empty())).try_into().unwrap();
+    let [reply]: [Value; 1] = eventually(chimera, || Some(below(&posts(chimera), &remarks[1])).filter(|posts| !posts.is_empty()))
+        .try_into()
+        .unwrap();
     assert_eq!(reply["text"], words);
     let told = chimera.run(&["trace", ordinary["signal"]["trace_id"].as_str().unwrap()]).stdout;
     for part in ["maple: @fae where does that linen come from?", "planned reply_comment", "CONFIRMED"] {

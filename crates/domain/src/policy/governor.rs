@@ -273,7 +273,8 @@ mod tests {
 
     #[test]
     fn a_flood_of_comments_takes_half_and_no_post_loses_its_place() {
-        let limits = GovernorLimits { max_tasks_per_hour: 5, max_daily_spend: Usd::cents(100), ..GovernorLimits::default() };
+        let limits =
+            GovernorLimits { max_tasks_per_hour: 5, max_daily_spend: Usd::cents(100), ..GovernorLimits::default() };
         let mut agent = Governor::new(limits, GovernorUse::default());
         let mut share = Governor::new(limits.of_replies(), GovernorUse::default());
         let mut whole = CampaignGovernor::new(&campaign(), CampaignUse::default(), now());

@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn of_a_long_thread_the_first_and_the_newest_are_kept() {
         let remark = |n: usize| Remark { author: "a".to_owned(), text: n.to_string(), at: DateTime::UNIX_EPOCH };
-        for (length, wanted) in [(0, vec![]), (1, vec![0]), (8, (0..8).collect()), (11, vec![0, 4, 5, 6, 7, 8, 9, 10])] {
+        for (length, wanted) in [(0, vec![]), (1, vec![0]), (8, (0..8).collect()), (11, vec![0, 4, 5, 6, 7, 8, 9, 10])]
+        {
             let mention = Mention {
                 id: "m".to_owned(),
                 channel: Channel::Threads,

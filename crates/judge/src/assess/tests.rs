@@ -277,7 +277,10 @@ fn whoever_asks_who_speaks_is_told_or_the_reply_stays_here() {
         let assessment = judged(&reply(asked, said), praise());
         assert_eq!(assessment.route.verdict, Verdict::Reject, "{said}");
         assert!(assessment.safety_flags.contains(&DISHONEST.to_owned()), "{said}: {:?}", assessment.safety_flags);
-        assert!(!crate::rule::is_replanned(&reply(asked, said), &assessment, 9), "other words of a writer would not mend it");
+        assert!(
+            !crate::rule::is_replanned(&reply(asked, said), &assessment, 9),
+            "other words of a writer would not mend it"
+        );
     }
     let more = judged(&reply("are you a bot?", &format!("{TRUTH} Ask me about linen.")), praise());
     assert_eq!(more.route.verdict, Verdict::Approve);

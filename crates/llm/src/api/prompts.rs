@@ -288,9 +288,8 @@ impl Said {
 impl From<&ReplyTo> for Said {
     fn from(to: &ReplyTo) -> Self {
         let line = |text: &str, chars_max: usize| bounded(text, chars_max).replace('\n', " ");
-        let above = |said: &Remark| {
-            format!("{}: {}", line(&said.author, TITLE_CHARS_MAX), line(&said.text, SUMMARY_CHARS_MAX))
-        };
+        let above =
+            |said: &Remark| format!("{}: {}", line(&said.author, TITLE_CHARS_MAX), line(&said.text, SUMMARY_CHARS_MAX));
         Self {
             author: line(&to.author, TITLE_CHARS_MAX),
             remark: line(&to.text, SUMMARY_CHARS_MAX),

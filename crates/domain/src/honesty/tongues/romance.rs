@@ -27,6 +27,7 @@ pub(super) const SPANISH: Words = Words {
         "? <youare> <f>* <a>? <thing> $",
         "? <youare> <f>* <a>? <human> $",
         "? <youare> <f>* <real> $",
+        "<human>|<real> o <f>* <a>? <bot> $",
         "? es|será esto|esta|este <f>* <a>? cuenta? perfil? <f>* <a>? <bot>|<real>|automatizada|automatizado $",
         "? esta_cuenta|este_perfil|esta_página|esto <f>* es|está|la|lo <f>* <a>? <bot>|automática|automático|\
          automatizada|automatizado $",
