@@ -33,6 +33,7 @@ mod injections;
 mod kill;
 mod migrating;
 mod monitoring;
+mod pauses;
 mod plan;
 mod process;
 mod prometheus;
@@ -85,6 +86,8 @@ chimera_testkit::on_both! {
     migrating:
         of_eight_processes_that_start_at_once_each_succeeds
         a_process_killed_in_the_middle_leaves_nothing_half_done;
+    pauses:
+        a_hundred_pauses_under_load_hold_everything_still;
     plan:
         plans_wait_are_edited_started_and_dropped;
     pruning:

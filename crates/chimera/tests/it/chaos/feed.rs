@@ -143,27 +143,27 @@ const NEWS: [&str; 20] = [
 ];
 
 /// A feed, as it will be when all of it is there.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     /// Its name, as it stands in its URI.
-    pub(super) name: String,
+    pub(crate) name: String,
     file: PathBuf,
     items: Vec<Value>,
 }
 
 /// The feeds of a run, and how far they have grown.
-pub(super) struct Feeds {
-    pub(super) feeds: Vec<Feed>,
+pub(crate) struct Feeds {
+    pub(crate) feeds: Vec<Feed>,
     written: usize,
 }
 
 impl Feed {
     /// The resource that campaigns watch.
-    pub(super) fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         format!("mcp://feeds/feed://{}", self.name)
     }
 
     /// The names of its items. No two are alike.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
         self.items.iter().map(|item| item["id"].as_str().unwrap())
     }
 
@@ -179,7 +179,7 @@ impl Feed {
 
 impl Feeds {
     /// `signals` items in `count` feeds below a folder, with one item in each to begin with.
-    pub(super) fn make(folder: &Path, signals: usize, count: usize, dice: &mut Dice) -> Self {
+    pub(crate) fn make(folder: &Path, signals: usize, count: usize, dice: &mut Dice) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let mut stories = stories(signals, dice).into_iter();
         let feeds = (0..count).map(|number| {
@@ -201,7 +201,7 @@ impl Feeds {
     }
 
     /// Lets every feed grow to this part of itself.
-    pub(super) fn grow_to(&mut self, part: f64) {
+    pub(crate) fn grow_to(&mut self, part: f64) {
         let share = |feed: &Feed| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to some thousand")]
             let items = (feed.items.len() as f64 * part.clamp(0.0, 1.0)).ceil() as usize;
@@ -215,7 +215,7 @@ impl Feeds {
     }
 
     /// How many items there are to be read so far.
-    pub(super) const fn written(&self) -> usize {
+    pub(crate) const fn written(&self) -> usize {
         self.written
     }
 }

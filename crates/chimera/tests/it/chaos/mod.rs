@@ -8,7 +8,7 @@ mod audit;
 mod counters;
 mod doctored;
 mod faults;
-mod feed;
+pub(crate) mod feed;
 mod fleet;
 mod pausing;
 mod platform;
