@@ -20,6 +20,8 @@ wire_enum! {
         Stale = "STALE",
         /// Somebody spoke to its agent, and a reply was planned. No news: it tells no story and makes no trend.
         Answered = "ANSWERED",
+        /// Relevant, but enough agents of the fleet post about its story.
+        Refused = "REFUSED",
     }
 }
 
@@ -99,7 +101,7 @@ impl SignalOutcome {
     /// Whether a signal with this outcome reached the threshold, whatever became of it.
     #[must_use]
     pub const fn is_relevant(self) -> bool {
-        matches!(self, Self::Planned | Self::Deferred | Self::Stale)
+        matches!(self, Self::Planned | Self::Deferred | Self::Stale | Self::Refused)
     }
 }
 

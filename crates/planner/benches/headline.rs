@@ -34,7 +34,8 @@ fn full_window(ambient: &SeededAmbient) -> StoryWindow {
     let mut window = StoryWindow::new(StoryLimits { stories: STORIES, age: TimeDelta::days(3) });
     for number in 0..STORIES {
         let digits = sha256_parts(&[&number.to_be_bytes()]);
-        let words: Vec<String> = digits.as_bytes().chunks(7).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let words: Vec<String> =
+            digits.as_bytes().chunks(7).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
         window.tell(SignalId::generate(ambient), Wording::of(&words.join(" ")), ambient.now());
     }
     window

@@ -43,6 +43,9 @@ pub struct PlannerConfig {
     pub story_hours: u32,
     /// Stories that are known in other words, the newest. Each takes about 1 kB of memory.
     pub stories_max: usize,
+    /// Agents of the fleet that may post about one story on any channel; further ones leave it to them, for many voices on one
+    /// story look like a swarm. 0: any number.
+    pub same_story_max: u32,
     /// When a subject that many tell of becomes a trend.
     pub trends: TrendConfig,
     /// Who is answered that speaks to the agents.
@@ -67,6 +70,7 @@ impl Default for PlannerConfig {
             held_hours_max: 24,
             story_hours: 72,
             stories_max: 20_000,
+            same_story_max: 3,
             trends: TrendConfig::default(),
             replies: RepliesConfig::default(),
             video: VideoRule::default(),

@@ -8,6 +8,7 @@
 
 mod backoff;
 mod config;
+mod course;
 mod dag;
 mod known;
 mod mentions;
@@ -22,6 +23,7 @@ mod sift;
 mod spans;
 mod spotter;
 mod stories;
+mod together;
 mod trending;
 mod triage;
 mod watching;

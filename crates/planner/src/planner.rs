@@ -7,30 +7,30 @@ use std::{
 
 use chimera_bus::{Bus, Queue};
 use chimera_domain::{
-    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, Usd,
-    contracts::Mention,
-    error_chain,
+    Agent, AgentId, Ambient, Campaign, SignalOutcome, ToolCall, error_chain,
     policy::{CampaignGovernor, Governor},
 };
 use chimera_llm::{Mind, TableError, injection_markers};
 use chimera_mcp::Host;
 use chimera_store::{Plan, PlanError, Store, StoreError};
-use chimera_telemetry::{CONFLICTS, DUPLICATES, RESOURCES, RESOURCES_FAILING, SIGNALS, STAGE_DURATION, TASKS_PLANNED};
+use chimera_telemetry::{
+    CONFLICTS, DUPLICATES, RESOURCES, RESOURCES_FAILING, SIGNALS, SIGNALS_REFUSED, STAGE_DURATION, TASKS_PLANNED,
+};
 use futures::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     PlannerConfig,
     backoff::Backoff,
+    course::Course,
     known::Cast,
-    mentions::Heard,
-    reading::{Document, Read},
+    reading::Read,
     schedule::Schedule,
     sift::Sieve,
-    spans::{self, Origin, ReadAt},
+    spans::{self, Origin},
     spotter::Spotting,
     stories::Stories,
-    triage::{Notes, Planned, Room, Seen, Sighting, triage},
+    triage::{Planned, Room},
 };
 
 /// Why a round of planning stopped. What was committed stays; the next round goes on from there.
@@ -67,7 +67,7 @@ pub struct PlannerReport {
 #[derive(Debug)]
 pub(crate) struct Round {
     campaigns: Vec<Arc<Campaign>>,
-    agents: HashMap<AgentId, Arc<Agent>>,
+    pub(crate) agents: HashMap<AgentId, Arc<Agent>>,
     /// Resources that say who speaks to which agent.
     mentions: BTreeMap<String, AgentId>,
     report: PlannerReport,
@@ -105,21 +105,6 @@ impl Round {
     }
 }
 
-/// What a resource holds, made ready for those who watch it.
-enum Contents {
-    News(Vec<Sighting>),
-    Mentions(Vec<Mention>),
-}
-
-impl Contents {
-    fn of(document: Document) -> Self {
-        match document {
-            Document::Feed(feed) => Self::News(feed.items.into_iter().map(Sighting::new).collect()),
-            Document::Mentions(spoken) => Self::Mentions(spoken.mentions),
-        }
-    }
-}
-
 /// Reads, scores and plans.
 #[derive(Debug, Clone)]
 pub struct Planner {
@@ -148,6 +133,7 @@ impl Planner {
         ambient: Arc<dyn Ambient>,
         config: PlannerConfig,
     ) -> Self {
+        let store = store.same_story_at_most(config.same_story_max);
         let stories = Stories::new(&config);
         let sieve = Sieve::of(&config, &*mind).map(Arc::new);
         Self {
@@ -238,131 +224,15 @@ impl Planner {
         cancel: &CancellationToken,
     ) -> Result<PlannerReport, PlannerError> {
         let watchers = round.watchers();
-        let mut calls = self.settle(&watchers, &reads).await?;
-        let nothing = (PlannerReport::default(), None);
-        let planned = self.plan_all(reads, &watchers, round, &mut calls, nothing, cancel).await;
+        let calls = self.settle(&watchers, &reads).await?;
+        let mut course = Course { calls, report: PlannerReport::default(), trouble: None, cancel };
+        let planned = self.plan_all(reads, &watchers, round, &mut course).await;
         // What no plan has taken along.
+        let Course { calls, report, trouble, .. } = course;
         let recorded = if calls.is_empty() { Ok(()) } else { self.store.tool_calls_record(&calls).await };
-        let report = planned?;
+        planned?;
         recorded?;
-        Ok(report)
-    }
-
-    /// Plans from what was read; `calls` are to be recorded, and the first plan that is committed takes them along.
-    async fn plan_all(
-        &self,
-        reads: Vec<Read>,
-        watchers: &BTreeMap<String, Vec<&Campaign>>,
-        round: &Round,
-        calls: &mut Vec<ToolCall>,
-        (mut report, mut trouble): (PlannerReport, Option<PlannerError>),
-        cancel: &CancellationToken,
-    ) -> Result<PlannerReport, PlannerError> {
-        let mut seen_to_the_end = Vec::with_capacity(reads.len());
-        for Read { cursor, document, failed, at, .. } in reads {
-            report.resources_failed += usize::from(failed);
-            let mut complete = true;
-            if let Some(document) = document {
-                report.resources_changed += 1;
-                let seen = Contents::of(document);
-                let watching = watchers.get(&cursor.resource_uri).map(Vec::as_slice).unwrap_or_default();
-                for campaign in watching {
-                    if cancel.is_cancelled() {
-                        complete = false;
-                        break;
-                    }
-                    let uri = cursor.resource_uri.as_str();
-                    let planned = match &seen {
-                        Contents::News(items) => {
-                            self.plan_for(campaign, &round.agents, (uri, at, items.as_slice()), calls, &mut report)
-                                .await
-                        }
-                        Contents::Mentions(said) => {
-                            let heard = Heard { uri, at, said, campaign, watching };
-                            self.plan_replies(heard, round, calls, &mut report).await
-                        }
-                    };
-                    match planned {
-                        Ok(seen) => complete &= seen,
-                        Err(PlannerError::Store(error)) if error.is_retryable() => return Err(error.into()),
-                        // What the database refuses of one campaign's holds back no other campaign.
-                        Err(error) => {
-                            tracing::error!(campaign = %campaign.slug, error = %error_chain(&error), "planning failed");
-                            trouble = Some(error);
-                            complete = false;
-                        }
-                    }
-                }
-            }
-            // A cursor moves on only when every campaign has seen the content, so a crash re-reads instead of skipping.
-            if complete {
-                seen_to_the_end.push(cursor);
-            }
-        }
-        self.store.cursors_save(&seen_to_the_end).await?;
         trouble.map_or(Ok(report), Err)
-    }
-
-    /// Whether the campaign has seen the whole document.
-    async fn plan_for(
-        &self,
-        campaign: &Campaign,
-        agents: &HashMap<AgentId, Arc<Agent>>,
-        (uri, read, items): (&str, ReadAt, &[Sighting]),
-        calls: &mut Vec<ToolCall>,
-        report: &mut PlannerReport,
-    ) -> Result<bool, PlannerError> {
-        let Some(agent) = campaign.agents.first().and_then(|id| agents.get(id)) else {
-            tracing::warn!(campaign = %campaign.slug, "the campaign has no agent; give it one");
-            return Ok(true);
-        };
-        let (seed, video) = (self.config.seed, &self.config.video);
-        let seen = Seen { campaign, agent, resource_uri: uri, seed, video };
-        let events: Vec<String> = items.iter().map(|s| s.event_key.clone()).collect();
-        let stories: Vec<String> = items.iter().map(|s| s.content_hash.clone()).collect();
-        let known = self.store.signals_known(campaign.id, &events, &stories).await?;
-        let sorted = triage(items.to_vec(), &known.events, &known.stories);
-        if sorted.fresh.is_empty() && sorted.duplicates.is_empty() {
-            return Ok(true);
-        }
-        let (reworded, fresh) = self.told_before(campaign, sorted.fresh).await?;
-        let fresh_count = fresh.len();
-        let scores = self.score(campaign, agent, fresh).await;
-        let origin = Origin { read, scored: self.ambient.now(), questions: &scores.calls };
-        // What was paid is written down, whatever came of it, and before the governor is asked what is left. What was free
-        // can wait for the plan.
-        if scores.calls.iter().all(|call| call.cost_usd <= Usd::ZERO) {
-            calls.extend(scores.calls.iter().cloned());
-        } else {
-            self.store.tool_calls_record(&scores.calls).await?;
-        }
-        let complete = scores.left.is_empty();
-        report.mind_trouble = report.mind_trouble.take().or(scores.trouble);
-        if !complete {
-            tracing::info!(campaign = %campaign.slug, left = scores.left.len(), of = fresh_count, "left for the next round");
-        }
-        let mut room = self.room(campaign, agent).await?;
-        let trending = self.trending().await?;
-        let mut planned = Planned::new(self.stories.of_a_plan());
-        for (sighting, relevance) in scores.scored {
-            let notes = Notes {
-                taint: taint(&sighting.item.title, &sighting.item.summary),
-                note: trending.note(&sighting.item.title),
-            };
-            planned.scored(seen, sighting, relevance, notes, &mut room, &*self.ambient);
-        }
-        for sighting in reworded {
-            planned.reworded(seen, sighting, &*self.ambient);
-        }
-        // A copy of a story that is yet to be scored must not make the story known.
-        let open: HashSet<String> = scores.left.into_iter().map(|s| s.content_hash).collect();
-        for sighting in sorted.duplicates.into_iter().filter(|s| !open.contains(&s.content_hash)) {
-            planned.copied(seen, sighting, &*self.ambient);
-        }
-        if planned.signals.is_empty() {
-            return Ok(complete);
-        }
-        Ok(self.commit(campaign, planned, &origin, calls, report).await? && complete)
     }
 
     /// How much more may be planned for a campaign by this agent.
@@ -385,11 +255,11 @@ impl Planner {
         calls: &mut Vec<ToolCall>,
         report: &mut PlannerReport,
     ) -> Result<bool, PlannerError> {
-        let Planned { signals, tasks, alerts, told, reworded, .. } = planned;
+        let Planned { signals, tasks, alerts, told, reworded, turned_away, .. } = planned;
         let count = |outcome| signals.iter().filter(|s| s.outcome == outcome).count();
         tracing::info!(
             campaign = %campaign.slug, read = signals.len(), planned = count(SignalOutcome::Planned),
-            deferred = count(SignalOutcome::Deferred), duplicate = count(SignalOutcome::Duplicate), "planned"
+            deferred = count(SignalOutcome::Deferred), refused = count(SignalOutcome::Refused), duplicate = count(SignalOutcome::Duplicate), "planned"
         );
         let (signal_count, task_count, planned_count) = (signals.len(), tasks.len(), count(SignalOutcome::Planned));
         let copied = count(SignalOutcome::Duplicate).saturating_sub(reworded);
@@ -408,6 +278,7 @@ impl Planner {
                 DUPLICATES.add_for("copied", copied);
                 DUPLICATES.add_for("reworded", reworded);
                 TASKS_PLANNED.add(task_count);
+                turned_away.into_iter().for_each(|reason| SIGNALS_REFUSED.add_for(reason, 1));
                 let now = self.ambient.now();
                 let took = (now - origin.read.ended).to_std().unwrap_or_default();
                 (0..planned_count).for_each(|_| STAGE_DURATION.observe_for("planned", took));

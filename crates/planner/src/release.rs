@@ -8,11 +8,11 @@ use std::{
 
 use chimera_bus::Queue;
 use chimera_domain::{
-    Agent, AgentId, Campaign, CampaignId, SignalId, SignalOutcome, TrendSignal, error_chain,
-    policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict},
+    Agent, AgentId, Campaign, CampaignId, Channel, SignalId, SignalOutcome, TrendSignal, error_chain,
+    policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict, StoryVoices},
 };
 use chimera_store::{HeldPlan, PlanError};
-use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, TASKS_PLANNED};
+use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, SIGNALS_REFUSED, TASKS_PLANNED};
 use chrono::Duration;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     dag::{PlanSeed, plan_posts},
     spans,
     trending::Trending,
-    triage::{left, posts_budget},
+    triage::{SAME_STORY, left, left_to_others, posts_budget},
 };
 
 /// Signals looked at, and dropped, in one round. The rest has its turn in the next.
@@ -82,6 +82,17 @@ impl Planner {
         Ok(agents.values().map(|agent| governor(agent)).collect())
     }
 
+    /// Who of the fleet posts about the stories of these signals.
+    async fn voices_of(&self, signals: &[TrendSignal]) -> Result<StoryVoices, PlannerError> {
+        let max = self.config.same_story_max;
+        if max == 0 {
+            return Ok(StoryVoices::default());
+        }
+        let stories: Vec<SignalId> = signals.iter().map(|signal| signal.story_id).collect();
+        let wordings: Vec<String> = signals.iter().map(|signal| signal.content_hash.clone()).collect();
+        Ok(StoryVoices::new(max, self.store.story_voices(&stories, &wordings).await?))
+    }
+
     async fn campaign_governors(
         &self,
         campaigns: &[Arc<Campaign>],
@@ -111,22 +122,27 @@ impl Planner {
             campaign_version: campaign.state_version,
             planned: vec![],
             told: vec![],
+            refused: vec![],
             tasks: vec![],
             decided_at: now,
         };
-        let chosen = choose(campaign, signals, &told, governors, whole);
+        let mut voices = self.voices_of(&signals).await?;
+        let chosen = choose(campaign, signals, &told, (governors, whole), &mut voices);
         plan.told = chosen.told.into_iter().map(|signal| signal.id).collect();
+        plan.refused = chosen.refused;
         let trending = if chosen.admitted.is_empty() { Trending::default() } else { self.trending().await? };
-        for (signal, left) in chosen.admitted {
+        for Admitted { signal, channels, left } in chosen.admitted {
             let Some(agent) = agents.get(&signal.agent_id) else { continue };
-            let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, note: None, ..signal };
+            let note = left_to_others(campaign, &channels);
+            let signal = TrendSignal { outcome: SignalOutcome::Planned, decided_at: now, note, ..signal };
             let trending = trending.note(&signal.item.title).is_some();
             let (seed, video) = (self.config.seed, &self.config.video);
             let seed = PlanSeed { campaign, agent, signal: &signal, seed, video, trending, left: &left };
-            plan.tasks.extend(plan_posts(seed, &*self.ambient));
+            let posts = plan_posts(seed, &*self.ambient).into_iter();
+            plan.tasks.extend(posts.filter(|task| channels.contains(&task.channel)));
             plan.planned.push(signal);
         }
-        if plan.planned.is_empty() && plan.told.is_empty() {
+        if plan.planned.is_empty() && plan.told.is_empty() && plan.refused.is_empty() {
             return Ok(());
         }
         match self.store.plan_held(&plan).await {
@@ -136,6 +152,8 @@ impl Planner {
                 report.tasks += plan.tasks.len();
                 HELD_SIGNALS.add_for("planned", plan.planned.len());
                 HELD_SIGNALS.add_for("duplicate", plan.told.len());
+                HELD_SIGNALS.add_for("refused", plan.refused.len());
+                SIGNALS_REFUSED.add_for(SAME_STORY, plan.refused.len());
                 TASKS_PLANNED.add(plan.tasks.len());
                 spans::planned_at_last(&plan, self.ambient.now());
                 // The tasks are safe; should the queue lose them, the sweeper brings them.
@@ -160,7 +178,9 @@ fn has_room(
     governors: &HashMap<AgentId, Governor>,
     wholes: &HashMap<CampaignId, CampaignGovernor>,
 ) -> bool {
-    let (budget, Some(whole)) = (posts_budget(campaign), wholes.get(&campaign.id)) else { return false };
+    let (budget, Some(whole)) = (posts_budget(campaign, &campaign.channels), wholes.get(&campaign.id)) else {
+        return false;
+    };
     let may = |id: &AgentId| {
         let governor = governors.get(id).copied();
         governor.is_some_and(|mut agent| whole.clone().admit(&mut agent, budget) == GovernorVerdict::Allowed)
@@ -171,21 +191,31 @@ fn has_room(
 /// What becomes of signals that were held back; those in neither list go on waiting.
 #[derive(Debug, Default)]
 struct Chosen {
-    /// With what agent and campaign have left for the day.
-    admitted: Vec<(TrendSignal, Vec<DayMoney>)>,
+    admitted: Vec<Admitted>,
     told: Vec<TrendSignal>,
+    /// Those whose story has no room for one more agent.
+    refused: Vec<SignalId>,
 }
 
-/// Takes signals, the best first, for as long as the campaign's and their agents' governors have room. An agent that left the campaign has
-/// none.
+/// A signal that is planned now.
+#[derive(Debug)]
+struct Admitted {
+    signal: TrendSignal,
+    /// Where its story has room.
+    channels: Vec<Channel>,
+    /// What agent and campaign have left for the day.
+    left: Vec<DayMoney>,
+}
+
+/// Takes signals, the best first, for as long as the campaign's and their agents' governors have room, and of their stories
+/// no more than the fleet may tell. An agent that left the campaign has no room.
 fn choose(
     campaign: &Campaign,
     signals: Vec<TrendSignal>,
     told: &HashSet<SignalId>,
-    governors: &mut HashMap<AgentId, Governor>,
-    mut whole: CampaignGovernor,
+    (governors, mut whole): (&mut HashMap<AgentId, Governor>, CampaignGovernor),
+    voices: &mut StoryVoices,
 ) -> Chosen {
-    let budget = posts_budget(campaign);
     let mut chosen = Chosen::default();
     let (mut wordings, mut stories): (HashSet<String>, HashSet<SignalId>) = (HashSet::new(), HashSet::new());
     for signal in signals {
@@ -196,10 +226,15 @@ fn choose(
         }
         let belongs = campaign.agents.contains(&signal.agent_id);
         let Some(governor) = governors.get_mut(&signal.agent_id).filter(|_| belongs) else { continue };
-        if whole.admit(governor, budget) == GovernorVerdict::Allowed {
+        let (story, wording) = (Some(signal.story_id), &*signal.content_hash);
+        let channels = voices.clone().admit(story, wording, signal.agent_id, &campaign.channels);
+        if channels.is_empty() {
+            chosen.refused.push(signal.id);
+        } else if whole.admit(governor, posts_budget(campaign, &channels)) == GovernorVerdict::Allowed {
+            voices.admit(story, wording, signal.agent_id, &channels);
             wordings.insert(signal.content_hash.clone());
             stories.insert(signal.story_id);
-            chosen.admitted.push((signal, left(governor, &whole)));
+            chosen.admitted.push(Admitted { signal, channels, left: left(governor, &whole) });
         }
     }
     chosen

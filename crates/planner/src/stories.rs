@@ -7,6 +7,7 @@ use std::{
 };
 
 use chimera_domain::{Campaign, SignalId, StoryLimits, StoryWindow, Wording};
+use chimera_llm::Relevance;
 use chimera_telemetry::STORIES;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -51,6 +52,15 @@ impl Stories {
 
     fn name(&self, sightings: &mut [Sighting], now: DateTime<Utc>) {
         self.with(|known| sightings.iter_mut().for_each(|s| s.story_id = known.window.find(&s.wording, now)));
+    }
+
+    /// Names the stories of those items that have none yet, as they are known by now.
+    pub(crate) fn name_scored(&self, scored: &mut [(Sighting, Relevance)], now: DateTime<Utc>) {
+        self.with(|known| {
+            for (sighting, _) in scored.iter_mut().filter(|(sighting, _)| sighting.story_id.is_none()) {
+                sighting.story_id = known.window.find(&sighting.wording, now);
+            }
+        });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Known) -> T) -> T {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chimera_domain::{
-    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, GovernorLimits, Severity, SignalId, SignalOutcome,
+    Agent, AgentTask, Alert, AlertKind, Ambient, Campaign, Channel, GovernorLimits, Severity, SignalId, SignalOutcome,
     StoryWindow, TraceId, TrendSignal, Usd, Wording,
     contracts::FeedItem,
     policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict, VideoRule},
@@ -12,6 +12,9 @@ use chimera_llm::{ItemText, Relevance};
 use chrono::{DateTime, Utc};
 
 use crate::dag::{PlanSeed, plan_posts};
+
+/// The reason code of what is refused because enough agents post about its story.
+pub(crate) const SAME_STORY: &str = "same_story";
 
 /// An item with its names.
 #[derive(Debug, Clone)]
@@ -112,6 +115,8 @@ pub(crate) struct Notes {
     pub(crate) taint: Vec<String>,
     /// The trend that it is part of, in words.
     pub(crate) note: Option<String>,
+    /// Channels of the campaign on which its story has room for one more of the fleet's agents.
+    pub(crate) channels: Vec<Channel>,
 }
 
 /// Signals with the tasks and alerts that follow from them.
@@ -128,6 +133,8 @@ pub(crate) struct Planned {
     relevant: HashSet<SignalId>,
     /// The stories of all content hashes that were met.
     worded: HashMap<String, SignalId>,
+    /// Why relevant signals are not planned, each by a reason code.
+    pub(crate) turned_away: Vec<&'static str>,
     /// How many of the signals are known stories in other words.
     pub(crate) reworded: usize,
 }
@@ -143,6 +150,7 @@ impl Planned {
             window,
             relevant: HashSet::new(),
             worded: HashMap::new(),
+            turned_away: vec![],
             reworded: 0,
         }
     }
@@ -218,19 +226,32 @@ impl Planned {
             self.push(signal(seen, sighting, relevance, notes, SignalOutcome::BelowThreshold, ambient));
             return;
         }
-        match room.campaign.admit(&mut room.agent, posts_budget(seen.campaign)) {
+        if notes.channels.is_empty() {
+            let mut signal = signal(seen, sighting, relevance, notes, SignalOutcome::Refused, ambient);
+            signal.note =
+                Some(with_trend("refused: enough agents of the fleet post about this story".to_owned(), signal.note));
+            self.turned_away.push(SAME_STORY);
+            self.push(signal);
+            return;
+        }
+        match room.campaign.admit(&mut room.agent, posts_budget(seen.campaign, &notes.channels)) {
             GovernorVerdict::Allowed => {
-                let (trending, left) = (notes.note.is_some(), room.left());
-                let signal = signal(seen, sighting, relevance, notes, SignalOutcome::Planned, ambient);
+                let (trending, left, channels) = (notes.note.is_some(), room.left(), notes.channels.clone());
+                let mut signal = signal(seen, sighting, relevance, notes, SignalOutcome::Planned, ambient);
+                if let Some(others) = left_to_others(seen.campaign, &channels) {
+                    signal.note = Some(with_trend(others, signal.note));
+                }
                 let Seen { campaign, agent, seed, video, .. } = seen;
                 let plan = PlanSeed { campaign, agent, signal: &signal, seed, video, trending, left: &left };
-                self.tasks.extend(plan_posts(plan, ambient));
+                self.tasks
+                    .extend(plan_posts(plan, ambient).into_iter().filter(|task| channels.contains(&task.channel)));
                 self.push(signal);
             }
             refused => {
                 let mut signal = signal(seen, sighting, relevance, notes, SignalOutcome::Deferred, ambient);
                 let held = held_back(seen.campaign, refused, ambient.now());
-                signal.note = Some(signal.note.map_or_else(|| held.clone(), |trend| format!("{held}; {trend}")));
+                signal.note = Some(with_trend(held, signal.note));
+                self.turned_away.push(refused.reason_code());
                 self.alerts.extend(cap_alert(seen, &signal, refused, ambient));
                 self.push(signal);
             }
@@ -268,9 +289,24 @@ fn signal(
     }
 }
 
-/// The most that one signal's posts may cost: one post for each channel.
-pub(crate) fn posts_budget(campaign: &Campaign) -> Usd {
-    campaign.channels.iter().map(|_| campaign.post_budget_usd).sum()
+/// The most that one signal's posts may cost: one post for each of these channels.
+pub(crate) fn posts_budget(campaign: &Campaign, channels: &[Channel]) -> Usd {
+    channels.iter().map(|_| campaign.post_budget_usd).sum()
+}
+
+/// On which of the campaign's channels a story is left to other agents, in words.
+pub(crate) fn left_to_others(campaign: &Campaign, channels: &[Channel]) -> Option<String> {
+    let others: Vec<&str> =
+        campaign.channels.iter().filter(|of| !channels.contains(of)).map(|of| of.as_str()).collect();
+    (!others.is_empty()).then(|| format!("left to others of the fleet on {}", others.join(", ")))
+}
+
+/// What is noted, with the trend that the signal is part of.
+fn with_trend(note: String, trend: Option<String>) -> String {
+    match trend {
+        Some(trend) => format!("{note}; {trend}"),
+        None => note,
+    }
 }
 
 /// Why a signal waits, in words.

@@ -36,7 +36,7 @@ const SQLITE_CONNECTIONS_MAX: u32 = 4;
 /// Of those, the ones whose commits do not wait for the disk: there is one writer at a time.
 const SQLITE_RELAXED: u32 = 1;
 
-/// What one transaction at a time may do for an agent.
+/// What one transaction at a time may do, for an agent mostly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// Setting money aside.
@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     Planning = 2,
     /// Publishing at a pace.
     Pacing = 3,
+    /// Planning of a story.
+    Story = 4,
 }
 
 impl Backend {

@@ -29,6 +29,8 @@ pub struct HeldPlan {
     pub planned: Vec<TrendSignal>,
     /// Those whose story was planned meanwhile by way of another signal.
     pub told: Vec<SignalId>,
+    /// Those whose story enough agents of the fleet post about meanwhile.
+    pub refused: Vec<SignalId>,
     /// The DAGs of the planned ones.
     pub tasks: Vec<AgentTask>,
     /// When this was decided.
@@ -147,12 +149,16 @@ impl Store {
     async fn plan_held_once(&self, plan: &HeldPlan) -> Result<Vec<TaskId>, PlanError> {
         let tx = self.begin().await?;
         let campaign = self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
-        self.check_governor(&*tx, &campaign, &plan.planned.iter().collect::<Vec<_>>(), &plan.tasks).await?;
+        let planned: Vec<&TrendSignal> = plan.planned.iter().collect();
+        self.check_governor(&*tx, &campaign, &planned, &plan.tasks).await?;
+        self.check_voices(&*tx, &planned, &plan.tasks).await?;
         let ids: Vec<SignalId> = plan.planned.iter().map(|signal| signal.id).collect();
         let mut changed = self.decide_held(&*tx, &ids, SignalOutcome::Planned, None, plan.decided_at).await?;
         let told = Some("the story was planned meanwhile");
         changed += self.decide_held(&*tx, &plan.told, SignalOutcome::Duplicate, told, plan.decided_at).await?;
-        if changed < ids.len() + plan.told.len() {
+        let refused = Some("refused: enough agents of the fleet post about this story meanwhile");
+        changed += self.decide_held(&*tx, &plan.refused, SignalOutcome::Refused, refused, plan.decided_at).await?;
+        if changed < ids.len() + plan.told.len() + plan.refused.len() {
             let event_keys = plan.planned.iter().map(|signal| signal.event_key.clone()).collect();
             return Err(PlanError::AlreadyPlanned { event_keys });
         }

@@ -59,6 +59,7 @@ mod trends;
 mod trouble;
 mod vector;
 mod versioned;
+mod voices;
 mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};

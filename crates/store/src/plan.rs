@@ -80,6 +80,16 @@ pub enum PlanError {
         /// Which: [`GovernorVerdict::reason_code`].
         reason_code: &'static str,
     },
+    /// Together with what others planned meanwhile, more agents would post about a story on one channel than may.
+    #[error(
+        "enough agents of the fleet post about story {story_id} meanwhile, without {agent_id}: read who does again"
+    )]
+    ToldByOthers {
+        /// The agent for which there is no place.
+        agent_id: AgentId,
+        /// The story.
+        story_id: SignalId,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,7 +104,8 @@ impl From<DbErr> for PlanError {
 impl Store {
     /// Records signals and their DAGs. The campaign must be ACTIVE at the version that was planned on, each agent's SOUL.md
     /// the one that was planned under, no signal may be recorded already, and no story planned twice, and the governor of each agent must still allow what is planned
-    /// (agents are held against edits, and planned for by one planner at a time, so that two can't both take the last place). Returns the tasks that may be claimed.
+    /// (agents are held against edits, and planned for by one planner at a time, so that two can't both take the last place; nor may more agents post about a story than [`Self::same_story_at_most`] says).
+    /// Returns the tasks that may be claimed.
     ///
     /// # Errors
     /// [`PlanError`]; then nothing was written.
@@ -114,6 +125,7 @@ impl Store {
         let has_tasks = |s: &&TrendSignal| matches!(s.outcome, SignalOutcome::Planned | SignalOutcome::Answered);
         let planned: Vec<_> = plan.signals.iter().filter(has_tasks).collect();
         self.check_governor(&*tx, &campaign, &planned, &plan.tasks).await?;
+        self.check_voices(&*tx, &planned, &plan.tasks).await?;
         let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;
         if inserted < plan.signals.len() {
             return Ok(None);

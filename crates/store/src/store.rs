@@ -39,6 +39,8 @@ pub struct Store {
     pub(crate) actor: Actor,
     /// How close together posts go out.
     pub(crate) pacing: Arc<PacingRule>,
+    /// Agents that may post about one story on a channel; 0: any number.
+    pub(crate) same_story_max: u32,
     watch: Watch,
     spending: Spending,
     /// SQLite has one writer; waiting here is fair and quick, where its own busy handler polls.
@@ -69,7 +71,7 @@ impl Store {
         let writer = matches!(backend, Backend::Sqlite).then(Arc::default);
         let spending = Spending::default();
         let (actor, pacing) = (Actor::system(), Arc::default());
-        Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor, pacing, writer })
+        Ok(Self { db, tenant: config.tenant, backend, watch, spending, actor, pacing, same_story_max: 0, writer })
     }
 
     /// The same store over the same connections, whose statements are counted by themselves from nothing; an observer

@@ -51,7 +51,8 @@ pub struct StorySource {
 }
 
 /// Outcomes of what was relevant: a story with one of these needs no second telling.
-const RELEVANT: [SignalOutcome; 3] = [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale];
+const RELEVANT: [SignalOutcome; 4] =
+    [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale, SignalOutcome::Refused];
 
 impl Store {
     /// Stories that were first told at `since` or later, the oldest first; of more than `limit` the newest. What carries a
@@ -79,7 +80,7 @@ impl Store {
         honest.map(told).collect()
     }
 
-    /// Which of these stories the campaign has planned, holds back, or dropped as stale.
+    /// Which of these stories the campaign has planned, holds back, dropped as stale, or left to others of the fleet.
     ///
     /// # Errors
     /// [`crate::StoreError`] when the database fails.

@@ -94,9 +94,28 @@ pub const TREND_CHANGES: Metric =
 /// Held back signals.
 pub const HELD_SIGNALS: Metric = Metric::counter(
     "chimera_held_signals_total",
-    "Signals that the governor had held back: planned, dropped because their time was over, or told meanwhile",
+    "Signals that the governor had held back: planned, dropped because their time was over, told meanwhile, or left to \
+     other agents",
 )
-.by("outcome", &["planned", "stale", "duplicate"]);
+.by("outcome", &["planned", "stale", "duplicate", "refused"]);
+/// Refused signals.
+pub const SIGNALS_REFUSED: Metric = Metric::counter(
+    "chimera_signals_refused_total",
+    "Relevant signals that were not planned when they were read, by the limit that they met; same_story: enough agents of \
+     the fleet post about the story",
+)
+.by(
+    "reason",
+    &[
+        "hourly_task_cap",
+        "daily_task_cap",
+        "daily_spend_cap",
+        "quiet_hours",
+        "campaign_daily_task_cap",
+        "campaign_daily_budget",
+        "same_story",
+    ],
+);
 /// Tasks planned.
 pub const TASKS_PLANNED: Metric = Metric::counter("chimera_tasks_planned_total", "Tasks planned");
 /// How long posts take.
@@ -320,6 +339,7 @@ pub const CATALOGUE: &[Metric] = &[
     TRENDS_HOT,
     TREND_CHANGES,
     HELD_SIGNALS,
+    SIGNALS_REFUSED,
     TASKS_PLANNED,
     STAGE_DURATION,
     TASK_DURATION,

@@ -116,9 +116,10 @@ pub(crate) fn whoever_asks_an_agent_is_answered_and_told_the_truth_when_asking_w
 
     let given = chimera.run(&["judge", "approve-ticket", &ticket_of(&ordinary), "--by", "ada"]);
     assert!(given.ok, "{}", given.stderr);
-    let [reply]: [Value; 1] = eventually(chimera, || Some(below(&posts(chimera), &remarks[1])).filter(|posts| !posts.is_empty()))
-        .try_into()
-        .unwrap();
+    let [reply]: [Value; 1] =
+        eventually(chimera, || Some(below(&posts(chimera), &remarks[1])).filter(|posts| !posts.is_empty()))
+            .try_into()
+            .unwrap();
     assert_eq!(reply["text"], words);
     let told = chimera.run(&["trace", ordinary["signal"]["trace_id"].as_str().unwrap()]).stdout;
     for part in ["maple: @fae where does that linen come from?", "planned reply_comment", "CONFIRMED"] {

@@ -89,6 +89,7 @@ pub(super) const fn outcome(outcome: SignalOutcome) -> (&'static str, &'static s
         SignalOutcome::Deferred => ("held back", "wait"),
         SignalOutcome::Stale => ("too late", "idle"),
         SignalOutcome::Answered => ("answered", "good"),
+        SignalOutcome::Refused => ("left to others", "idle"),
     }
 }
 

@@ -12,6 +12,7 @@ mod rest;
 mod retry;
 mod rhythm;
 mod routing;
+mod same_story;
 mod shares;
 mod tiers;
 
@@ -26,5 +27,6 @@ pub use rest::TroubleRest;
 pub use retry::RetryPolicy;
 pub use rhythm::FeedRhythm;
 pub use routing::{Evidence, Route, RouteReason, RoutingThresholds};
+pub use same_story::{StoryVoice, StoryVoices};
 pub use shares::budget_parts;
 pub use tiers::{DayMoney, VideoRule};

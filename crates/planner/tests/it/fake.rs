@@ -157,7 +157,7 @@ pub(crate) enum Fate {
     Short,
 }
 
-/// A mind that reads an item's score off its summary, such as `0.82`. It refuses to look at a title that holds
+/// A mind that reads an item's score off its goal, or else off its summary, such as `0.82`. It refuses to look at a title that holds
 /// `UNSPEAKABLE`.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptedMind {
@@ -192,7 +192,7 @@ impl Mind for ScriptedMind {
             .items
             .iter()
             .map(|item| Relevance {
-                score: Score::new(item.summary.parse().unwrap_or_default()).unwrap(),
+                score: Score::new(ask.goal.parse().or(item.summary.parse()).unwrap_or_default()).unwrap(),
                 why: format!("its summary says {}", item.summary),
             })
             .collect();

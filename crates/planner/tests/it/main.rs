@@ -19,6 +19,7 @@ mod limits;
 mod mind;
 mod planning;
 mod replies;
+mod same_story;
 mod serving;
 mod stories;
 mod trends;
@@ -74,6 +75,11 @@ chimera_testkit::on_both! {
         a_remark_becomes_one_task_that_says_what_it_answers
         a_flood_of_remarks_takes_half_and_the_rest_waits_where_it_was_said
         a_remark_is_answered_once_whichever_campaign_runs;
+    same_story:
+        the_most_relevant_campaigns_take_up_a_story
+        each_channel_has_places_of_its_own
+        what_was_held_back_finds_the_places_taken
+        without_a_limit_all_take_it_up;
     stories:
         the_same_story_from_ten_feeds_is_one_signal_with_ten_sources
         two_wordings_in_one_document_are_planned_once

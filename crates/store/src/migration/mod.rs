@@ -26,6 +26,7 @@ mod m0024_plan_review;
 mod m0025_pacing;
 mod m0026_webhook;
 mod m0027_replies;
+mod m0028_story_voices;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager,
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_pacing::Migration),
             Box::new(m0026_webhook::Migration),
             Box::new(m0027_replies::Migration),
+            Box::new(m0028_story_voices::Migration),
         ]
     }
 }

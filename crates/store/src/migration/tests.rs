@@ -93,7 +93,7 @@ async fn insert_early<'a, E>(
 }
 
 /// The tables that each migration makes.
-const TABLES: [&[&str]; 26] = [
+const TABLES: [&[&str]; 27] = [
     &["agents", "campaigns"],
     &["resource_cursors", "trend_signals"],
     &["agent_tasks", "task_dependencies"],
@@ -116,6 +116,7 @@ const TABLES: [&[&str]; 26] = [
     &["credentials"],
     &["signal_marks"],
     &["judge_calibrations"],
+    &[],
     &[],
     &[],
     &[],

@@ -32,6 +32,7 @@ fn plan(world: &World, signals: &[TrendSignal]) -> HeldPlan {
         tasks: planned.iter().flat_map(|s| fixtures::dag(&world.ambient, &world.campaign, &world.agent, s)).collect(),
         planned,
         told: vec![],
+        refused: vec![],
         decided_at: now,
     }
 }

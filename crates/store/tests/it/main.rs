@@ -259,6 +259,7 @@ chimera_testkit::on_both! {
         a_story_is_planned_once_in_whatever_words
         of_many_planners_one_wins
         the_governors_cap_holds_between_planners
+        no_more_agents_than_may_take_up_a_story_whoever_plans
         a_task_that_depends_on_a_dead_end_is_stored_cancelled;
     plans:
         every_statement_finds_its_rows_by_an_index_however_many_there_are;

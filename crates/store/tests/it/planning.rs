@@ -170,3 +170,51 @@ pub(crate) async fn a_task_that_depends_on_a_dead_end_is_stored_cancelled(world:
     let named = matches!(&refused, PlanError::Store(chimera_store::StoreError::NotFound { id, .. }) if *id == nowhere.as_uuid());
     assert!(named, "{refused:?}");
 }
+
+/// Plans of one story by agents and campaigns of their own. Planners that read an item at the same moment each give its story
+/// a name of their own; later ones know its name, and have other words.
+async fn plans_of_one_story(world: &World, by_name: bool) -> Vec<Plan> {
+    let told = world.signal();
+    let mut plans = vec![];
+    for _ in 0..6 {
+        let agent = world.store.agent_save(&fixtures::agent(&world.ambient)).await.unwrap();
+        let campaign = world.store.campaign_save(&fixtures::campaign(&world.ambient, &agent)).await.unwrap();
+        let mut signal = fixtures::signal(&world.ambient, &campaign, &agent);
+        if by_name {
+            signal.story_id = told.story_id;
+        } else {
+            signal.content_hash.clone_from(&told.content_hash);
+        }
+        let post = fixtures::task(&world.ambient, &campaign, &agent, &signal, TaskType::AssemblePost, vec![]);
+        let mut plan = world.plan(vec![signal], vec![post]);
+        (plan.campaign_id, plan.campaign_version) = (campaign.id, campaign.state_version);
+        plans.push(plan);
+    }
+    plans
+}
+
+pub(crate) async fn no_more_agents_than_may_take_up_a_story_whoever_plans(world: World) {
+    let store = world.store.clone().same_story_at_most(2);
+    for by_name in [false, true] {
+        let plans = plans_of_one_story(&world, by_name).await;
+        let mut planners = tokio::task::JoinSet::new();
+        for plan in plans.iter().cloned() {
+            let store = store.clone();
+            planners.spawn(async move { store.plan_commit(&plan).await });
+        }
+        let outcomes = planners.join_all().await;
+        let refused = |o: &&Result<_, _>| matches!(o, Err(PlanError::ToldByOthers { .. }));
+        assert_eq!(outcomes.iter().filter(refused).count(), 4, "{outcomes:?}");
+        assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 2, "{outcomes:?}");
+        let signal = &plans[0].signals[0];
+        let (story, wording) = ([signal.story_id], [signal.content_hash.clone()]);
+        let (story, wording) = if by_name { (&story[..], &[][..]) } else { (&[][..], &wording[..]) };
+        let heard = store.story_voices(story, wording).await.unwrap();
+        assert_eq!(heard.len(), 2, "{heard:?}");
+        // Without the limit there is a place for each.
+        let late =
+            plans.iter().find(|plan| heard.iter().all(|voice| voice.agent_id != plan.signals[0].agent_id)).unwrap();
+        assert!(matches!(store.plan_commit(late).await, Err(PlanError::ToldByOthers { .. })));
+        world.store.plan_commit(late).await.unwrap();
+    }
+}

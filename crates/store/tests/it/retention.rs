@@ -60,7 +60,7 @@ pub(crate) async fn signals_go_unless_their_story_might_be_planned_again(world: 
     let stories: Vec<_> = signals.iter().chain(&young).map(|s| s.content_hash.clone()).collect();
     let known = world.store.signals_known(world.campaign.id, &events, &stories).await.unwrap();
     for signal in signals.iter().chain(&young) {
-        let kept = [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale];
+        let kept = [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale, SignalOutcome::Refused];
         let stays = signal.ingested_at > before || kept.contains(&signal.outcome);
         assert_eq!(known.events.contains(&signal.event_key), stays, "{signal:?}");
     }

@@ -109,6 +109,8 @@ impl Caller<'_> {
         self.calls("told_meanwhile").told_meanwhile(template.campaign.id, &held).await.unwrap();
         let stories: Vec<_> = held.iter().map(|s| s.story_id).collect();
         self.calls("stories_told").stories_told(template.campaign.id, &stories).await.unwrap();
+        let wordings: Vec<_> = held.iter().map(|s| s.content_hash.clone()).collect();
+        self.calls("story_voices").story_voices(&stories, &wordings).await.unwrap();
         self.calls("story_sources").story_sources(&held).await.unwrap();
         self.calls("stories_since").stories_since(now - chrono::Duration::hours(1), 500).await.unwrap();
         let mut trend = fixtures::trend(&world.ambient, &held[0]);
@@ -126,6 +128,7 @@ impl Caller<'_> {
             tasks: planned.iter().flat_map(|signal| self.dag(signal)).collect(),
             planned,
             told: told.iter().map(|signal| signal.id).collect(),
+            refused: vec![],
             decided_at: now,
         };
         self.calls("plan_held").plan_held(&plan).await.unwrap();
