@@ -122,6 +122,29 @@ pub(crate) fn signals_are_planned_or_let_go_and_written_bare(chimera: &Chimera) 
     }
 }
 
+pub(crate) fn a_rate_is_held_and_exactly_what_is_relevant_is_planned(chimera: &Chimera) {
+    let mut arguments = vec!["bench", "planner", "--json", "--rate", "40", "--seconds", "2", "--relevant", "10"];
+    let servers = chimera.servers();
+    if let Some((database, _)) = &servers {
+        arguments.extend(["--database", database.as_str()]);
+    }
+    let report = chimera.json(&arguments);
+    let held = &report["sustained"];
+    assert_eq!(
+        (&held["exact"], number(held, "/signals"), number(held, "/planned")),
+        (&true.into(), 80.0, 8.0),
+        "{held:#}"
+    );
+    assert_eq!((&held["kept_up"], &report["saturates_at"]), (&true.into(), &Value::Null), "{held:#}");
+    assert!(number(held, "/seconds") >= 1.9 && number(held, "/behind_max") >= 1.0, "{held:#}");
+    in_order(&report, "/sustained/read_to_commit_ms");
+    in_order(&report, "/sustained/up_to_commit_ms");
+    assert!(number(held, "/up_to_commit_ms/p99") >= number(held, "/read_to_commit_ms/p50"), "{held:#}");
+    assert_eq!(left_on_servers(chimera), Vec::<String>::new(), "schemas");
+    let both = chimera.run(&["bench", "planner", "--rate", "40", "--signals", "3"]);
+    assert!(!both.ok && chimera.run(&["bench", "planner", "--saturate"]).stderr.contains("--rate"), "{}", both.stderr);
+}
+
 pub(crate) fn money_is_set_aside_once_by_ledger_and_counters(chimera: &Chimera) {
     let options = ["--claims", "150", "--reservations", "200", "--in-flight", "4"];
     let report = run(chimera, "budget", &options, &ALL);

@@ -65,6 +65,7 @@ chimera_testkit::on_both! {
         a_start_is_timed_from_nothing_to_ready
         an_idle_fleet_has_seen_all_and_does_next_to_nothing
         signals_are_planned_or_let_go_and_written_bare
+        a_rate_is_held_and_exactly_what_is_relevant_is_planned
         money_is_set_aside_once_by_ledger_and_counters
         a_page_of_the_queue_is_timed_at_three_lengths;
     browser:

@@ -18,6 +18,7 @@ mod planner;
 mod quantiles;
 mod review;
 mod start;
+mod sustained;
 mod wire;
 
 use std::process::ExitCode;

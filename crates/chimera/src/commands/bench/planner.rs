@@ -16,6 +16,7 @@ use super::{
     idle::{Headlines, IdleMind, headline},
     machine::{Machine, Used},
     quantiles::{Quantiles, rounded},
+    sustained::{self, Stream},
 };
 use crate::{
     cli::Global,
@@ -41,6 +42,15 @@ pub(super) struct Options {
     /// How many of a hundred are relevant, and planned
     #[arg(long, default_value_t = 10, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
     relevant: u32,
+    /// Let so many come up each second, whatever the planner does meanwhile, instead of as many as it takes
+    #[arg(long, value_name = "N", conflicts_with = "signals", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// For how long they come up
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", requires = "rate", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    seconds: u32,
+    /// Then look for the rate from which the planner falls behind
+    #[arg(long, requires = "rate")]
+    saturate: bool,
     #[command(flatten)]
     say: Say,
 }
@@ -79,6 +89,14 @@ pub(super) struct Planned {
 impl Options {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let database = self.on.database.clone();
+        if let Some(rate) = self.rate {
+            let stream = Stream { rate, seconds: self.seconds, batch: self.batch, relevant: self.relevant };
+            let (name, saturate) = (self.on.name(), self.saturate);
+            return in_a_place(global, database, self.say, async |config, place| {
+                Box::pin(sustained::measure(&config, place, name, stream, saturate)).await
+            })
+            .await;
+        }
         in_a_place(global, database, self.say, async |config, place| Box::pin(self.measure(config, place)).await).await
     }
 
@@ -170,15 +188,20 @@ pub(super) async fn plan(
 }
 
 /// So many of each hundred, spread evenly.
-const fn is_relevant(number: u32, of_hundred: u32) -> bool {
+pub(super) const fn is_relevant(number: u32, of_hundred: u32) -> bool {
     // 37 and 100 have no common divisor: each hundred numbers give each remainder once.
     number.wrapping_mul(37) % 100 < of_hundred
 }
 
 /// A mind that answers at once, and lets most headlines go.
 #[derive(Debug)]
-struct Sorting {
-    relevant: u32,
+pub(super) struct Sorting {
+    pub(super) relevant: u32,
+}
+
+/// The number in a headline's title.
+pub(super) fn number_of(title: &str) -> Option<u32> {
+    title.split(' ').find_map(|word| word.parse().ok())
 }
 
 #[async_trait]
@@ -190,7 +213,7 @@ impl Mind for Sorting {
     async fn relevance(&self, ask: &RelevanceAsk) -> Result<Answer<Vec<Relevance>>, MindError> {
         let mut answer = IdleMind.relevance(ask).await?;
         for (item, relevance) in ask.items.iter().zip(&mut answer.value) {
-            let number = item.title.split(' ').find_map(|word| word.parse().ok()).unwrap_or_default();
+            let number = number_of(&item.title).unwrap_or_default();
             if !is_relevant(number, self.relevant) {
                 relevance.score = Score::percent(5);
             }
