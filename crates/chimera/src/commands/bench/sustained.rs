@@ -52,9 +52,16 @@ pub(super) struct Report {
     sustained: Sustained,
     /// The most headlines a second at which the planner kept up; absent where that was not looked for, or none was found.
     saturates_at: Option<u32>,
-    /// What was tried to find it: rates, and whether they were held.
-    trials: Vec<(u32, bool)>,
+    /// What was tried to find it.
+    trials: Vec<Trial>,
     machine: Machine,
+}
+
+/// A rate that was tried.
+#[derive(Debug, Serialize)]
+struct Trial {
+    rate: u32,
+    kept_up: bool,
 }
 
 /// How a rate was held.
@@ -97,7 +104,7 @@ pub(super) async fn measure(
                 hold(config, place, &format!("try{}", trials.len()), Stream { rate, seconds, ..stream }).await?;
             anyhow::ensure!(tried.exact, "at {rate} headlines a second others were planned than should");
             search.learn(rate, tried.kept_up);
-            trials.push((rate, tried.kept_up));
+            trials.push(Trial { rate, kept_up: tried.kept_up });
         }
     }
     let saturates_at = if saturate { search.held } else { None };
