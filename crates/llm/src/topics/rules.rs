@@ -36,6 +36,12 @@ pub enum TopicError {
         /// Which term.
         term: String,
     },
+    /// No weights.
+    #[error("the topics' weights are not usable: {reason}; make them again with scripts/train-topics.py")]
+    Weights {
+        /// What is wrong with them.
+        reason: &'static str,
+    },
     /// No atlas.
     #[error("the atlas is not usable")]
     Atlas(#[from] AtlasError),
@@ -71,6 +77,7 @@ pub(super) struct TopicRules {
     pub(super) atlas: Vec<String>,
     pub(super) prototypes: Vec<String>,
     pub(super) terms: Vec<String>,
+    pub(super) likely: Vec<String>,
     pub(super) hints: Vec<String>,
     pub(super) unless: Vec<String>,
     pub(super) together: Vec<Together>,
@@ -126,6 +133,7 @@ impl RuleFile {
         known.atlas.extend(more.atlas);
         known.prototypes.extend(more.prototypes);
         known.terms.extend(more.terms);
+        known.likely.extend(more.likely);
         known.hints.extend(more.hints);
         known.unless.extend(more.unless);
         known.together.extend(more.together);

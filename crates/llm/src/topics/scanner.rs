@@ -5,23 +5,20 @@ use std::{collections::BTreeMap, ops::Range};
 use chimera_domain::Score;
 
 use crate::{
-    Atlas, Embedder, Embedding,
-    relevance::{Contest, TermSet, curve, mean, pulls, text_words},
+    Atlas, Embedder, Embedding, TEXT_BYTES_MAX,
+    relevance::{TermSet, curve, pulls, text_words},
 };
 
 use super::{
+    classifier::{Chance, Classifier, Traces, features},
     hit::{Evidence, TopicHit},
+    meaning::Meaning,
     patterns::personal_data,
     rules::{Benign, RuleFile, Together, TopicError, TopicRules},
 };
 
 /// The topic that patterns speak for.
 const PERSONAL_DATA: &str = "personal_data";
-/// How far above the background a text must stand when a topic with prototypes does not say so itself.
-const STANDING_DEFAULT: f32 = 3.0;
-/// What a topic's prototypes weigh beside one topic of the atlas, and when there is no such topic.
-const PROTOTYPES_WEIGHT: f32 = 0.5;
-const PROTOTYPES_ALONE_WEIGHT: f32 = 1.0;
 /// The score of one word found; each further word halves what is missing to 1.
 const ONE_WORD: f64 = 0.8;
 /// The score of a pattern of personal data.
@@ -31,6 +28,7 @@ const PATTERN: f64 = 0.95;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Term,
+    Likely,
     Hint,
     Unless,
     /// A word of a list of a `together` rule: which rule, which list.
@@ -47,12 +45,23 @@ struct Topic {
     meaning: Option<Meaning>,
 }
 
-#[derive(Debug, Clone)]
-struct Meaning {
-    contest: Contest,
+/// The words found of one topic, as they stand in the text, each once.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    /// Enough by themselves.
+    plain: Vec<String>,
+    likely: Vec<String>,
+    hints: Vec<String>,
     standing: f32,
-    hint_standing: f32,
-    prototypes: Vec<(String, Embedding)>,
+}
+
+/// A text as the detectors see it.
+struct Reading {
+    /// Of each topic, in the scanner's order.
+    found: Vec<Found>,
+    /// Of each topic that the classifier knows; `None` when the text holds no known word to embed.
+    features: Option<Vec<f32>>,
+    embedding: Embedding,
 }
 
 /// Finds sensitive topics in texts. Make one and keep it; scanning has no state.
@@ -64,6 +73,7 @@ pub struct TopicScanner {
     roles: Vec<(usize, Role)>,
     atlas: &'static Atlas,
     embedder: &'static Embedder,
+    classifier: &'static Classifier,
 }
 
 impl TopicScanner {
@@ -104,36 +114,24 @@ impl TopicScanner {
     /// Every topic that the text touches, the surest first; empty for a benign one. A text without words has none.
     #[must_use]
     pub fn scan(&self, text: &str) -> Vec<TopicHit> {
-        let words = text_words(text);
-        let found: Vec<(usize, Role, Range<usize>)> = self
-            .terms
-            .find(&words)
-            .into_iter()
-            .filter_map(|hit| self.roles.get(hit.tag).map(|(topic, role)| (*topic, *role, hit.span)))
-            .collect();
-        let embedding = self.embedder.embed(text);
-        let pulls = if embedding.is_empty() { Vec::new() } else { pulls(&embedding, self.atlas) };
+        let Reading { found, features, embedding } = self.read(text);
+        let chances = features.map(|features| self.classifier.chances(&features)).unwrap_or_default();
+        let meant = !embedding.is_empty();
+        // Of what lies beyond the part that is embedded, the classifier can't say that it is harmless.
+        let judged = meant && text.len() <= TEXT_BYTES_MAX;
         let mut hits: Vec<TopicHit> = Vec::new();
-        for (at, topic) in self.topics.iter().enumerate() {
-            let own: Vec<_> =
-                found.iter().filter(|(owner, _, _)| *owner == at).map(|(_, role, span)| (*role, span)).collect();
-            let standing = topic
-                .meaning
-                .as_ref()
-                .filter(|_| !pulls.is_empty())
-                .map(|meaning| (meaning, meaning.contest.standing(&embedding, &pulls)));
-            let words = topic.words(text, &own, standing.is_some_and(|(meaning, z)| z >= meaning.hint_standing));
-            let meant = standing.filter(|(meaning, z)| *z >= meaning.standing);
-            if !words.is_empty() {
-                let score =
-                    words_score(words.len()).max(meant.map_or(0.0, |(meaning, z)| curve(z, meaning.standing, 0.5)));
-                let evidence = Evidence::Words(words);
-                hits.push(TopicHit { topic: topic.id.clone(), score: Score::clamped(score), evidence });
-            } else if let Some((meaning, z)) = meant {
-                let score = Score::clamped(curve(z, meaning.standing, 0.5));
-                let evidence = Evidence::Meaning { resembles: meaning.nearest(&embedding), standing: z };
-                hits.push(TopicHit { topic: topic.id.clone(), score, evidence });
-            }
+        for (topic, found) in self.topics.iter().zip(found) {
+            let chance = self.classifier.ids().zip(&chances).find(|(id, _)| *id == topic.id).map(|(_, chance)| *chance);
+            let hit = match (&topic.meaning, chance) {
+                (Some(meaning), Some(chance)) => found.weighed(meaning, chance, judged, &embedding),
+                (Some(meaning), None) if meant => found.by_standing(meaning, &embedding),
+                _ => found.by_words(0.0),
+            };
+            hits.extend(hit.map(|(score, evidence)| TopicHit {
+                topic: topic.id.clone(),
+                score: Score::clamped(score),
+                evidence,
+            }));
         }
         if let Some(name) = personal_data(text) {
             hits.retain(|hit| hit.topic != PERSONAL_DATA);
@@ -144,9 +142,60 @@ impl TopicScanner {
         hits
     }
 
+    /// The numbers by which the classifier tells a text's topics, for `scripts/train-topics.py`; `None` when the text holds
+    /// no known word.
+    #[must_use]
+    pub fn features(&self, text: &str) -> Option<Vec<f32>> {
+        self.read(text).features
+    }
+
+    /// Ids of the topics that have plain words in a text, whatever the classifier says.
+    #[must_use]
+    pub fn plain(&self, text: &str) -> Vec<&str> {
+        let found = self.read(text).found;
+        let plain = self.topics.iter().zip(found).filter(|(_, found)| !found.plain.is_empty());
+        plain.map(|(topic, _)| topic.id.as_str()).collect()
+    }
+
+    fn read(&self, text: &str) -> Reading {
+        let words = text_words(text);
+        let terms: Vec<(usize, Role, Range<usize>)> = self
+            .terms
+            .find(&words)
+            .into_iter()
+            .filter_map(|hit| self.roles.get(hit.tag).map(|(topic, role)| (*topic, *role, hit.span)))
+            .collect();
+        let embedding = self.embedder.embed(text);
+        let pulls = if embedding.is_empty() { Vec::new() } else { pulls(&embedding, self.atlas) };
+        let found: Vec<Found> = self
+            .topics
+            .iter()
+            .enumerate()
+            .map(|(at, topic)| {
+                let own: Vec<_> =
+                    terms.iter().filter(|(owner, _, _)| *owner == at).map(|(_, role, span)| (*role, span)).collect();
+                let standing = topic.meaning.as_ref().filter(|_| !pulls.is_empty());
+                let standing = standing.map_or(f32::MIN, |meaning| meaning.contest.standing(&embedding, &pulls));
+                topic.found(text, &own, standing)
+            })
+            .collect();
+        let features = (!embedding.is_empty()).then(|| {
+            let of = |id: &str| self.topics.iter().zip(&found).find(|(topic, _)| topic.id == id);
+            let traces: Vec<Traces> = self
+                .classifier
+                .ids()
+                .map(|id| of(id).map_or_else(Traces::default, |(_, found)| found.traces()))
+                .collect();
+            features(&embedding, &traces)
+        });
+        Reading { found, features, embedding }
+    }
+
     fn compile(rules: RuleFile) -> Result<Self, TopicError> {
         let (atlas, embedder) = (Atlas::shared()?, Embedder::shared()?);
-        let mut scanner = Self { topics: Vec::new(), terms: TermSet::default(), roles: Vec::new(), atlas, embedder };
+        let classifier = Classifier::shared().map_err(|reason| TopicError::Weights { reason })?;
+        let (topics, terms, roles) = (Vec::new(), TermSet::default(), Vec::new());
+        let mut scanner = Self { topics, terms, roles, atlas, embedder, classifier };
         for topic in rules.topics {
             if topic.terms.is_empty() && topic.prototypes.is_empty() && topic.together.is_empty() {
                 return Err(TopicError::NothingToFind { id: topic.id });
@@ -158,9 +207,10 @@ impl TopicScanner {
 
     fn add(&mut self, rules: TopicRules, benign: &Benign) -> Result<(), TopicError> {
         let meaning = Meaning::new(&rules, benign, self.atlas, self.embedder)?;
-        let TopicRules { id, terms, hints, unless, together, .. } = rules;
+        let TopicRules { id, terms, likely, hints, unless, together, .. } = rules;
         let mut all: Vec<(&String, Role)> = Vec::new();
         all.extend(terms.iter().map(|term| (term, Role::Term)));
+        all.extend(likely.iter().map(|term| (term, Role::Likely)));
         all.extend(hints.iter().map(|term| (term, Role::Hint)));
         all.extend(unless.iter().map(|term| (term, Role::Unless)));
         for (rule, part) in together.iter().enumerate() {
@@ -181,25 +231,21 @@ impl TopicScanner {
 }
 
 impl Topic {
-    /// The words that speak for the topic, as they stand in the text, each once.
-    fn words(&self, text: &str, found: &[(Role, &Range<usize>)], leaning: bool) -> Vec<String> {
+    fn found(&self, text: &str, terms: &[(Role, &Range<usize>)], standing: f32) -> Found {
         let excused = |span: &Range<usize>| {
-            found
+            terms
                 .iter()
                 .any(|(role, outer)| *role == Role::Unless && outer.start <= span.start && span.end <= outer.end)
         };
-        let mut words: Vec<String> = Vec::new();
-        let counted = found
-            .iter()
-            .filter(|(role, span)| (*role == Role::Term || (leaning && *role == Role::Hint)) && !excused(span))
-            .map(|(_, span)| (*span).clone());
-        for span in counted.chain(self.near_each_other(text, found)) {
-            let word = text.get(span).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-            if !word.is_empty() && !words.iter().any(|known| known.eq_ignore_ascii_case(&word)) {
-                words.push(word);
-            }
+        let of = |wanted: Role| {
+            terms.iter().filter(move |(role, span)| *role == wanted && !excused(span)).map(|(_, span)| (*span).clone())
+        };
+        Found {
+            plain: words(text, of(Role::Term).chain(self.near_each_other(text, terms))),
+            likely: words(text, of(Role::Likely)),
+            hints: words(text, of(Role::Hint)),
+            standing,
         }
-        words
     }
 
     /// The stretches of text in which all lists of a `together` rule meet.
@@ -229,53 +275,66 @@ impl Topic {
     }
 }
 
-impl Meaning {
-    fn new(
-        rules: &TopicRules,
-        benign: &Benign,
-        atlas: &Atlas,
-        embedder: &Embedder,
-    ) -> Result<Option<Self>, TopicError> {
-        for name in rules.atlas.iter().chain(&benign.atlas) {
-            if !atlas.topics().any(|(id, _)| id == name) {
-                return Err(TopicError::UnknownAtlasTopic { id: rules.id.clone(), atlas: name.clone() });
-            }
-        }
-        let prototypes: Vec<(String, Embedding)> = rules
-            .prototypes
-            .iter()
-            .map(|line| (line.clone(), embedder.embed(line)))
-            .filter(|(_, embedding)| !embedding.is_empty())
-            .collect();
-        if prototypes.is_empty() {
-            return Ok(None);
-        }
-        let wanted: Vec<f32> =
-            atlas.topics().map(|(id, _)| if rules.atlas.iter().any(|name| name == id) { 1.0 } else { 0.0 }).collect();
-        let against = atlas
-            .topics()
-            .zip(&wanted)
-            .map(|((id, _), wanted)| {
-                let weight = if benign.atlas.iter().any(|name| name == id) { benign.weight } else { 1.0 };
-                weight * (1.0 - wanted)
-            })
-            .collect();
-        let lines: Vec<Embedding> = prototypes.iter().map(|(_, embedding)| embedding.clone()).collect();
-        let centroid = Embedding::from_sum(mean(&lines)).values().map(|value| value * atlas.mean_length());
-        let weight = if rules.atlas.is_empty() { PROTOTYPES_ALONE_WEIGHT } else { PROTOTYPES_WEIGHT };
-        let standing = rules.standing.unwrap_or(STANDING_DEFAULT);
-        Ok(Some(Self {
-            contest: Contest::new(wanted, against, vec![centroid], weight, 0.5, atlas),
-            standing,
-            hint_standing: rules.hint_standing.unwrap_or(standing),
-            prototypes,
-        }))
+impl Found {
+    fn traces(&self) -> Traces {
+        let words = self.plain.len() + self.likely.len();
+        Traces { words, hints: self.hints.len(), standing: self.standing }
     }
 
-    fn nearest(&self, text: &Embedding) -> String {
-        let nearest = self.prototypes.iter().max_by(|a, b| text.cosine(&a.1).total_cmp(&text.cosine(&b.1)));
-        nearest.map(|(line, _)| line.clone()).unwrap_or_default()
+    /// A topic that the classifier knows: plain words always count, all else by how likely the topic is.
+    fn weighed(self, meaning: &Meaning, chance: Chance, judged: bool, text: &Embedding) -> Option<(f64, Evidence)> {
+        let worded = !(self.likely.is_empty() && self.hints.is_empty());
+        let leans = chance.counts() && (worded || self.standing >= meaning.hint_standing);
+        let sure = if leans { chance.score() } else { 0.0 };
+        if !self.plain.is_empty() || (!judged && !self.likely.is_empty()) {
+            let mut words = self.plain;
+            words.extend(self.likely);
+            words.extend(if leans { self.hints } else { Vec::new() });
+            return Some((words_score(words.len()).max(sure), Evidence::Words(words)));
+        }
+        if leans {
+            let words: Vec<String> = self.likely.into_iter().chain(self.hints).collect();
+            let resembles = meaning.nearest(text);
+            return Some((sure, Evidence::Likely { words, resembles, chance: chance.chance }));
+        }
+        self.standing_alone(meaning, text)
     }
+
+    /// Any other topic that has a meaning: words, hints where the text leans that way, or meaning alone.
+    fn by_standing(mut self, meaning: &Meaning, text: &Embedding) -> Option<(f64, Evidence)> {
+        let z = self.standing;
+        let sure = if z >= meaning.standing { curve(z, meaning.standing, 0.5) } else { 0.0 };
+        if z >= meaning.hint_standing {
+            self.plain.append(&mut self.likely);
+            self.plain.append(&mut self.hints);
+        }
+        if self.plain.is_empty() { self.standing_alone(meaning, text) } else { self.by_words(sure) }
+    }
+
+    /// By meaning alone, far enough above the benign background.
+    fn standing_alone(self, meaning: &Meaning, text: &Embedding) -> Option<(f64, Evidence)> {
+        (self.standing >= meaning.standing).then(|| {
+            let evidence = Evidence::Meaning { resembles: meaning.nearest(text), standing: self.standing };
+            (curve(self.standing, meaning.standing, 0.5), evidence)
+        })
+    }
+
+    /// By plain words; `at_least` is the least score.
+    fn by_words(self, at_least: f64) -> Option<(f64, Evidence)> {
+        (!self.plain.is_empty()).then(|| (words_score(self.plain.len()).max(at_least), Evidence::Words(self.plain)))
+    }
+}
+
+/// What stands in these places of a text, each once whatever its case.
+fn words(text: &str, spans: impl Iterator<Item = Range<usize>>) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for span in spans {
+        let word = text.get(span).unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !word.is_empty() && !words.iter().any(|known| known.eq_ignore_ascii_case(&word)) {
+            words.push(word);
+        }
+    }
+    words
 }
 
 fn words_score(words: usize) -> f64 {

@@ -70,6 +70,29 @@ fn words_count_only_where_they_mean_it() {
 }
 
 #[test]
+fn likely_words_count_in_a_text_that_fits_and_plain_ones_always() {
+    let scanner = scanner();
+    for everyday in
+        ["What Melania Trump wore to the gala: a silk gown by a young designer", "Obama's favourite lemon tart recipe"]
+    {
+        assert_eq!(scanner.scan(everyday), [], "{everyday}");
+    }
+    let hits = scanner.scan("Trump signs the order");
+    assert!(matches!(&hits[0].evidence, Evidence::Likely { words, .. } if words == &["Trump"]), "{hits:?}");
+    assert!(hits[0].evidence.to_string().starts_with("`Trump` in a text that fits (probability 0."), "{hits:?}");
+    assert!(found(&scanner, "A senator's silk gown by a young designer").contains(&"politics".to_owned()));
+    let own = BTreeMap::from([("politics".to_owned(), vec!["melania".to_owned()])]);
+    let strict = TopicScanner::with_topics(&own).unwrap();
+    assert!(found(&strict, "What Melania wore: a silk gown").contains(&"politics".to_owned()));
+}
+
+#[test]
+fn likely_words_count_where_the_classifier_did_not_read() {
+    let buried = format!("{} and Obama", "lovely shoes ".repeat(5_000));
+    assert_eq!(found(&scanner(), &buried), ["politics"]);
+}
+
+#[test]
 fn an_operator_adds_words_and_topics() {
     let own = BTreeMap::from([
         ("rivals".to_owned(), vec!["maison noir".to_owned(), "noirwear*".to_owned()]),
