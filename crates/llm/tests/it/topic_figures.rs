@@ -6,26 +6,29 @@ use chimera_llm::TopicScanner;
 
 use crate::headlines::{Headline, read};
 
-/// Sensitive labels, the topic each must be found as, and the least recall of any hit.
-const SENSITIVE: &[(&str, &str, f64)] = &[
-    ("POLITICS", "politics", 0.96),
-    ("WELLNESS", "health_advice", 0.92),
-    ("HEALTHY LIVING", "health_advice", 0.92),
-    ("MONEY", "financial_advice", 0.90),
-    ("CRIME", "legal", 0.96),
+/// Sensitive labels, the topic each must be found as, the least recall of any hit, and of that topic.
+///
+/// The shipped weights were trained on these same lines, so these bounds only see a turn for the worse; what to expect of other
+/// headlines is what `scripts/train-topics.py` prints, and stands in docs/offline-mind.md.
+const SENSITIVE: &[(&str, &str, f64, f64)] = &[
+    ("POLITICS", "politics", 0.97, 0.94),
+    ("WELLNESS", "health_advice", 0.94, 0.94),
+    ("HEALTHY LIVING", "health_advice", 0.92, 0.92),
+    ("MONEY", "financial_advice", 0.95, 0.90),
+    ("CRIME", "legal", 0.97, 0.95),
 ];
 
 /// Labels of which most must pass, and the least share that does. The years of the headlines are those of a pandemic,
 /// so that many a recipe and many a mask is truly health advice.
 const BENIGN: &[(&str, f64)] = &[
-    ("STYLE & BEAUTY", 0.60),
-    ("FOOD & DRINK", 0.55),
-    ("TRAVEL", 0.70),
+    ("STYLE & BEAUTY", 0.70),
+    ("FOOD & DRINK", 0.75),
+    ("TRAVEL", 0.75),
     ("HOME & LIVING", 0.78),
-    ("SPORTS", 0.62),
-    ("PARENTING", 0.54),
-    ("CULTURE & ARTS", 0.60),
-    ("ENTERTAINMENT", 0.60),
+    ("SPORTS", 0.81),
+    ("PARENTING", 0.50),
+    ("CULTURE & ARTS", 0.52),
+    ("ENTERTAINMENT", 0.67),
 ];
 
 #[test]
@@ -43,11 +46,11 @@ fn sensitive_topics_hold_their_figures() {
         (!of_label.is_empty())
             .then(|| of_label.iter().filter(|(_, hits)| test(hits)).count() as f64 / of_label.len() as f64)
     };
-    for (label, topic, recall_min) in SENSITIVE {
+    for (label, topic, any_min, own_min) in SENSITIVE {
         let Some(any) = share(label, &|hits| !hits.is_empty()) else { continue };
         let own = share(label, &|hits| hits.iter().any(|hit| hit == topic)).unwrap_or_default();
         println!("{label:<16} recall {any:.3}, as {topic} {own:.3}");
-        assert!(any >= *recall_min, "{label}: {any:.3}");
+        assert!(any >= *any_min && own >= *own_min, "{label}: {any:.3}, as {topic} {own:.3}");
     }
     for (label, pass_min) in BENIGN {
         let Some(pass) = share(label, &|hits| hits.is_empty()) else { continue };
@@ -58,7 +61,7 @@ fn sensitive_topics_hold_their_figures() {
     for (item, topics) in &scanned {
         for topic in topics {
             *hit.entry(topic.as_str()).or_insert(0) += 1;
-            let labelled = SENSITIVE.iter().any(|(label, own, _)| *label == item.category && own == topic);
+            let labelled = SENSITIVE.iter().any(|(label, own, _, _)| *label == item.category && own == topic);
             *right.entry(topic.as_str()).or_insert(0) += i32::from(labelled);
         }
     }
