@@ -24,6 +24,7 @@ pub(crate) struct Said {
     pub(crate) seen_hash: String,
     /// Why.
     #[serde(default)]
+    #[schemars(length(max = NOTE_MAX))]
     pub(crate) note: Option<String>,
     /// With an approval: the text to publish instead.
     #[serde(default)]
@@ -37,7 +38,7 @@ pub(crate) struct Said {
 }
 
 /// An answer that was taken.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Taken {
     pub(crate) ticket_id: TicketId,
     pub(crate) task_id: TaskId,

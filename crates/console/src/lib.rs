@@ -19,6 +19,7 @@ mod routes;
 mod serve;
 
 pub use access::{Needs, sign_in_link};
+pub use openapi::openapi;
 pub use probes::{CHECK_MAX, Check, FRESH, Figures, Missing, Probes};
 pub use read_model::{FleetStatus, PostCounts, PostOutcome, PostSummary, SignalCounts, fleet_status, post_summaries};
 pub use routes::{Console, RouteInfo, probe_router};

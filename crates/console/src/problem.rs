@@ -1,15 +1,32 @@
 //! Errors as RFC 9457 has them.
 
 use axum::{
+    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chimera_domain::error_chain;
 use chimera_store::StoreError;
-use serde_json::{Map, Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// The media type of a problem.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem as it is told.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Told {
+    /// The status in words.
+    title: &'static str,
+    status: u16,
+    /// What is wrong, and what to do.
+    detail: String,
+    /// What programs can use, where there is something: who was first, which version there is now.
+    #[serde(flatten)]
+    more: Map<String, Value>,
+}
 
 /// Why a request was not done: what is wrong, and what to do.
 #[derive(Debug)]
@@ -49,12 +66,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("error");
-        let mut body = json!({"title": title, "status": self.status.as_u16(), "detail": self.detail});
-        if let Some(members) = body.as_object_mut() {
-            members.extend(self.more);
-        }
-        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body.to_string()).into_response();
+        let told = Told { title, status: self.status.as_u16(), detail: self.detail, more: self.more };
+        let mut response = (self.status, Json(told)).into_response();
         let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

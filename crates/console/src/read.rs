@@ -8,24 +8,26 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chimera_domain::{TraceId, error_chain};
+use chimera_store::TraceView;
 
 use crate::{
+    api::Id,
     problem::Problem,
-    read_model::{POSTS_SHOWN, fleet_status, post_summaries},
+    read_model::{FleetStatus, POSTS_SHOWN, PostSummary, fleet_status, post_summaries},
     routes::Shared,
 };
 
-pub(crate) async fn status(State(shared): State<Shared>) -> Result<Response, Problem> {
-    Ok(Json(fleet_status(&shared.access.store).await?).into_response())
+pub(crate) async fn status(State(shared): State<Shared>) -> Result<Json<FleetStatus>, Problem> {
+    Ok(Json(fleet_status(&shared.access.store).await?))
 }
 
-pub(crate) async fn posts(State(shared): State<Shared>) -> Result<Response, Problem> {
-    Ok(Json(post_summaries(&shared.access.store, POSTS_SHOWN).await?).into_response())
+pub(crate) async fn posts(State(shared): State<Shared>) -> Result<Json<Vec<PostSummary>>, Problem> {
+    Ok(Json(post_summaries(&shared.access.store, POSTS_SHOWN).await?))
 }
 
-pub(crate) async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let view = shared.access.store.trace(trace_id(&id)?).await?;
-    Ok(Json(view.ok_or_else(|| Problem::not_found("there is no such trace"))?).into_response())
+pub(crate) async fn trace(State(shared): State<Shared>, Id(id): Id<TraceId>) -> Result<Json<TraceView>, Problem> {
+    let view = shared.access.store.trace(id).await?;
+    view.map(Json).ok_or_else(|| Problem::not_found("there is no such trace"))
 }
 
 pub(crate) fn trace_id(text: &str) -> Result<TraceId, Problem> {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chimera_domain::{NextAction, SignalOutcome, TaskId, TaskState, TicketId, TraceId, Usd, Verdict};
 use chimera_store::{PostRow, Store, StoreError};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What became of the signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct SignalCounts {
     /// New items seen.
     pub read: u64,
@@ -31,7 +32,7 @@ impl std::fmt::Display for SignalCounts {
 }
 
 /// What became of the posts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct PostCounts {
     /// Out in the world.
     pub published: u64,
@@ -63,7 +64,7 @@ impl PostCounts {
 }
 
 /// The state of the fleet.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FleetStatus {
     /// What became of the signals.
     pub signals: SignalCounts,
@@ -81,7 +82,7 @@ pub struct FleetStatus {
 pub(crate) const POSTS_SHOWN: u64 = 500;
 
 /// What became of a post, for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PostOutcome {
     /// Still on the way.
@@ -116,7 +117,7 @@ impl PostOutcome {
 }
 
 /// One post, in a line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PostSummary {
     /// The task that assembles it.
     pub task_id: TaskId,

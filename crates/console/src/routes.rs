@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::{
     Extension, Router,
     handler::Handler,
-    http::Method,
+    http::{Method, StatusCode},
     middleware,
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -13,16 +13,15 @@ use chimera_bus::Bus;
 use chimera_domain::{AccessRole, Ambient};
 use chimera_judge::{Desk, HitlQueue};
 use chimera_store::{Blobs, Store};
-use schemars::{JsonSchema, Schema};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Probes,
     access::{self, Access, Needs},
-    answers::Said,
-    api,
+    api::{self, Endpoint},
     door::{behind_guard, dressed},
-    openapi, pages, read, review,
+    openapi::{self, Operation},
+    pages, read, review,
 };
 
 /// The console: what it shows, and what it is shown through.
@@ -54,11 +53,10 @@ pub struct RouteInfo {
     pub needs: Needs,
     /// What it does, in a line; of the API's routes.
     pub summary: &'static str,
-    pub(crate) query: Option<fn() -> Schema>,
-    pub(crate) body: Option<fn() -> Schema>,
-    pub(crate) if_match: bool,
-    /// The media type of the answer.
-    pub(crate) gives: &'static str,
+    /// Says what it takes and gives; of the API's routes.
+    pub(crate) describe: Option<fn(&mut Operation<'_>)>,
+    /// Why else it may refuse than for what it takes.
+    pub(crate) refusals: &'static [StatusCode],
 }
 
 struct Route {
@@ -72,9 +70,20 @@ fn route<T: 'static>(
     needs: Needs,
     handler: impl Handler<T, Shared>,
 ) -> Route {
-    let (summary, gives) = ("", "application/json");
-    let info = RouteInfo { method, path, needs, summary, query: None, body: None, if_match: false, gives };
+    let info = RouteInfo { method, path, needs, summary: "", describe: None, refusals: &[] };
     Route { info, handler: on(filter, handler) }
+}
+
+/// The same of the API's, which describe themselves.
+fn endpoint<T: 'static, H: Endpoint<T>>(
+    method: (MethodFilter, Method),
+    path: &'static str,
+    needs: Needs,
+    handler: H,
+) -> Route {
+    let mut route = route(method, path, needs, handler);
+    route.info.describe = Some(H::describe);
+    route
 }
 
 impl Route {
@@ -84,33 +93,11 @@ impl Route {
         self
     }
 
-    /// Takes such a query.
-    fn asked(mut self, query: fn() -> Schema) -> Self {
-        self.info.query = Some(query);
+    /// May refuse for these reasons, too.
+    fn refuses(mut self, statuses: &'static [StatusCode]) -> Self {
+        self.info.refusals = statuses;
         self
     }
-
-    /// Takes such a body.
-    fn given(mut self, body: fn() -> Schema) -> Self {
-        self.info.body = Some(body);
-        self
-    }
-
-    /// Wants to know which version was seen.
-    fn at_version(mut self) -> Self {
-        self.info.if_match = true;
-        self
-    }
-
-    /// Answers in this media type.
-    fn giving(mut self, media_type: &'static str) -> Self {
-        self.info.gives = media_type;
-        self
-    }
-}
-
-fn schema<T: JsonSchema>() -> Schema {
-    schemars::schema_for!(T)
 }
 
 fn all() -> Vec<Route> {
@@ -165,71 +152,65 @@ fn api() -> Vec<Route> {
     let [viewer, reviewer, operator] =
         [AccessRole::Viewer, AccessRole::Reviewer, AccessRole::Operator].map(Needs::Role);
     vec![
-        route(get(), "/api/status", viewer, read::status).says("The state of the fleet in numbers"),
-        route(get(), "/api/posts", viewer, read::posts).says("The newest posts, a line each"),
-        route(get(), "/api/traces/{id}", viewer, read::trace).says("The whole life of one post"),
-        route(get(), "/api/hitl/queue", viewer, api::hitl::queue)
+        endpoint(get(), "/api/status", viewer, read::status).says("The state of the fleet in numbers"),
+        endpoint(get(), "/api/posts", viewer, read::posts).says("The newest posts, a line each"),
+        endpoint(get(), "/api/traces/{id}", viewer, read::trace).says("The whole life of one post"),
+        endpoint(get(), "/api/hitl/queue", viewer, api::hitl::queue)
             .says("Posts that wait for a person, the one due first first, in pages")
-            .asked(schema::<api::hitl::Wanted>),
-        route(get(), "/api/hitl/{id}", viewer, api::hitl::ticket).says("Everything that a person looks at to decide"),
-        route(post(), "/api/hitl/{id}/claim", reviewer, api::hitl::claim)
-            .says("Take a ticket in hand that nobody else has. May be sent again"),
-        route(post(), "/api/hitl/{id}/assign", reviewer, api::hitl::assign)
+            .refuses(&[StatusCode::NOT_FOUND]),
+        endpoint(get(), "/api/hitl/{id}", viewer, api::hitl::ticket)
+            .says("Everything that a person looks at to decide"),
+        endpoint(post(), "/api/hitl/{id}/claim", reviewer, api::hitl::claim)
+            .says("Take a ticket in hand that nobody else has. May be sent again")
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(post(), "/api/hitl/{id}/assign", reviewer, api::hitl::assign)
             .says("Put a ticket into somebody's hands, or into nobody's. May be sent again")
-            .given(schema::<api::hitl::Hands>),
-        route(post(), "/api/hitl/{id}/approve", reviewer, api::hitl::approve)
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(post(), "/api/hitl/{id}/approve", reviewer, api::hitl::approve)
             .says("Let a post go out, edited if there is a text. May be sent again")
-            .given(schema::<Said>),
-        route(post(), "/api/hitl/{id}/reject", reviewer, api::hitl::reject)
+            .refuses(&[StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED]),
+        endpoint(post(), "/api/hitl/{id}/reject", reviewer, api::hitl::reject)
             .says("Keep a post from going out. May be sent again")
-            .given(schema::<Said>),
-        route(post(), "/api/hitl/{id}/confirm", reviewer, api::hitl::confirm)
+            .refuses(&[StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED]),
+        endpoint(post(), "/api/hitl/{id}/confirm", reviewer, api::hitl::confirm)
             .says("Say that a post whose outcome is unknown is out. May be sent again")
-            .given(schema::<Said>),
-        route(get(), "/api/campaigns", viewer, api::campaigns::list).says("Every campaign"),
-        route(get(), "/api/campaigns/{id}", viewer, api::campaigns::one)
+            .refuses(&[StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED]),
+        endpoint(get(), "/api/campaigns", viewer, api::campaigns::list).says("Every campaign"),
+        endpoint(get(), "/api/campaigns/{id}", viewer, api::campaigns::one)
             .says("One campaign, with its version as `ETag`"),
-        route(post(), "/api/campaigns/{id}/pause", operator, api::campaigns::pause)
+        endpoint(post(), "/api/campaigns/{id}/pause", operator, api::campaigns::pause)
             .says("Hold a campaign still. May be sent again")
-            .at_version(),
-        route(post(), "/api/campaigns/{id}/resume", operator, api::campaigns::resume)
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(post(), "/api/campaigns/{id}/resume", operator, api::campaigns::resume)
             .says("Let a campaign go on. May be sent again")
-            .at_version(),
-        route(get(), "/api/plans", viewer, api::plans::list)
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(get(), "/api/plans", viewer, api::plans::list)
             .says("Plans that wait for their operator, the one that waits longest first, in pages")
-            .asked(schema::<api::plans::Wanted>),
-        route(get(), "/api/plans/{id}", viewer, api::plans::one)
+            .refuses(&[StatusCode::NOT_FOUND]),
+        endpoint(get(), "/api/plans/{id}", viewer, api::plans::one)
             .says("The plan of one trace, if it waits, with its version as `ETag`"),
-        route(post(), "/api/plans/{id}/edit", operator, api::plans::edit)
-            .says("Change what is to be made. May be sent again")
-            .at_version()
-            .given(schema::<api::plans::Changed>),
-        route(post(), "/api/plans/{id}/start", operator, api::plans::start)
+        endpoint(post(), "/api/plans/{id}/edit", operator, api::plans::edit)
+            .says("Change what is to be made. May be sent again"),
+        endpoint(post(), "/api/plans/{id}/start", operator, api::plans::start)
             .says("Have it made, all of it or its posts for one channel. May be sent again")
-            .at_version()
-            .given(schema::<api::plans::Part>),
-        route(post(), "/api/plans/{id}/drop", operator, api::plans::withdraw)
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(post(), "/api/plans/{id}/drop", operator, api::plans::withdraw)
             .says("Have nothing of it made, or no post for one channel. May be sent again")
-            .at_version()
-            .given(schema::<api::plans::Dropped>),
-        route(get(), "/api/signals", viewer, api::signals::list)
+            .refuses(&[StatusCode::CONFLICT]),
+        endpoint(get(), "/api/signals", viewer, api::signals::list)
             .says("What was read, how it scored and why, the newest first, in pages")
-            .asked(schema::<api::signals::Wanted>),
-        route(post(), "/api/signals/{id}/mark", operator, api::signals::mark)
-            .says("Say whether a signal is relevant, for the next calibration. May be sent again")
-            .given(schema::<api::signals::Said>),
-        route(get(), "/api/trends", viewer, api::trends::list)
-            .says("Subjects told of much more often than they use to be, those that last first")
-            .asked(schema::<api::trends::Wanted>),
-        route(get(), "/api/alerts", viewer, api::alerts::list)
-            .says("Alerts that nobody has acknowledged, the newest first")
-            .asked(schema::<api::alerts::Wanted>),
-        route(post(), "/api/alerts/{id}/ack", operator, api::alerts::acknowledge)
+            .refuses(&[StatusCode::NOT_FOUND]),
+        endpoint(post(), "/api/signals/{id}/mark", operator, api::signals::mark)
+            .says("Say whether a signal is relevant, for the next calibration. May be sent again"),
+        endpoint(get(), "/api/trends", viewer, api::trends::list)
+            .says("Subjects told of much more often than they use to be, those that last first"),
+        endpoint(get(), "/api/alerts", viewer, api::alerts::list)
+            .says("Alerts that nobody has acknowledged, the newest first"),
+        endpoint(post(), "/api/alerts/{id}/ack", operator, api::alerts::acknowledge)
             .says("Acknowledge an alert. May be sent again"),
-        route(get(), "/api/events", viewer, api::events::events)
-            .says("Says that something has changed, never what: look again")
-            .giving("text/event-stream"),
-        route(get(), "/api/openapi.json", viewer, openapi::serve).says("This document"),
+        endpoint(get(), "/api/events", viewer, api::events::events)
+            .says("Says that something has changed, never what: look again"),
+        endpoint(get(), "/api/openapi.json", viewer, openapi::serve).says("This document"),
     ]
 }
 

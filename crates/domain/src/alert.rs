@@ -1,6 +1,7 @@
 //! Alerts: what an operator should know.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{AlertId, Ambient, TenantId, TraceId, wire::wire_enum};
@@ -58,7 +59,7 @@ wire_enum! {
 }
 
 /// One thing that an operator should know. The same subject and reason alert once until acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// This alert.
     pub id: AlertId,

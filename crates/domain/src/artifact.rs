@@ -91,7 +91,7 @@ pub struct Disclosure {
 }
 
 /// What a task made. Never changed after it is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Artifact {
     /// This artifact.
     pub id: ArtifactId,

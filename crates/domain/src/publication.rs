@@ -1,6 +1,7 @@
 //! The publish ledger: what was meant to go out, and what did.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -24,7 +25,7 @@ wire_enum! {
 }
 
 /// One intent to post one artifact on one platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Publication {
     /// This publication.
     pub id: PublicationId,

@@ -1,6 +1,7 @@
 //! Signals: what campaigns saw in the resources they watch.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{AgentId, CampaignId, Score, SignalId, TenantId, TraceId, contracts::FeedItem, wire::wire_enum};
@@ -26,7 +27,7 @@ wire_enum! {
 }
 
 /// One item that a campaign saw. It never changes but for its outcome, once, where it was held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendSignal {
     /// This signal.
     pub id: SignalId,

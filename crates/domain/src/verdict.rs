@@ -60,7 +60,7 @@ pub struct SensitiveTopic {
 }
 
 /// A recorded verdict. Never changed after it is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JudgeDecision {
     /// This decision.
     pub id: DecisionId,
@@ -137,7 +137,7 @@ impl Question {
 }
 
 /// A question put before a person.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HitlTicket {
     /// This ticket.
     pub id: TicketId,

@@ -38,7 +38,7 @@ pub struct TicketFilter {
 }
 
 /// The HITL queue in numbers, all of the same moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 pub struct HitlDepth {
     /// Tickets that wait for an answer.
     pub open: u64,

@@ -30,7 +30,7 @@ pub struct ToldStory {
 }
 
 /// Where a campaign saw a story.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct StorySource {
     /// The signal that came from there.
     pub signal_id: SignalId,

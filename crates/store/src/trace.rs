@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The whole life of one post, each list oldest first.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct TraceView {
     /// What caused it.
     pub signal: Option<TrendSignal>,

@@ -9,7 +9,7 @@ use axum::{
 };
 use futures::{Stream, stream};
 
-use crate::{access::Visitor, routes::Shared};
+use crate::{access::Visitor, problem::Problem, routes::Shared};
 
 /// A sign of life goes out so often, so that a connection that is gone is noticed.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -17,7 +17,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 pub(crate) async fn events(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     // A session that ends must not go on hearing.
     let left = (visitor.credential.expires_at - shared.access.ambient.now()).to_std().unwrap_or_default();
     let end = tokio::time::Instant::now() + left;
@@ -35,5 +35,5 @@ pub(crate) async fn events(
                 }
             }
         });
-    Sse::new(heard).keep_alive(KeepAlive::new().interval(ALIVE_EVERY))
+    Ok(Sse::new(heard).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)))
 }

@@ -1,24 +1,17 @@
 //! The HITL queue, and answers to it.
 
-use axum::{
-    Extension, Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
-    http::StatusCode,
-    response::{IntoResponse as _, Response},
+use axum::{Extension, Json, extract::State, http::StatusCode};
+use chimera_domain::{
+    Actor, AgentId, Artifact, CampaignId, HitlTicket, JudgeDecision, Resolution, TaskPayload, TicketId,
 };
-use chimera_domain::{Actor, Resolution, TicketId};
-use chimera_store::TicketFilter;
+use chimera_store::{HitlDepth, TicketCase, TicketFilter};
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
-use super::{body, id, limit, named, query};
+use super::{Asked, Given, Id, PAGE_MAX, limit, named, next};
 use crate::{
     access::Visitor,
-    answers::{self, Said},
+    answers::{self, Said, Taken},
     problem::Problem,
     routes::Shared,
 };
@@ -28,7 +21,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// Those after this one: the `next` of the page before.
-    after: Option<String>,
+    after: Option<TicketId>,
+    #[schemars(range(min = 1, max = PAGE_MAX))]
     limit: Option<u64>,
     /// Those of the campaign of this slug.
     campaign: Option<String>,
@@ -37,76 +31,118 @@ pub(crate) struct Wanted {
     overdue: bool,
 }
 
-pub(crate) async fn queue(
-    State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let wanted = query(wanted)?;
-    let campaign = match &wanted.campaign {
-        Some(slug) => Some(named(&shared.access.store, slug).await?),
-        None => None,
-    };
+/// A page of the queue.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Tickets")]
+pub(crate) struct Page {
+    depth: HitlDepth,
+    tickets: Vec<HitlTicket>,
+    /// What the next page comes after; null on the last one.
+    next: Option<TicketId>,
+}
+
+/// Everything that a person looks at to decide.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Case {
+    ticket: HitlTicket,
+    artifact: Artifact,
+    decision: Option<JudgeDecision>,
+    agent: Speaker,
+    campaign: Matter,
+    source: Source,
+    /// Whether a rejected post may be written anew.
+    may_write_anew: bool,
+}
+
+/// Who would speak.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Speaker {
+    id: AgentId,
+    slug: String,
+    name: String,
+}
+
+/// For what.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Matter {
+    id: CampaignId,
+    slug: String,
+    goal: String,
+}
+
+/// What it is about. Untrusted text.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Source {
+    headline: String,
+    summary: String,
+    url: Option<String>,
+    /// Names of injection markers found in it.
+    taint: Vec<String>,
+}
+
+impl Case {
+    fn of(case: TicketCase, may_write_anew: bool) -> Self {
+        let TicketCase { ticket, task, artifact, agent, campaign, decision } = case;
+        let TaskPayload { headline, summary, source_url, taint, .. } = task.payload;
+        Self {
+            ticket,
+            artifact,
+            decision,
+            agent: Speaker { id: agent.id, slug: agent.persona_slug, name: agent.display_name },
+            campaign: Matter { id: campaign.id, slug: campaign.slug, goal: campaign.goal },
+            source: Source { headline, summary, url: source_url, taint },
+            may_write_anew,
+        }
+    }
+}
+
+pub(crate) async fn queue(State(shared): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Page>, Problem> {
     let filter = TicketFilter {
-        campaign,
+        campaign: named(&shared.access.store, wanted.campaign.as_deref()).await?,
         topic: wanted.topic,
         overdue: wanted.overdue,
-        after: wanted.after.as_deref().map(id).transpose()?,
+        after: wanted.after,
         limit: limit(wanted.limit)?,
     };
     let (depth, tickets) = (shared.waiting.depth().await?, shared.waiting.next(&filter).await?);
-    let full = u64::try_from(tickets.len()).is_ok_and(|count| count == filter.limit);
-    let next = tickets.last().filter(|_| full).map(|ticket| ticket.id);
-    let depth = json!({
-        "open": depth.open, "overdue": depth.overdue, "next_due": depth.next_due, "oldest": depth.oldest,
-    });
-    Ok(Json(json!({"depth": depth, "tickets": tickets, "next": next})).into_response())
+    let next = next(&tickets, filter.limit, |ticket| ticket.id);
+    Ok(Json(Page { depth, tickets, next }))
 }
 
-pub(crate) async fn ticket(State(shared): State<Shared>, Path(ticket): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn ticket(State(shared): State<Shared>, Id(ticket): Id<TicketId>) -> Result<Json<Case>, Problem> {
     let store = &shared.access.store;
-    let ticket = store.ticket_by_id(id(&ticket)?).await?;
     let missing = || Problem::not_found("there is no such ticket");
-    let case = store.ticket_cases(&[ticket.ok_or_else(missing)?]).await?.into_iter().next().ok_or_else(missing)?;
-    let told = json!({
-        "ticket": case.ticket, "artifact": case.artifact, "decision": case.decision,
-        "agent": {"id": case.agent.id, "slug": case.agent.persona_slug, "name": case.agent.display_name},
-        "campaign": {"id": case.campaign.id, "slug": case.campaign.slug, "goal": case.campaign.goal},
-        "source": {
-            "headline": case.task.payload.headline, "summary": case.task.payload.summary,
-            "url": case.task.payload.source_url, "taint": case.task.payload.taint,
-        },
-        "may_write_anew": shared.desk.may_write_anew(&case.task),
-    });
-    Ok(Json(told).into_response())
+    let ticket = store.ticket_by_id(ticket).await?.ok_or_else(missing)?;
+    let case = store.ticket_cases(&[ticket]).await?.into_iter().next().ok_or_else(missing)?;
+    let may_write_anew = shared.desk.may_write_anew(&case.task);
+    Ok(Json(Case::of(case, may_write_anew)))
 }
-
-type Body = Result<Json<Said>, JsonRejection>;
 
 pub(crate) async fn approve(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(ticket): Path<String>,
-    said: Body,
-) -> Result<Response, Problem> {
-    take(&shared, &visitor, &ticket, Resolution::Approved, said).await
+    Id(ticket): Id<TicketId>,
+    Given(said): Given<Said>,
+) -> Result<Json<Taken>, Problem> {
+    Ok(Json(answers::take(&shared, &visitor, ticket, Resolution::Approved, said).await?))
 }
 
 pub(crate) async fn reject(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(ticket): Path<String>,
-    said: Body,
-) -> Result<Response, Problem> {
-    take(&shared, &visitor, &ticket, Resolution::Rejected, said).await
+    Id(ticket): Id<TicketId>,
+    Given(said): Given<Said>,
+) -> Result<Json<Taken>, Problem> {
+    Ok(Json(answers::take(&shared, &visitor, ticket, Resolution::Rejected, said).await?))
 }
 
 pub(crate) async fn confirm(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(ticket): Path<String>,
-    said: Body,
-) -> Result<Response, Problem> {
-    take(&shared, &visitor, &ticket, Resolution::ConfirmedPublished, said).await
+    Id(ticket): Id<TicketId>,
+    Given(said): Given<Said>,
+) -> Result<Json<Taken>, Problem> {
+    Ok(Json(answers::take(&shared, &visitor, ticket, Resolution::ConfirmedPublished, said).await?))
 }
 
 /// Who is to have a ticket.
@@ -114,6 +150,7 @@ pub(crate) async fn confirm(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hands {
     /// A name, as it signs in; null for nobody.
+    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
     to: Option<String>,
 }
 
@@ -124,37 +161,25 @@ const NAME_CHARS_MAX: usize = 100;
 pub(crate) async fn claim(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(ticket): Path<String>,
-) -> Result<Response, Problem> {
+    Id(ticket): Id<TicketId>,
+) -> Result<Json<HitlTicket>, Problem> {
     let who = visitor.credential.who();
-    let ticket = shared.desk.assign(id(&ticket)?, Some(&who), true, Actor::human(&who)).await;
-    Ok(Json(ticket.map_err(answers::problem)?).into_response())
+    let ticket = shared.desk.assign(ticket, Some(&who), true, Actor::human(&who)).await;
+    ticket.map(Json).map_err(answers::problem)
 }
 
 /// May be sent again.
 pub(crate) async fn assign(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(ticket): Path<String>,
-    hands: Result<Json<Hands>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let (ticket, hands): (TicketId, Hands) = (id(&ticket)?, body(hands)?);
+    Id(ticket): Id<TicketId>,
+    Given(hands): Given<Hands>,
+) -> Result<Json<HitlTicket>, Problem> {
     let to = hands.to.as_deref().map(str::trim);
     if to.is_some_and(|name| name.is_empty() || name.chars().count() > NAME_CHARS_MAX) {
         let detail = format!("`to` is a name of 1 to {NAME_CHARS_MAX} characters, or null for nobody");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let ticket = shared.desk.assign(ticket, to, false, Actor::human(&visitor.credential.who())).await;
-    Ok(Json(ticket.map_err(answers::problem)?).into_response())
-}
-
-async fn take(
-    shared: &Shared,
-    visitor: &Visitor,
-    ticket: &str,
-    resolution: Resolution,
-    said: Body,
-) -> Result<Response, Problem> {
-    let ticket: TicketId = id(ticket)?;
-    Ok(Json(answers::take(shared, visitor, ticket, resolution, body(said)?).await?).into_response())
+    ticket.map(Json).map_err(answers::problem)
 }

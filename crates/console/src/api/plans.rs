@@ -3,27 +3,19 @@
 //! What is done is done to the plan that was looked at, by its version, and may be sent again: what the same person started
 //! or dropped already is told again, and a plan that is as wished already is left as it is. So no key is needed.
 
-use axum::{
-    Extension, Json,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response},
-};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use chimera_bus::Queue;
 use chimera_domain::{AgentTask, AuditAction, Channel, Priority, TraceId, TrendSignal, Usd, error_chain};
 use chimera_store::{
-    AuditFilter, DraftError, DraftFilter, DraftPlan, DraftWish, Drafts, StoreError, UnfitWish, draft_text,
+    AuditFilter, DRAFT_TEXT_MAX, DraftError, DraftFilter, DraftPlan, DraftWish, Drafts, StoreError, UnfitWish,
+    draft_text,
 };
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{body, limit, named, query};
-use crate::{access::Visitor, problem::Problem, read::trace_id, routes::Shared};
+use super::{Asked, Given, Id, PAGE_MAX, Seen, Tagged, limit, named, next};
+use crate::{access::Visitor, problem::Problem, routes::Shared};
 
 /// Why plans are dropped where nobody says it.
 pub(crate) const DROPPED: &str = "dropped by its operator";
@@ -36,7 +28,8 @@ const ACTS_MAX: u64 = 200;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// Those after the one of this trace: the `next` of the page before.
-    after: Option<String>,
+    after: Option<TraceId>,
+    #[schemars(range(min = 1, max = PAGE_MAX))]
     limit: Option<u64>,
     /// Those of the campaign of this slug.
     campaign: Option<String>,
@@ -57,6 +50,7 @@ pub(crate) struct Dropped {
     /// Only those for this channel.
     channel: Option<Channel>,
     /// Why, in 1,000 characters at most.
+    #[schemars(length(max = DRAFT_TEXT_MAX))]
     because: Option<String>,
 }
 
@@ -67,6 +61,7 @@ pub(crate) struct Changed {
     /// Only the posts for this channel.
     channel: Option<Channel>,
     /// What they are for, in 1,000 characters at most.
+    #[schemars(length(max = DRAFT_TEXT_MAX))]
     goal: Option<String>,
     /// How urgent they are.
     priority: Option<Priority>,
@@ -74,9 +69,21 @@ pub(crate) struct Changed {
     post_budget_usd: Option<Usd>,
 }
 
+/// A page of plans.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Plans")]
+pub(crate) struct Page {
+    /// How many wait, on this page or another.
+    waiting: u64,
+    plans: Vec<Told>,
+    /// What the next page comes after; null on the last one.
+    next: Option<TraceId>,
+}
+
 /// A plan as it is told.
-#[derive(Debug, Serialize)]
-struct Told<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Plan")]
+pub(crate) struct Told {
     trace_id: TraceId,
     /// Its version, as `ETag` tells it.
     version: String,
@@ -87,12 +94,12 @@ struct Told<'a> {
     reasons: String,
     /// What to beware of.
     warning: Option<String>,
-    signal: &'a TrendSignal,
-    tasks: &'a [AgentTask],
+    signal: TrendSignal,
+    tasks: Vec<AgentTask>,
 }
 
-impl<'a> Told<'a> {
-    fn of(plan: &'a DraftPlan) -> Self {
+impl Told {
+    fn of(plan: DraftPlan) -> Self {
         Self {
             trace_id: plan.signal.trace_id,
             version: plan.version(),
@@ -101,8 +108,8 @@ impl<'a> Told<'a> {
             channels: plan.channels(),
             reasons: plan.signal.reasons(),
             warning: warning(&plan.signal),
-            signal: &plan.signal,
-            tasks: &plan.tasks,
+            signal: plan.signal,
+            tasks: plan.tasks,
         }
     }
 }
@@ -114,7 +121,8 @@ pub(crate) fn warning(signal: &TrendSignal) -> Option<String> {
 }
 
 /// What became of a plan, or of its posts for one channel.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PlanDone")]
 pub(crate) struct Done {
     trace_id: TraceId,
     /// Tasks that were started or dropped; 0 where that had been done before.
@@ -123,63 +131,52 @@ pub(crate) struct Done {
     pub(crate) repeated: bool,
 }
 
-pub(crate) async fn list(
-    State(shared): State<Shared>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let (wanted, store) = (query(wanted)?, &shared.access.store);
-    let campaign = match &wanted.campaign {
-        Some(slug) => Some(named(store, slug).await?),
-        None => None,
-    };
-    let after = wanted.after.as_deref().map(trace_id).transpose()?;
-    let filter = DraftFilter { campaign, after, limit: limit(wanted.limit)?, ..DraftFilter::default() };
-    let (plans, waiting) = (store.draft_plans(&filter).await?, store.drafts_waiting(campaign).await?);
-    let full = u64::try_from(plans.len()).is_ok_and(|count| count == filter.limit);
-    let next = plans.last().filter(|_| full).map(|plan| plan.signal.trace_id);
-    let told: Vec<Told<'_>> = plans.iter().map(Told::of).collect();
-    Ok(Json(json!({"waiting": waiting, "plans": told, "next": next})).into_response())
+pub(crate) async fn list(State(shared): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Page>, Problem> {
+    let store = &shared.access.store;
+    let campaign = named(store, wanted.campaign.as_deref()).await?;
+    let (after, limit) = (wanted.after, limit(wanted.limit)?);
+    let plans = store.draft_plans(&DraftFilter { campaign, after, limit, ..DraftFilter::default() }).await?;
+    let (waiting, next) =
+        (store.drafts_waiting(campaign).await?, next(&plans, limit, |plan: &DraftPlan| plan.signal.trace_id));
+    Ok(Json(Page { waiting, plans: plans.into_iter().map(Told::of).collect(), next }))
 }
 
-pub(crate) async fn one(State(shared): State<Shared>, Path(plan): Path<String>) -> Result<Response, Problem> {
-    Ok(tagged(&waiting(&shared, trace_id(&plan)?).await?.ok_or_else(none)?))
+pub(crate) async fn one(State(shared): State<Shared>, Id(plan): Id<TraceId>) -> Result<Tagged<Told>, Problem> {
+    Ok(tagged(waiting(&shared, plan).await?.ok_or_else(none)?))
 }
 
 pub(crate) async fn start(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(plan): Path<String>,
-    headers: HeaderMap,
-    part: Result<Json<Part>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let (plan, seen, part) = (trace_id(&plan)?, seen(&headers)?, body(part)?);
-    Ok(Json(start_seen(&shared, &visitor, plan, &seen, part.channel).await?).into_response())
+    Id(plan): Id<TraceId>,
+    Seen(seen): Seen,
+    Given(part): Given<Part>,
+) -> Result<Json<Done>, Problem> {
+    Ok(Json(start_seen(&shared, &visitor, plan, &seen, part.channel).await?))
 }
 
 pub(crate) async fn withdraw(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(plan): Path<String>,
-    headers: HeaderMap,
-    dropped: Result<Json<Dropped>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let (plan, seen, dropped) = (trace_id(&plan)?, seen(&headers)?, body(dropped)?);
+    Id(plan): Id<TraceId>,
+    Seen(seen): Seen,
+    Given(dropped): Given<Dropped>,
+) -> Result<Json<Done>, Problem> {
     let because = dropped.because.unwrap_or_else(|| DROPPED.to_owned());
-    Ok(Json(drop_seen(&shared, &visitor, plan, &seen, dropped.channel, &because).await?).into_response())
+    Ok(Json(drop_seen(&shared, &visitor, plan, &seen, dropped.channel, &because).await?))
 }
 
 pub(crate) async fn edit(
     State(shared): State<Shared>,
     Extension(visitor): Extension<Visitor>,
-    Path(plan): Path<String>,
-    headers: HeaderMap,
-    changed: Result<Json<Changed>, JsonRejection>,
-) -> Result<Response, Problem> {
-    let (plan, seen, changed) = (trace_id(&plan)?, seen(&headers)?, body(changed)?);
+    Id(plan): Id<TraceId>,
+    Seen(seen): Seen,
+    Given(changed): Given<Changed>,
+) -> Result<Tagged<Told>, Problem> {
     let Changed { channel, goal, priority, post_budget_usd } = changed;
     let wish = DraftWish { goal, priority, post_budget_usd };
     edit_seen(&shared, &visitor, plan, &seen, channel, wish).await?;
-    Ok(tagged(&waiting(&shared, plan).await?.ok_or_else(none)?))
+    Ok(tagged(waiting(&shared, plan).await?.ok_or_else(none)?))
 }
 
 /// Starts a plan that was seen at this version.
@@ -319,21 +316,6 @@ fn problem(error: DraftError) -> Problem {
     }
 }
 
-/// The version that `If-Match` names, as `ETag` told it.
-fn seen(headers: &HeaderMap) -> Result<String, Problem> {
-    let Some(seen) = headers.get(header::IF_MATCH) else {
-        let detail = "say with `If-Match: \"VERSION\"` which `version` of the plan you saw";
-        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, detail));
-    };
-    let seen = seen.to_str().map_err(|_| Problem::bad_request("`If-Match` names no version"))?;
-    Ok(seen.trim().trim_matches('"').to_owned())
-}
-
-fn tagged(plan: &DraftPlan) -> Response {
-    let tag = HeaderValue::try_from(format!("\"{}\"", plan.version()));
-    let mut response = Json(Told::of(plan)).into_response();
-    if let Ok(tag) = tag {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    response
+fn tagged(plan: DraftPlan) -> Tagged<Told> {
+    Tagged { version: plan.version(), told: Told::of(plan) }
 }

@@ -1,6 +1,6 @@
 //! A browser reduced to its bytes: it sends exactly what a case wants, odd paths and headers included.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::LazyLock, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -52,5 +52,36 @@ pub(crate) async fn ask(address: SocketAddr, method: &str, path: &str, headers: 
     let mut lines = head.lines();
     let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_lowercase(), v.to_owned())).collect();
-    Answer { status, headers, body: bytes[end + 4..].to_vec() }
+    let answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
+    is_described(method, path, &answer);
+    answer
+}
+
+/// That the API's own document knows such an answer: in whatever case, of every operation.
+fn is_described(method: &str, path: &str, answer: &Answer) {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(chimera_console::openapi);
+    let path = path.split('?').next().unwrap();
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let fits = |known: &&String| {
+        let (known, asked): (Vec<_>, Vec<_>) = (known.split('/').collect(), path.split('/').collect());
+        known.len() == asked.len() && known.iter().zip(&asked).all(|(known, asked)| known == asked || *known == "{id}")
+    };
+    let known = paths.get_key_value(path).map(|(known, _)| known).or_else(|| paths.keys().find(fits));
+    let operation = known.map_or(&Value::Null, |known| &paths[known][method.to_lowercase()]);
+    if operation.is_null() {
+        return;
+    }
+    let told = &operation["responses"][answer.status.to_string()];
+    assert!(!told.is_null(), "{method} {path}: {} is not described", answer.status);
+    let content = told["content"].as_object().unwrap();
+    assert!(
+        content.contains_key(answer.header("content-type")) || answer.header("content-type").starts_with("text/html"),
+        "{method} {path}"
+    );
+    for (name, header) in told["headers"].as_object().unwrap() {
+        assert!(
+            header["required"] != true || !answer.header(&name.to_lowercase()).is_empty(),
+            "{method} {path}: no {name}"
+        );
+    }
 }

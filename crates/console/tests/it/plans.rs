@@ -123,6 +123,7 @@ pub(crate) async fn a_plan_is_changed_and_started_at_the_version_that_was_seen(w
     assert_eq!(other.status, 412);
     for (body, status) in [
         (nothing.clone(), 422),
+        (json!([null, "Another goal", null, null]), 422),
         (json!({"goal": " "}), 422),
         (json!({"goal": "x".repeat(1_001)}), 422),
         (json!({"post_budget_usd": "0"}), 422),

@@ -69,7 +69,7 @@ pub struct CampaignLimits {
 }
 
 /// A goal in words, with its agents, resources, channels and limits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Campaign {
     /// This campaign.
     pub id: CampaignId,

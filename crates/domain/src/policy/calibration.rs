@@ -140,7 +140,7 @@ impl From<MonotoneMap> for Vec<(Score, Score)> {
 }
 
 /// What somebody's scores mean, fitted to examples.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Calibration {
     /// The map from what was said.
     pub map: MonotoneMap,

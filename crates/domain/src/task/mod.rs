@@ -128,7 +128,7 @@ impl TaskPayload {
 }
 
 /// One node of a planned DAG.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentTask {
     /// This task.
     pub id: TaskId,

@@ -7,6 +7,7 @@ mod rule;
 mod topics;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{SignalId, StateVersion, TenantId, TrendId, wire::wire_enum};
@@ -25,7 +26,7 @@ wire_enum! {
 }
 
 /// One item of a trend. All its text is untrusted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrendMember {
     /// The signal that was seen.
     pub signal_id: SignalId,
@@ -40,7 +41,7 @@ pub struct TrendMember {
 }
 
 /// A subject that is, or was, told of much more often than it uses to be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trend {
     /// This trend.
     pub id: TrendId,
