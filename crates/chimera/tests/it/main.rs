@@ -33,6 +33,7 @@ mod injections;
 mod kill;
 mod migrating;
 mod monitoring;
+mod openapi;
 mod pauses;
 mod plan;
 mod process;
@@ -87,6 +88,8 @@ chimera_testkit::on_both! {
     migrating:
         of_eight_processes_that_start_at_once_each_succeeds
         a_process_killed_in_the_middle_leaves_nothing_half_done;
+    openapi:
+        the_api_is_what_its_document_says;
     pauses:
         a_hundred_pauses_under_load_hold_everything_still;
     plan:

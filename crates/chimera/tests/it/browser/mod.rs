@@ -15,8 +15,27 @@ use chromium::{Chromium, Page};
 
 pub(crate) use pages::every_page_is_sound_in_either_theme_and_on_a_phone;
 
+/// A campaign whose plans wait, for two channels at once.
+const LOOKED_AT: [&str; 15] = [
+    "campaign",
+    "create",
+    "looked_at",
+    "--goal",
+    "New collections, street style, and clothes that are mended or made to last",
+    "--agent",
+    "fae",
+    "--channel",
+    "bluesky",
+    "--channel",
+    "threads",
+    "--resource",
+    "mcp://feeds/feed://fashion-drop",
+    "--plan-review",
+    "true",
+];
+
 /// `chimera up`; killed when dropped.
-struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     chimera: &'a Chimera,
     child: Child,
     origin: String,
@@ -46,6 +65,29 @@ impl<'a> Fleet<'a> {
         };
         fleet.until("all is judged", settled);
         fleet
+    }
+
+    /// Beside the campaign that goes on by itself, one whose plans wait; it is left a part of what the agent may do in an
+    /// hour.
+    pub(crate) fn with_plans(chimera: &'a Chimera) -> Self {
+        for args in
+            [&["seed", "trends"][..], &["campaign", "edit", "fashion_drop", "--daily-task-cap", "6"], &LOOKED_AT]
+        {
+            let made = chimera.run(args);
+            assert!(made.ok, "{args:?}: {}", made.stderr);
+        }
+        let fleet = Self::up(chimera, 1);
+        fleet.until("plans wait", || fleet.status()["tasks"]["DRAFT"].as_u64() > Some(0));
+        fleet
+    }
+
+    /// Where it listens, as a browser names it.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(crate) const fn chimera(&self) -> &'a Chimera {
+        self.chimera
     }
 
     fn until(&self, what: &str, holds: impl Fn() -> bool) {

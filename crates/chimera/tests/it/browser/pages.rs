@@ -49,25 +49,6 @@ fn serious(page: &Page<'_>, axe: &str) -> Vec<String> {
     found.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
-/// A campaign whose plans wait, for two channels at once.
-const LOOKED_AT: [&str; 15] = [
-    "campaign",
-    "create",
-    "looked_at",
-    "--goal",
-    "New collections, street style, and clothes that are mended or made to last",
-    "--agent",
-    "fae",
-    "--channel",
-    "bluesky",
-    "--channel",
-    "threads",
-    "--resource",
-    "mcp://feeds/feed://fashion-drop",
-    "--plan-review",
-    "true",
-];
-
 /// A plan that waits is changed and started by its forms, and its forms are as sound as the page.
 fn plans_by_their_forms(fleet: &Fleet<'_>, page: &Page<'_>, axe: Option<&str>) {
     page.open(&format!("{}/plans", fleet.origin));
@@ -94,13 +75,7 @@ fn plans_by_their_forms(fleet: &Fleet<'_>, page: &Page<'_>, axe: Option<&str>) {
 }
 
 pub(crate) fn every_page_is_sound_in_either_theme_and_on_a_phone(chimera: &Chimera) {
-    // Beside the campaign that goes on by itself, one whose plans wait; it is left a part of what the agent may do in an hour.
-    for args in [&["seed", "trends"][..], &["campaign", "edit", "fashion_drop", "--daily-task-cap", "6"], &LOOKED_AT] {
-        let made = chimera.run(args);
-        assert!(made.ok, "{args:?}: {}", made.stderr);
-    }
-    let fleet = Fleet::up(chimera, 1);
-    fleet.until("plans wait", || fleet.status()["tasks"]["DRAFT"].as_u64() > Some(0));
+    let fleet = Fleet::with_plans(chimera);
     let chromium = Chromium::start();
     let page = chromium.window();
     fleet.sign_in(&page, "mara");
