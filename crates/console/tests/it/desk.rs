@@ -233,28 +233,6 @@ pub(crate) async fn a_ticket_is_claimed_and_handed_on(world: World) {
     assert_eq!(claim().await.status, 409);
 }
 
-pub(crate) async fn looking_changes_nothing(world: World) {
-    let case = waiting(&world, "Silk").await;
-    let head = world.store.audit_head().await.unwrap();
-    let before = world.store.trace(case.task.trace_id).await.unwrap();
-    for route in chimera_console::Console::routes() {
-        if route.method != "GET" || route.path == "/api/events" {
-            continue;
-        }
-        for id in [case.ticket.id.to_string(), world.campaign.id.to_string(), case.task.trace_id.to_string()] {
-            let path = route.path.replace("{id}", &id);
-            let answer = world.get(&format!("{path}?does=approve&ticket={id}")).await;
-            assert!(answer.status < 500, "{path}: {}", answer.status);
-        }
-    }
-    // What changes something is no page that a scanner of links could follow.
-    for does in ["approve", "reject", "confirm"] {
-        assert_eq!(world.get(&case.path(does)).await.status, 405);
-    }
-    assert_eq!(world.store.audit_head().await.unwrap(), head);
-    assert_eq!(world.store.trace(case.task.trace_id).await.unwrap(), before);
-}
-
 pub(crate) async fn campaigns_are_held_still_at_the_version_that_was_seen(world: World) {
     let id = world.campaign.id;
     let listed = world.get("/api/campaigns").await.json();

@@ -16,6 +16,7 @@ mod client;
 mod desk;
 mod door;
 mod fleet;
+mod links;
 mod lists;
 mod pages;
 mod plans;
@@ -39,7 +40,6 @@ chimera_testkit::on_both! {
         a_rejection_with_a_reason_is_planned_anew
         the_queue_comes_in_pages
         each_role_may_do_its_own_and_no_more
-        looking_changes_nothing
         a_ticket_is_claimed_and_handed_on
         campaigns_are_held_still_at_the_version_that_was_seen
         alerts_are_seen_and_closed
@@ -54,6 +54,8 @@ chimera_testkit::on_both! {
         a_campaign_is_paused_resumed_and_ended_at_the_version_that_was_seen
         only_operators_act_on_campaigns
         hostile_names_and_goals_are_text_and_nothing_else;
+    links:
+        following_every_link_changes_nothing;
     lists:
         pages_of_nothing_say_what_would_be_there
         signals_tell_why_and_where_else_their_story_was_told
