@@ -11,7 +11,11 @@ use chimera_store::AuditFilter;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{Frame, PAGE, drawn, show::When};
+use super::{
+    Frame, PAGE, drawn,
+    filter::{self, Choice},
+    show::When,
+};
 use crate::{access::Visitor, problem::Problem, routes::Shared};
 
 /// So many entries are looked through for those that are wanted, before somebody asks to look further back: what is rare
@@ -49,8 +53,7 @@ struct AuditPage {
     frame: Frame,
     rows: Vec<Row>,
     actor: String,
-    /// Every kind, for people, and whether it is the one that is wanted.
-    actions: Vec<(&'static str, String, bool)>,
+    actions: Vec<Choice>,
     is_filtered: bool,
     is_first: bool,
     /// Where the log ends.
@@ -66,11 +69,10 @@ pub(crate) async fn page(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let (store, now) = (&shared.access.store, shared.access.ambient.now());
-    let action: Option<AuditAction> = match wanted.action.as_str() {
-        "" => None,
-        name => Some(name.parse().map_err(|_| Problem::bad_request("the audit log knows no such kind of entry"))?),
-    };
-    let actor = Some(wanted.actor.trim().to_owned()).filter(|actor| !actor.is_empty());
+    let known =
+        |name: &str| name.parse().map_err(|_| Problem::bad_request("the audit log knows no such kind of entry"));
+    let action: Option<AuditAction> = filter::chosen(&wanted.action, known)?;
+    let actor = filter::chosen(&wanted.actor, |actor| Ok(actor.to_owned()))?;
     let is_filtered = action.is_some() || actor.is_some();
     let head = store.audit_head().await?;
     let before = wanted.before.unwrap_or(i64::MAX).min(head.seq.saturating_add(1));
@@ -84,10 +86,7 @@ pub(crate) async fn page(
         frame: Frame::of(&shared, &visitor, "/audit").await?,
         rows: entries.iter().map(|entry| row(entry, now)).collect(),
         next: next.filter(|next| *next > 1).map(|next| address(next, &wanted)),
-        actions: AuditAction::ALL
-            .iter()
-            .map(|known| (known.as_str(), known.as_str().replace('_', " "), Some(*known) == action))
-            .collect(),
+        actions: filter::choices(AuditAction::ALL, |one| one.as_str().replace('_', " "), action),
         actor: filter.actor.unwrap_or_default(),
         is_filtered,
         is_first: wanted.before.is_none(),
@@ -98,14 +97,8 @@ pub(crate) async fn page(
 }
 
 fn address(before: i64, wanted: &Wanted) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query.append_pair("before", &before.to_string());
-    for (name, value) in [("actor", wanted.actor.trim()), ("action", &wanted.action)] {
-        if !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    format!("/audit?{}", query.finish())
+    let before = before.to_string();
+    filter::address("/audit", &[("before", &before), ("actor", wanted.actor.trim()), ("action", &wanted.action)])
 }
 
 fn row(entry: &AuditEntry, now: DateTime<Utc>) -> Row {

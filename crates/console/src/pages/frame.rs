@@ -5,6 +5,9 @@ use chimera_store::HitlGlance;
 
 use crate::{access::Visitor, problem::Problem, routes::Shared};
 
+/// So many plans are counted on every page.
+const COUNTED_MAX: u64 = 1_000;
+
 /// The pages that the navigation leads to, in its order.
 const PLACES: [(&str, &str); 10] = [
     ("/", "Fleet"),
@@ -54,12 +57,12 @@ impl Frame {
     pub(crate) async fn of(shared: &Shared, visitor: &Visitor, here: &'static str) -> Result<Self, Problem> {
         let review = shared.waiting.glance().await?;
         let alerts = shared.access.store.alerts_standing().await?.values().sum();
-        let plans = shared.access.store.drafts_waiting(None).await?;
+        let (plans, more_plans) = shared.access.store.drafts_glance(COUNTED_MAX).await?;
         let credential = &visitor.credential;
         let place = |(path, name): (&'static str, &'static str)| {
             let (waiting, late) = match path {
                 "/review" => (counted(review.open, review.more), review.overdue > 0),
-                "/plans" => (counted(plans, false), false),
+                "/plans" => (counted(plans, more_plans), false),
                 "/alerts" => (counted(alerts, false), false),
                 _ => (None, false),
             };

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
 mod dag;
+mod filter;
 pub(crate) mod fleet;
 mod frame;
 mod media;

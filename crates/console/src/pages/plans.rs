@@ -17,15 +17,14 @@ use serde::Deserialize;
 use super::{
     Frame, Notice,
     dag::Dag,
-    drawn_with, next,
+    drawn_with,
+    filter::{self, Choice},
+    next,
     show::{When, dollars},
 };
 use crate::{
     access::Visitor,
-    api::{
-        id,
-        plans::{DROPPED, drop_seen, edit_seen, start_seen, warning},
-    },
+    api::plans::{DROPPED, drop_seen, edit_seen, start_seen, warning},
     problem::Problem,
     read::trace_id,
     routes::Shared,
@@ -33,8 +32,6 @@ use crate::{
 
 /// Plans on a page: each with its DAGs and forms.
 const PAGE: u64 = 20;
-/// Campaigns that can be chosen.
-const CAMPAIGNS: u64 = 200;
 
 /// Which plans.
 #[derive(Debug, Default, Deserialize)]
@@ -120,8 +117,7 @@ struct PlansPage {
     cards: Vec<Card>,
     may_act: bool,
     wanted: Wanted,
-    /// Campaigns that can be chosen: id, slug, and whether it is.
-    campaigns: Vec<(String, String, bool)>,
+    campaigns: Vec<Choice>,
     priorities: &'static [Priority],
     text_max: usize,
     is_first: bool,
@@ -151,11 +147,10 @@ async fn draw(
     typed: Option<(String, Act)>,
 ) -> Result<Response, Problem> {
     let (store, now) = (&shared.access.store, shared.access.ambient.now());
-    let campaign: Option<CampaignId> = Some(wanted.campaign.as_str()).filter(|c| !c.is_empty()).map(id).transpose()?;
-    let after = wanted.after.as_deref().filter(|after| !after.is_empty()).map(trace_id).transpose()?;
-    let filter = DraftFilter { campaign, after, limit: PAGE, ..DraftFilter::default() };
-    let plans = store.draft_plans(&filter).await?;
-    let campaigns = store.campaigns_page(None, CAMPAIGNS).await?;
+    let campaign = filter::chosen_campaign(&wanted.campaign)?;
+    let after = filter::chosen(wanted.after.as_deref().unwrap_or_default(), trace_id)?;
+    let plans = store.draft_plans(&DraftFilter { campaign, after, limit: PAGE, ..DraftFilter::default() }).await?;
+    let campaigns = store.campaigns_page(None, filter::CAMPAIGNS).await?;
     let known: HashMap<CampaignId, &Campaign> = campaigns.iter().map(|campaign| (campaign.id, campaign)).collect();
     let mut cards: Vec<Card> = plans.iter().map(|plan| Card::of(plan, &known, now)).collect();
     if let Some((trace, act)) = typed
@@ -163,18 +158,14 @@ async fn draw(
     {
         card.typed = Some(act);
     }
-    let chosen = |known: &&Campaign| known.limits.plan_review || Some(known.id) == campaign;
+    let with_plans = |known: &&Campaign| known.limits.plan_review || Some(known.id) == campaign;
     let page = PlansPage {
         frame: Frame::of(shared, visitor, "/plans").await?,
         notice,
         waiting: store.drafts_waiting(campaign).await?,
         cards,
         may_act: visitor.may(AccessRole::Operator),
-        campaigns: campaigns
-            .iter()
-            .filter(chosen)
-            .map(|known| (known.id.to_string(), known.slug.clone(), Some(known.id) == campaign))
-            .collect(),
+        campaigns: filter::campaigns(campaigns.iter().filter(with_plans), campaign),
         priorities: Priority::ALL,
         text_max: DRAFT_TEXT_MAX,
         is_first: after.is_none(),
@@ -185,13 +176,7 @@ async fn draw(
 }
 
 fn address(after: &str, campaign: &str, done: &str) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("after", after), ("campaign", campaign), ("done", done)] {
-        if !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    format!("/plans?{}", query.finish())
+    filter::address("/plans", &[("after", after), ("campaign", campaign), ("done", done)])
 }
 
 /// What a form says. Empty fields say nothing.
@@ -219,8 +204,7 @@ pub(crate) struct Act {
 
 impl Act {
     fn channel(&self) -> Result<Option<Channel>, Problem> {
-        let channel = Some(self.channel.as_str()).filter(|name| !name.is_empty());
-        channel.map(str::parse).transpose().map_err(|_| Problem::bad_request("there is no such channel"))
+        filter::chosen(&self.channel, |name| name.parse().map_err(|_| Problem::bad_request("there is no such channel")))
     }
 
     fn wish(&self) -> Result<DraftWish, Problem> {

@@ -16,15 +16,15 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    Frame, PAGE, drawn, next,
+    Frame, PAGE, drawn,
+    filter::{self, Choice},
+    next,
     show::{self, When, web_address},
 };
 use crate::{access::Visitor, api::id, problem::Problem, routes::Shared};
 
 /// Trends that are shown.
 const TRENDS: u64 = 6;
-/// Campaigns that can be chosen.
-const CAMPAIGNS: u64 = 200;
 /// Sources of a story that are named; of the others it is only said how many.
 const SOURCES: usize = 8;
 
@@ -100,9 +100,6 @@ struct Heat {
     headlines: Vec<String>,
 }
 
-/// What can be chosen, for people, and whether it is.
-type Choice = (String, String, bool);
-
 #[derive(Debug, Template)]
 #[template(path = "signals.html")]
 struct SignalsPage {
@@ -125,17 +122,14 @@ pub(crate) async fn page(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let (store, now) = (&shared.access.store, shared.access.ambient.now());
-    let campaign: Option<CampaignId> = Some(wanted.campaign.as_str()).filter(|c| !c.is_empty()).map(id).transpose()?;
-    let outcome: Option<SignalOutcome> = match wanted.outcome.as_str() {
-        "" => None,
-        name => Some(name.parse().map_err(|_| Problem::bad_request("signals come to no such end"))?),
-    };
+    let campaign = filter::chosen_campaign(&wanted.campaign)?;
+    let known = |name: &str| name.parse().map_err(|_| Problem::bad_request("signals come to no such end"));
+    let outcome: Option<SignalOutcome> = filter::chosen(&wanted.outcome, known)?;
     let after: Option<SignalId> = wanted.after.as_deref().map(id).transpose()?;
-    let filter = SignalFilter { campaign, outcome, limit: PAGE };
-    let signals = store.signals_after(&filter, after).await?;
+    let signals = store.signals_after(&SignalFilter { campaign, outcome, limit: PAGE }, after).await?;
     let (sources, marks) = (store.story_sources(&signals).await?, store.marks_of(&signals).await?);
     let trends = if after.is_none() { store.trends(true, TRENDS).await? } else { vec![] };
-    let campaigns = store.campaigns_page(None, CAMPAIGNS).await?;
+    let campaigns = store.campaigns_page(None, filter::CAMPAIGNS).await?;
     let page = SignalsPage {
         frame: Frame::of(&shared, &visitor, "/signals").await?,
         trends: trends.iter().map(|trend| heat(trend, now)).collect(),
@@ -144,14 +138,8 @@ pub(crate) async fn page(
         next: next(&signals, PAGE, |signal| address(&signal.id.to_string(), &wanted)),
         is_filtered: campaign.is_some() || outcome.is_some(),
         is_first: after.is_none(),
-        outcomes: SignalOutcome::ALL
-            .iter()
-            .map(|known| (known.to_string(), show::outcome(*known).0.to_owned(), Some(*known) == outcome))
-            .collect(),
-        campaigns: campaigns
-            .into_iter()
-            .map(|known| (known.id.to_string(), known.slug, Some(known.id) == campaign))
-            .collect(),
+        outcomes: filter::choices(SignalOutcome::ALL, |one| show::outcome(one).0.to_owned(), outcome),
+        campaigns: filter::campaigns(&campaigns, campaign),
         wanted,
     };
     drawn(&page)
@@ -193,14 +181,7 @@ pub(crate) async fn mark(
 }
 
 fn address(after: &str, wanted: &Wanted) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in [("after", after), ("campaign", &wanted.campaign), ("outcome", &wanted.outcome)] {
-        if !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    let query = query.finish();
-    if query.is_empty() { "/signals".to_owned() } else { format!("/signals?{query}") }
+    filter::address("/signals", &[("after", after), ("campaign", &wanted.campaign), ("outcome", &wanted.outcome)])
 }
 
 fn rows(

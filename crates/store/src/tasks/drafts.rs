@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value,
-    sea_query::{Expr, ExprTrait as _, Query, SubQueryStatement},
+    sea_query::{Expr, ExprTrait as _, Order, Query, SubQueryStatement},
 };
 use uuid::Uuid;
 
@@ -32,6 +32,9 @@ use crate::{
     },
     versioned::{self, Seen},
 };
+
+/// Tasks of a plan that a glance looks at, one plan with another: words, picture, video and post, for two channels.
+const TASKS_A_PLAN: u64 = 8;
 
 /// Which plans to list.
 #[derive(Debug, Clone, Default)]
@@ -148,6 +151,33 @@ impl Store {
         }
         let count: Option<i64> = waiting.into_tuple().one(&self.db).await?;
         Ok(count.unwrap_or_default().unsigned_abs())
+    }
+
+    /// How many plans wait for their operator, counted up to `counted_max`, and whether there are more: for pages that show it
+    /// beside other things. Costs the same however many wait; where plans have very many tasks, it stops counting sooner.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub async fn drafts_glance(&self, counted_max: u64) -> Result<(u64, bool)> {
+        let tasks_max = counted_max.saturating_add(1).saturating_mul(TASKS_A_PLAN);
+        // In the order of the index over states, so that it gives these and no more.
+        let first = Query::select()
+            .column((Entity, Column::SignalId))
+            .from(Entity)
+            .and_where(batch::of_tenant::<Entity>(self.tenant))
+            .and_where(Column::State.eq(TaskState::Draft.as_str()))
+            .order_by((Entity, Column::UpdatedAt), Order::Asc)
+            .limit(tasks_max)
+            .take();
+        let counted = Query::select()
+            .expr(Expr::cust("COUNT(*)"))
+            .expr(Expr::cust("COUNT(DISTINCT signal_id)"))
+            .from_subquery(first, "first")
+            .take();
+        let Some(row) = self.db.query_one(&counted).await? else { return Ok((0, false)) };
+        let (tasks, plans): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let (tasks, plans) = (tasks.unsigned_abs(), plans.unsigned_abs());
+        Ok((Ord::min(plans, counted_max), plans > counted_max || tasks >= tasks_max))
     }
 
     /// Starts plans, at the word of whoever holds this store ([`Self::acting_as`]). Returns the tasks that may be claimed.

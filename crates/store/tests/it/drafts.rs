@@ -184,6 +184,9 @@ pub(crate) async fn drafts_come_in_pages_whatever_becomes_of_them_meanwhile(worl
     assert_eq!(world.store.drafts_waiting(None).await.unwrap(), 5);
     assert_eq!(world.store.drafts_waiting(Some(world.campaign.id)).await.unwrap(), 5);
     assert_eq!(world.store.drafts_waiting(Some(other.id)).await.unwrap(), 0);
+    for (counted_max, counted) in [(1, (1, true)), (4, (4, true)), (5, (5, false)), (9, (5, false))] {
+        assert_eq!(world.store.drafts_glance(counted_max).await.unwrap(), counted);
+    }
     let all: Vec<_> = listed(&world, &[]).await.iter().map(|plan| plan.signal.trace_id).collect();
     let sorted = |traces: &[TraceId]| std::collections::BTreeSet::from_iter(traces.iter().map(TraceId::to_string));
     assert_eq!(sorted(&all), sorted(&wanted));
