@@ -43,12 +43,20 @@
     if (main.dataset.live === 'replace' && !isBusy(main)) main.replaceWith(fresh);
   }
 
-  // Many changes at once are one to look at. The review desk looks by itself.
+  // Many changes at once are one to look at.
   function changed() {
-    document.dispatchEvent(new Event('changed'));
     if (document.getElementById('desk') || document.visibilityState !== 'visible') return;
     clearTimeout(timer);
     timer = setTimeout(() => look().catch(() => {}), Math.max(0, looked + AT_MOST_EVERY_MS - Date.now()));
+  }
+
+  // What every page tells of beside its name; and what a page says that it shows. The review desk looks by itself.
+  const EVERYWHERE = ['hitl', 'plans', 'alerts'];
+  const shown = () => (document.querySelector('main').dataset.of ?? '').split(' ');
+
+  function heard(what) {
+    if (what === 'hitl') document.dispatchEvent(new Event('changed'));
+    if (EVERYWHERE.includes(what) || shown().includes(what)) changed();
   }
 
   // A page that nobody sees gives its line back: browsers have but six for each host.
@@ -58,14 +66,14 @@
       line = undefined;
     } else if (!line) {
       line = new EventSource('/api/events');
-      line.addEventListener('hitl', changed);
+      for (const what of ['hitl', 'fleet', 'plans', 'alerts', 'published']) line.addEventListener(what, () => heard(what));
     }
   }
 
   document.addEventListener('visibilitychange', () => {
     listen();
-    if (document.visibilityState === 'visible') changed();
+    if (document.visibilityState === 'visible') heard('hitl');
   });
   listen();
-  setInterval(changed, LOOK_AGAIN_MS);
+  setInterval(() => heard('hitl'), LOOK_AGAIN_MS);
 })();

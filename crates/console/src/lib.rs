@@ -12,6 +12,7 @@ mod openapi;
 mod pages;
 mod probes;
 mod problem;
+mod pulse;
 mod read;
 mod read_model;
 mod review;

@@ -21,7 +21,9 @@ use crate::{
     api::{self, Endpoint},
     door::{behind_guard, dressed},
     openapi::{self, Operation},
-    pages, read, review,
+    pages,
+    pulse::LastLook,
+    read, review,
 };
 
 /// The console: what it shows, and what it is shown through.
@@ -38,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) waiting: HitlQueue,
     pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) last_look: Arc<LastLook>,
     /// Cancelled when answers that never end by themselves should.
     pub(crate) closing: CancellationToken,
 }
@@ -226,7 +229,8 @@ impl Console {
     ) -> Self {
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
         let waiting = HitlQueue::new(store.clone(), bus.clone());
-        Self { shared: Shared { access: Access::new(store, ambient), blobs, desk, waiting, bus, closing } }
+        let (access, last_look) = (Access::new(store, ambient), Arc::default());
+        Self { shared: Shared { access, blobs, desk, waiting, bus, last_look, closing } }
     }
 
     /// The same, where a rejected post may be written anew so often.

@@ -1,7 +1,5 @@
 //! Answers over HTTP: through the API, and by the forms of the review desk.
 
-use std::time::Duration;
-
 use chimera_domain::{
     AccessRole, AgentTask, Ambient as _, Artifact, CampaignStatus, HitlTicket, NextAction, Resolution, TaskEvent,
     TaskState,
@@ -9,31 +7,27 @@ use chimera_domain::{
 use chimera_store::AuditFilter;
 use chimera_testkit::fixtures;
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use crate::{browser::between, client::ask, world::World};
 
-struct Case {
-    task: AgentTask,
-    artifact: Artifact,
-    ticket: HitlTicket,
+pub(crate) struct Case {
+    pub(crate) task: AgentTask,
+    pub(crate) artifact: Artifact,
+    pub(crate) ticket: HitlTicket,
 }
 
 impl Case {
-    fn path(&self, does: &str) -> String {
+    pub(crate) fn path(&self, does: &str) -> String {
         format!("/api/hitl/{}/{does}", self.ticket.id)
     }
 
-    fn saying(&self, note: &str) -> String {
+    pub(crate) fn saying(&self, note: &str) -> String {
         json!({"seen_hash": self.ticket.artifact_hash, "note": note}).to_string()
     }
 }
 
 /// A post that waits for a person.
-async fn waiting(world: &World, headline: &str) -> Case {
+pub(crate) async fn waiting(world: &World, headline: &str) -> Case {
     let (_, task) = world.planned(headline).await;
     let artifact = world.made(&task, |artifact| fit(artifact, headline)).await;
     world.decided(task.id, &artifact, TaskEvent::AskHuman, NextAction::WaitHitl).await;
@@ -342,31 +336,4 @@ pub(crate) async fn the_desk_works_without_a_script(world: World) {
         assert_eq!(state(&world, &case.task).await, TaskState::Rejected);
     }
     assert!(mara.get("/review").await.text().contains("Nothing waits for you"));
-}
-
-pub(crate) async fn whoever_listens_hears_of_the_queue_and_holds_up_no_end(world: World) {
-    let case = waiting(&world, "Silk").await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
-    let request =
-        format!("GET /api/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", world.token);
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut heard = String::new();
-    let mut until = async |count: usize| {
-        let mut bytes = [0; 1024];
-        while heard.matches("event: hitl").count() < count {
-            let read = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut bytes)).await.expect("silence");
-            let read = read.unwrap();
-            assert!(read > 0, "closed: {heard}");
-            heard.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
-        }
-        heard.clone()
-    };
-    let open = until(1).await;
-    assert!(open.contains("text/event-stream"), "{open}");
-    let taken = world.as_token(&world.token, "POST", &case.path("reject"), &case.saying("")).await;
-    assert_eq!(taken.status, 200);
-    let told = until(2).await;
-    assert!(!told.contains(&case.ticket.id.to_string()) && !told.contains("Silk"), "it says only: look. {told}");
-    world.cancel.cancel();
-    tokio::time::timeout(Duration::from_secs(60), world.serving).await.expect("it waits for listeners").unwrap();
 }

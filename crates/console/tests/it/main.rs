@@ -15,6 +15,7 @@ mod browser;
 mod client;
 mod desk;
 mod door;
+mod events;
 mod fleet;
 mod links;
 mod lists;
@@ -44,8 +45,10 @@ chimera_testkit::on_both! {
         campaigns_are_held_still_at_the_version_that_was_seen
         alerts_are_seen_and_closed
         every_route_of_the_api_is_described
-        the_desk_works_without_a_script
-        whoever_listens_hears_of_the_queue_and_holds_up_no_end;
+        the_desk_works_without_a_script;
+    events:
+        whoever_listens_hears_of_the_queue_and_holds_up_no_end
+        whoever_listens_hears_of_plans_alerts_and_posts;
     fleet:
         agents_are_shown_with_what_they_do
         agents_and_campaigns_come_in_pages

@@ -138,6 +138,7 @@ impl Caller<'_> {
             assert_eq!(self.calls("drafts_waiting").drafts_waiting(campaign).await.unwrap(), 3 * BATCH as u64);
         }
         assert_eq!(self.calls("drafts_glance").drafts_glance(3).await.unwrap(), (3, true));
+        self.calls("pulse").pulse().await.unwrap();
         let edits: Vec<_> = plans.iter().flat_map(|plan| &plan.tasks).map(edit).collect();
         self.calls("drafts_edit").drafts_edit(&edits, now).await.unwrap();
         let these = Drafts { signals: &ids(&plans), channel: None, seen: None };
