@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: HitlQueue,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) last_look: Arc<LastLook>,
+    /// Whether a webhook is told of alerts.
+    pub(crate) has_webhook: bool,
     /// Cancelled when answers that never end by themselves should.
     pub(crate) closing: CancellationToken,
 }
@@ -230,13 +232,20 @@ impl Console {
         let desk = Desk::new(store.clone(), bus.clone(), ambient.clone());
         let waiting = HitlQueue::new(store.clone(), bus.clone());
         let (access, last_look) = (Access::new(store, ambient), Arc::default());
-        Self { shared: Shared { access, blobs, desk, waiting, bus, last_look, closing } }
+        Self { shared: Shared { access, blobs, desk, waiting, bus, last_look, has_webhook: false, closing } }
     }
 
     /// The same, where a rejected post may be written anew so often.
     #[must_use]
     pub fn with_replans_max(mut self, replans_max: u32) -> Self {
         self.shared.desk = self.shared.desk.with_replans_max(replans_max);
+        self
+    }
+
+    /// The same, where a webhook is told of alerts, or is not.
+    #[must_use]
+    pub const fn with_webhook(mut self, has_webhook: bool) -> Self {
+        self.shared.has_webhook = has_webhook;
         self
     }
 

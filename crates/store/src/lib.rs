@@ -90,7 +90,7 @@ pub use tasks::{
     NotRetried, OutdatedPost, Queued, Release, Released, Retried, ReviewCase, Ruling, Submission, Submitted,
     SweepLimits, Swept, TaskCounts, UnfitWish, WorkOrder, draft_text,
 };
-pub use tellings::Untold;
+pub use tellings::{Telling, Untold};
 pub use tickets::{TicketAnswer, TicketError};
 pub use trace::{PostRow, TraceView};
 pub use yardstick::{

@@ -4,6 +4,8 @@
 //! closes alerts. A row's version says how much has happened to it, `told` how much of that was told or given up. Whoever
 //! tells writes down each success by itself, right after it: what is cut off in between is told again, as the same event.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
@@ -11,12 +13,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use chimera_domain::{Alert, AlertEvent};
+use chimera_domain::{Alert, AlertEvent, AlertId};
 
 use crate::{
     Result, RowKind, Store, batch,
     codec::{Mapped as _, Reader, text, time},
-    entity::alerts::{Column as C, Entity as E},
+    entity::alerts::{self, Column as C, Entity as E},
 };
 
 /// What is to be told of an alert next.
@@ -28,6 +30,35 @@ pub struct Untold {
     pub event: AlertEvent,
     /// Tries that have failed so far.
     pub tries: u32,
+}
+
+/// How far the webhook was told of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Telling {
+    /// Of all that has happened to it.
+    Told,
+    /// The next is yet to be told.
+    Waits {
+        /// Tries that have failed so far.
+        tries: u32,
+        /// It is tried again not before this.
+        again: Option<DateTime<Utc>>,
+        /// Why the last try failed.
+        error: Option<String>,
+    },
+    /// It was given up, for this reason.
+    GivenUp(String),
+}
+
+impl Telling {
+    fn of(row: alerts::Model) -> Result<Self> {
+        let tries = Reader { entity: RowKind::Alert, id: row.id }.count("tell_tries", row.tell_tries)?;
+        Ok(match row.tell_error {
+            error if row.told < row.state_version => Self::Waits { tries, again: row.tell_after, error },
+            Some(error) => Self::GivenUp(error),
+            None => Self::Told,
+        })
+    }
 }
 
 impl Untold {
@@ -61,6 +92,16 @@ impl Store {
             Ok(Untold { alert: E::read(row)?, event, tries })
         });
         untold.collect()
+    }
+
+    /// How far the webhook was told of these alerts.
+    ///
+    /// # Errors
+    /// [`crate::StoreError`] when the database fails.
+    pub async fn alerts_tellings(&self, of: &[Alert]) -> Result<HashMap<AlertId, Telling>> {
+        let ids = of.iter().map(|alert| alert.id.as_uuid());
+        let rows = batch::find::<E>(&self.db, self.tenant, C::Id, ids).await?;
+        rows.into_iter().map(|row| Ok((AlertId::from_uuid(row.id), Telling::of(row)?))).collect()
     }
 
     /// Passes over at most `limit` alerts that were raised before `before` and are closed already, where nobody has tried to

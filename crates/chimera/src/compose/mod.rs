@@ -204,7 +204,8 @@ impl House {
         let address = listener.local_addr()?;
         let (store, bus, ambient) = (ground.store.clone(), ground.queues.bus.clone(), ground.ambient.clone());
         let console = Console::new(store, ground.blobs(), bus, ambient, lifecycle.cancel.child_token())
-            .with_replans_max(ground.config.judge.replans_max);
+            .with_replans_max(ground.config.judge.replans_max)
+            .with_webhook(ground.config.alerts.webhook.is_some());
         let router = console.router(&self.probes);
         lifecycle.spawn_door("console", |close| async move {
             if let Err(error) = chimera_console::serve(listener, router, close).await {

@@ -1,5 +1,7 @@
 //! What an operator should know, until somebody has seen it.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::{
     Extension,
@@ -7,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use chimera_domain::{AccessRole, Alert, AlertId, Severity};
+use chimera_store::Telling;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -32,6 +35,40 @@ struct Row {
     message: String,
     when: When,
     trace: Option<String>,
+    /// What the webhook was told of it, where there is one.
+    webhook: Option<Webhook>,
+}
+
+/// How far the webhook was told.
+#[derive(Debug)]
+struct Webhook {
+    /// Whether somebody has to look into it.
+    is_late: bool,
+    says: String,
+}
+
+impl Webhook {
+    fn of(telling: &Telling, raised_at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let (is_late, says) = match telling {
+            Telling::Told => (false, "The webhook was told.".to_owned()),
+            Telling::GivenUp(why) => (true, format!("The webhook could not be told, and is not tried again: {why}")),
+            Telling::Waits { tries: 0, .. } => {
+                (false, format!("To be told to the webhook since {}.", ago(raised_at, now)))
+            }
+            Telling::Waits { tries, again, error } => {
+                let again =
+                    again.map(|at| format!(", again from {} on", at.format("%H:%M:%S UTC"))).unwrap_or_default();
+                let tries = if *tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+                let why = error.as_deref().unwrap_or("it did not answer");
+                (true, format!("The webhook was tried {tries} in vain{again}: {why}"))
+            }
+        };
+        Self { is_late, says }
+    }
+}
+
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    When::of(at, now).full
 }
 
 #[derive(Debug, Template)]
@@ -43,6 +80,7 @@ struct AlertsPage {
     may_act: bool,
     is_first: bool,
     next: Option<String>,
+    has_webhook: bool,
 }
 
 pub(crate) async fn page(
@@ -57,19 +95,22 @@ pub(crate) async fn page(
     });
     let after: Option<AlertId> = wanted.after.as_deref().map(id).transpose()?;
     let alerts = shared.access.store.alerts_page(after, PAGE).await?;
+    let tellings =
+        if shared.has_webhook { shared.access.store.alerts_tellings(&alerts).await? } else { HashMap::new() };
     let now = shared.access.ambient.now();
     let page = AlertsPage {
         frame: Frame::of(&shared, &visitor, "/alerts").await?,
-        rows: alerts.iter().map(|alert| row(alert, now)).collect(),
+        rows: alerts.iter().map(|alert| row(alert, tellings.get(&alert.id), now)).collect(),
         may_act: visitor.may(AccessRole::Operator),
         is_first: after.is_none(),
         next: next(&alerts, PAGE, |alert| alert.id.to_string()),
         notice,
+        has_webhook: shared.has_webhook,
     };
     drawn_with(&page, page.notice.as_ref())
 }
 
-fn row(alert: &Alert, now: DateTime<Utc>) -> Row {
+fn row(alert: &Alert, telling: Option<&Telling>, now: DateTime<Utc>) -> Row {
     let class = match alert.severity {
         Severity::Info => "idle",
         Severity::Warning => "wait",
@@ -84,6 +125,7 @@ fn row(alert: &Alert, now: DateTime<Utc>) -> Row {
         message: alert.message.clone(),
         when: When::of(alert.created_at, now),
         trace: alert.trace_id.map(|trace| trace.to_string()),
+        webhook: telling.map(|telling| Webhook::of(telling, alert.created_at, now)),
     }
 }
 

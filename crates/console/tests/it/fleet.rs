@@ -70,7 +70,7 @@ pub(crate) async fn agents_and_campaigns_come_in_pages(world: World) {
 
 pub(crate) async fn a_fleet_of_nobody_says_how_to_begin_and_shows_nothing_of_others(world: World) {
     world.published("Silk again", "https://platform.test/1").await;
-    let (address, token) = world.elsewhere().await;
+    let (address, token, _) = world.elsewhere().await;
     let bearer = format!("Bearer {token}");
     let get =
         async |path: &str| ask(address, "GET", path, &[("Host", "localhost"), ("Authorization", &bearer)], "").await;

@@ -18,7 +18,7 @@ fn rows(page: &str) -> usize {
 
 pub(crate) async fn pages_of_nothing_say_what_would_be_there(world: World) {
     world.published("Silk again", "https://platform.test/1").await;
-    let (address, token) = world.elsewhere().await;
+    let (address, token, _) = world.elsewhere().await;
     let bearer = format!("Bearer {token}");
     for (path, says) in [
         ("/signals", "Nothing was read yet"),
@@ -207,6 +207,36 @@ pub(crate) async fn alerts_are_acknowledged_one_by_one_or_together(world: World)
     let log = world.store.audit_entries(&AuditFilter { limit: 200, ..AuditFilter::default() }).await.unwrap();
     let seen = log.iter().filter(|e| e.action == "alert_acknowledged" && e.actor == "operator:mara").count();
     assert_eq!(seen, 50);
+}
+
+pub(crate) async fn alerts_say_whether_the_webhook_was_told(world: World) {
+    let page = async || words(world.get("/alerts").await.text());
+    assert!(!page().await.contains("ebhook"));
+    let alert = fixtures::alert(&*world.ambient, AlertKind::FeedDown, "a feed");
+    world.store.alerts_raise(std::slice::from_ref(&alert)).await.unwrap();
+    let untold = async || world.store.alerts_untold(world.ambient.now(), 9).await.unwrap().remove(0);
+    assert!(
+        page().await.contains(&format!("To be told to the webhook since {}", alert.created_at.format("%F %T UTC")))
+    );
+    let later = world.ambient.now();
+    assert!(world.store.alert_not_told(&untold().await, "it answered <500>", Some(later)).await.unwrap());
+    let said = world.get("/alerts").await;
+    let wanted = format!("tried once in vain, again from {} on: it answered &#60;500&#62;", later.format("%T UTC"));
+    assert!(said.text().contains(&wanted), "{}", said.text());
+    assert!(world.store.alert_told(&untold().await).await.unwrap());
+    assert!(page().await.contains("The webhook was told."));
+    let other = fixtures::alert(&*world.ambient, AlertKind::FeedDown, "another");
+    world.store.alerts_raise(std::slice::from_ref(&other)).await.unwrap();
+    assert!(world.store.alert_not_told(&untold().await, "gone for good", None).await.unwrap());
+    assert!(page().await.contains("could not be told, and is not tried again: gone for good"));
+    // Where there is none, it is said once, and where to name one.
+    let (address, token, store) = world.elsewhere().await;
+    let theirs = Alert { tenant_id: store.tenant(), ..fixtures::alert(&*world.ambient, AlertKind::FeedDown, "theirs") };
+    store.alerts_raise(&[theirs]).await.unwrap();
+    let bearer = format!("Bearer {token}");
+    let headers = [("Host", "localhost"), ("Authorization", &*bearer)];
+    let told = ask(address, "GET", "/alerts", &headers, "").await;
+    assert!(told.text().contains("no webhook is named") && !told.text().contains("since 2"), "{}", told.text());
 }
 
 pub(crate) async fn the_audit_log_is_read_back_to_its_beginning_and_filtered(world: World) {

@@ -67,6 +67,7 @@ chimera_testkit::on_both! {
         published_posts_stand_with_their_words_and_disclosure
         money_is_told_by_day_agent_and_campaign
         alerts_are_acknowledged_one_by_one_or_together
+        alerts_say_whether_the_webhook_was_told
         the_audit_log_is_read_back_to_its_beginning_and_filtered
         health_tells_of_parts_queues_and_tasks
         hostile_text_is_shown_and_never_run;

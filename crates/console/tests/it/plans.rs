@@ -329,7 +329,7 @@ pub(crate) async fn no_route_leads_to_another_tenant(world: World) {
     let alert = fixtures::alert(&*world.ambient, AlertKind::FeedDown, "secret feed");
     world.store.alerts_raise(std::slice::from_ref(&alert)).await.unwrap();
     let version = between(&etag(&world, &signal).await, "\"", "\"").to_owned();
-    let (address, token) = world.elsewhere().await;
+    let (address, token, _) = world.elsewhere().await;
     let document = world.get("/api/openapi.json").await.json();
     let (head, bearer) = (world.store.audit_head().await.unwrap(), format!("Bearer {token}"));
     let ids = [

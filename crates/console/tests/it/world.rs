@@ -77,6 +77,7 @@ impl World {
         probes.runs(vec![Arc::new(Database(store.clone()))]);
         let (bus, cancel) = (backends.bus().await, CancellationToken::new());
         let console = Console::new(store.clone(), blobs.clone(), bus, ambient.clone(), cancel.clone());
+        let console = console.with_webhook(true);
         let routes = console.router(&probes);
         let stop = cancel.clone();
         let serving = TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() });
@@ -98,7 +99,7 @@ impl World {
     }
 
     /// A console of another tenant, who has nothing yet, over the same database; and a token for it.
-    pub(crate) async fn elsewhere(&self) -> (SocketAddr, String) {
+    pub(crate) async fn elsewhere(&self) -> (SocketAddr, String, Store) {
         let tenant = TenantId::from_uuid(CampaignId::generate(&*self.ambient).as_uuid());
         let config = StoreConfig { tenant, ..self.backends.store_config() };
         let store = Store::connect(&config).await.unwrap();
@@ -109,7 +110,7 @@ impl World {
         let probes = Probes::new("up", "test-2", Arc::new(NoFigures));
         let (routes, stop) = (console.router(&probes), self.cancel.clone());
         drop(TaskTracker::new().spawn(async move { serve(listener, routes, stop).await.unwrap() }));
-        (address, token(&store, &*self.ambient, AccessRole::Operator).await)
+        (address, token(&store, &*self.ambient, AccessRole::Operator).await, store)
     }
 
     /// Has a post go out.

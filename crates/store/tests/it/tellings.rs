@@ -1,7 +1,7 @@
 //! What is to be told of alerts.
 
 use chimera_domain::{Actor, Alert, AlertEvent, AlertKind, Ambient as _};
-use chimera_store::Untold;
+use chimera_store::{Telling, Untold};
 use chimera_testkit::fixtures;
 use chrono::Duration;
 
@@ -55,9 +55,13 @@ pub(crate) async fn a_failed_telling_waits_and_is_given_up(world: World) {
     use AlertEvent::{Closed, Raised};
     let alert = raised(&world, "a").await;
     let first = untold(&world).await.remove(0);
+    let telling = async || world.store.alerts_tellings(std::slice::from_ref(&alert)).await.unwrap()[&alert.id].clone();
+    assert_eq!(telling().await, Telling::Waits { tries: 0, again: None, error: None });
     let later = world.ambient.now() + Duration::seconds(30);
     assert!(world.store.alert_not_told(&first, "it answered 500", Some(later)).await.unwrap());
     assert!(!world.store.alert_not_told(&first, "late", Some(later)).await.unwrap(), "somebody was first");
+    let error = Some("it answered 500".to_owned());
+    assert_eq!(telling().await, Telling::Waits { tries: 1, again: Some(later), error: error.clone() });
     assert!(!world.store.alert_told(&first).await.unwrap());
     acknowledged(&world, &alert).await;
     assert_eq!(untold(&world).await, []);
@@ -66,7 +70,14 @@ pub(crate) async fn a_failed_telling_waits_and_is_given_up(world: World) {
     assert_eq!(brief(&second), [("a", Raised, 1)]);
     assert!(world.store.alert_not_told(&second[0], "it answered 500", None).await.unwrap());
     // What was given up stands in nobody's way.
-    assert_eq!(brief(&untold(&world).await), [("a", Closed, 0)]);
+    let closing = untold(&world).await;
+    assert_eq!(brief(&closing), [("a", Closed, 0)]);
+    assert_eq!(telling().await, Telling::Waits { tries: 0, again: None, error });
+    assert!(world.store.alert_not_told(&closing[0], "gone", None).await.unwrap());
+    assert_eq!(telling().await, Telling::GivenUp("gone".to_owned()));
+    let other = raised(&world, "b").await;
+    assert!(world.store.alert_told(&untold(&world).await[0]).await.unwrap());
+    assert_eq!(world.store.alerts_tellings(&[other.clone()]).await.unwrap()[&other.id], Telling::Told);
 }
 
 pub(crate) async fn what_came_and_went_before_anybody_told_of_it_is_passed_over(world: World) {

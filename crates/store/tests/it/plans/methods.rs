@@ -341,6 +341,7 @@ impl Caller<'_> {
         self.calls("alert_told").alert_told(&untold[0]).await.unwrap();
         self.calls("alert_not_told").alert_not_told(&untold[1], "down", Some(world.ambient.now())).await.unwrap();
         self.calls("alert_not_told").alert_not_told(&untold[2], "down", None).await.unwrap();
+        self.calls("alerts_tellings").alerts_tellings(&alerts).await.unwrap();
         let long_ago = world.ambient.now() - chrono::Duration::hours(1);
         self.calls("alerts_pass_over").alerts_pass_over(long_ago, 50).await.unwrap();
         let over = |subject: &str| subject != "1";
