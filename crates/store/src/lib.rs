@@ -64,7 +64,7 @@ mod voices;
 mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};
-pub use blobs::{BlobError, Blobs};
+pub use blobs::{BLOB_BYTES_MAX, BlobError, Blobs, BucketConfig, BucketPlace, BucketTrouble};
 pub use calibrations::Reviewed;
 pub use campaigns::CampaignError;
 pub use config::StoreConfig;

@@ -5,7 +5,8 @@
 //! functions of [`fixtures`] make entities whose values are all different and none the default, so that comparing whole
 //! values finds a column that does not come back.
 //!
-//! [`TestRedis`] is the same for Redis, with a key prefix per test in place of a database.
+//! [`TestRedis`] is the same for Redis, with a key prefix per test in place of a database; [`TestS3`] for S3, with a bucket per
+//! test, where Python's package index can be reached.
 //!
 //! Whatever rests on a database or a queue is tested on both columns of "two ways to run": [`Backends`] is one column,
 //! and [`on_both!`] makes two tests of each case.
@@ -14,12 +15,15 @@
 
 mod ambient;
 mod backends;
+mod bucket;
 pub mod fixtures;
 mod port;
 mod postgres;
 mod redis;
+mod wheel;
 
 pub use ambient::SeededAmbient;
 pub use backends::Backends;
+pub use bucket::{TestBucket, TestS3};
 pub use postgres::{Stop, TestDatabase, TestPostgres};
 pub use redis::TestRedis;

@@ -331,7 +331,7 @@ impl Executor {
         let (_, picture) = picture_of(order).ok_or(NO_PICTURE)?;
         let MediaRef { sha256, mime, width, height, alt_text, .. } = picture;
         let bytes = self.blobs.get(sha256, mime).await?;
-        let uri = format!("file://{}", self.blobs.path(sha256, mime)?.display());
+        let uri = self.blobs.uri(sha256, mime)?;
         let mut variables = of_video(order);
         // Tools take a picture as an address or as data; its template says which.
         let image = json!({

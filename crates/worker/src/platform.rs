@@ -179,7 +179,7 @@ impl Platform {
             .media
             .iter()
             .map(|m| {
-                let uri = self.blobs.path(&m.sha256, &m.mime).map(|p| format!("file://{}", p.display()));
+                let uri = self.blobs.uri(&m.sha256, &m.mime);
                 json!({
                     "sha256": m.sha256, "mime": m.mime, "alt_text": m.alt_text, "width": m.width, "height": m.height,
                     "duration_ms": m.duration_ms, "bytes": m.bytes, "captions_vtt": m.captions_vtt,

@@ -7,7 +7,7 @@ use chimera_bus::{RedisLink, RedisLinkError};
 use chimera_console::{CHECK_MAX, Check, Missing};
 use chimera_domain::{TraceId, error_chain};
 use chimera_mcp::{CallContext, CheckProblem, Host};
-use chimera_store::{Store, StoreError};
+use chimera_store::{Blobs, Store, StoreError};
 
 use tokio::sync::watch;
 
@@ -120,6 +120,25 @@ impl Check for Folder {
     }
 }
 
+/// Where pictures and videos are kept.
+#[derive(Debug)]
+struct Media(Blobs);
+
+#[async_trait]
+impl Check for Media {
+    fn name(&self) -> &str {
+        "media"
+    }
+
+    async fn missing(&self) -> Vec<Missing> {
+        let Err(error) = self.0.reach().await else { return vec![] };
+        // Neither names a secret.
+        let reason = error_chain(&error);
+        tracing::warn!(error = reason, "media can't be kept");
+        vec![Missing::new(self.name(), reason)]
+    }
+}
+
 /// The MCP servers that fill the tool roles. They are asked in the background: a server may take its time to start.
 #[derive(Debug, Clone, Default)]
 struct Edge(Arc<watch::Sender<Option<Vec<Missing>>>>);
@@ -187,6 +206,7 @@ pub(crate) fn checks(
     ground: &Ground,
     host: Option<&Arc<Host>>,
     folders: Vec<(&'static str, PathBuf)>,
+    needs_media: bool,
     lifecycle: &Lifecycle,
 ) -> Vec<Arc<dyn Check>> {
     let mut checks: Vec<Arc<dyn Check>> = vec![Arc::new(Database(ground.store.clone()))];
@@ -195,6 +215,9 @@ pub(crate) fn checks(
     }
     for (name, path) in folders {
         checks.push(Arc::new(Folder { name, path }));
+    }
+    if needs_media {
+        checks.push(Arc::new(Media(ground.blobs.clone())));
     }
     if let Some(host) = host {
         let edge = Edge::default();
@@ -206,7 +229,25 @@ pub(crate) fn checks(
 
 #[cfg(test)]
 mod tests {
+    use chimera_store::{BucketConfig, BucketPlace};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_bucket_that_does_not_answer_is_missing_with_what_to_do() {
+        let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+        let (name, region) = ("media".to_owned(), "us-east-1".to_owned());
+        let endpoint = Some(format!("http://{closed}").parse().unwrap());
+        let place = BucketPlace { name, prefix: String::new(), region, endpoint, plain_http: false };
+        let (access_key, secret_key) = ("hunter1".to_owned(), "hunter2".to_owned());
+        let config = BucketConfig { place, access_key, secret_key, session_token: None };
+        let began = std::time::Instant::now();
+        let missing = Media(Blobs::in_bucket(&config).unwrap()).missing().await;
+        assert!(began.elapsed() < CHECK_MAX, "{:?}", began.elapsed());
+        let [missing] = &missing[..] else { panic!("{missing:?}") };
+        assert_eq!(missing.name, "media");
+        assert!(missing.reason.contains("media.bucket.endpoint") && !missing.reason.contains("hunter"), "{missing:?}");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn who_asks_early_is_told_as_soon_as_the_servers_were_looked_at() {

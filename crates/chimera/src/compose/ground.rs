@@ -55,6 +55,7 @@ pub(crate) struct Ground {
     pub(crate) instance: String,
     pub(crate) store: Store,
     pub(crate) queues: Queues,
+    pub(crate) blobs: Blobs,
     pub(crate) ambient: Arc<dyn Ambient>,
     /// What agents have spent, quick to ask.
     counters: Arc<dyn Spend>,
@@ -65,7 +66,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    pub(crate) fn new(config: Config, instance: String, store: Store, queues: Queues) -> Self {
+    pub(crate) fn new(config: Config, instance: String, store: Store, queues: Queues, blobs: Blobs) -> Self {
         let spend_news = SpendNews::default();
         let store = store.telling(spend_news.observer()).paced(config.publisher.pacing.clone());
         let counters: Arc<dyn Spend> = match &queues.link {
@@ -73,7 +74,7 @@ impl Ground {
             None => Arc::new(InProcessSpend::new()),
         };
         let ambient = Arc::new(SystemAmbient);
-        Self { config, instance, store, queues, ambient, counters, spend_news, remembrance: None }
+        Self { config, instance, store, queues, blobs, ambient, counters, spend_news, remembrance: None }
     }
 
     /// The same, whose writers are told what their agents remember, and whose publisher keeps what went out.
@@ -81,10 +82,6 @@ impl Ground {
         let index = memories(&self.config, &self.store).await.context("the memories can't be used")?;
         self.remembrance = Some(Remembrance::new(index, self.config.memory.recall.clone()));
         Ok(self)
-    }
-
-    pub(crate) fn blobs(&self) -> Blobs {
-        Blobs::new(self.config.media_dir())
     }
 
     pub(crate) fn planner(&self, host: Arc<Host>, mind: Arc<dyn Mind>) -> Planner {
@@ -101,7 +98,7 @@ impl Ground {
     /// Starts a pool of workers.
     pub(crate) fn start_workers(&self, host: Arc<Host>, credentials: Credentials, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
-        let executor = Executor::new(host, self.blobs(), credentials, ambient.clone());
+        let executor = Executor::new(host, self.blobs.clone(), credentials, ambient.clone());
         let executor = executor.remembering(self.remembrance.clone());
         let pool = Pool::new(self.instance.clone(), store, bus, executor, ambient, self.config.worker.clone());
         let (cancel, abandon) = (lifecycle.cancel.child_token(), lifecycle.abandon.child_token());
@@ -121,7 +118,7 @@ impl Ground {
     pub(crate) fn start_publisher(&self, host: Arc<Host>, lifecycle: &Lifecycle) {
         let (store, bus, ambient) = self.shared();
         let config = self.config.publisher.clone();
-        let publisher = Publisher::new(self.instance.clone(), store, bus, host, self.blobs(), ambient, config);
+        let publisher = Publisher::new(self.instance.clone(), store, bus, host, self.blobs.clone(), ambient, config);
         let publisher = publisher.remembering(self.remembrance.clone());
         lifecycle.spawn("publisher", publisher.serve(lifecycle.cancel.child_token()));
     }
@@ -157,7 +154,8 @@ impl Ground {
     /// Starts the pruner, where the media are.
     pub(crate) fn start_pruner(&self, lifecycle: &Lifecycle) {
         let (store, _, ambient) = self.shared();
-        let pruner = Pruner::new(self.instance.clone(), store, self.blobs(), ambient, self.config.retention.clone());
+        let pruner =
+            Pruner::new(self.instance.clone(), store, self.blobs.clone(), ambient, self.config.retention.clone());
         lifecycle.spawn("pruner", pruner.serve(lifecycle.cancel.child_token()));
     }
 

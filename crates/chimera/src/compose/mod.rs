@@ -13,11 +13,11 @@ use anyhow::Context as _;
 use chimera_console::{Console, Probes};
 use chimera_domain::error_chain;
 use chimera_llm::{Mind, MindConfig, TopicScanner};
-use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretRef, SecretSource as _};
+use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretRef, SecretSource as _, Setting};
 use chimera_media::{C2paConfig, Credentials};
 use chimera_planner::Planner;
 use chimera_store::{
-    Store,
+    Blobs, BucketConfig, Store,
     memory::{MemoryIndex, WeaviateConfig, WeaviateMemory, in_database},
 };
 use chimera_telemetry::Identity;
@@ -83,6 +83,24 @@ pub(crate) async fn memories(config: &Config, store: &Store) -> anyhow::Result<A
         weaviate.api_key = Some(key.context("reading `memory.weaviate.api_key`")?.expose().to_owned());
     }
     Ok(Arc::new(WeaviateMemory::new(&weaviate, store.tenant())?))
+}
+
+/// Where pictures and videos lie: in a bucket if the configuration says so, else in the data folder. Asks nothing yet.
+pub(crate) async fn blobs(config: &Config) -> anyhow::Result<Blobs> {
+    let Some(bucket) = &config.media.bucket else { return Ok(Blobs::new(config.media_dir())) };
+    let place = bucket.place().map_err(|(key, problem)| anyhow::anyhow!("{key}: {problem}"))?;
+    let fetched = async |key: &Setting, name: &'static str| {
+        let reference: SecretRef = String::from(key.clone()).parse()?;
+        let secret = LocalSecrets.fetch(&reference).await.with_context(|| format!("fetching `media.bucket.{name}`"))?;
+        anyhow::Ok(secret.expose().to_owned())
+    };
+    let session_token = match &bucket.session_token {
+        Some(token) => Some(fetched(token, "session_token").await?),
+        None => None,
+    };
+    let access_key = fetched(&bucket.access_key, "access_key").await?;
+    let secret_key = fetched(&bucket.secret_key, "secret_key").await?;
+    Ok(Blobs::in_bucket(&BucketConfig { place, access_key, secret_key, session_token })?)
 }
 
 /// Exports traces from now on, if the configuration or the environment says where to. `main` ends it.
@@ -162,7 +180,8 @@ impl House {
         let store = make_store_of(&config, role).await?;
         let (mind, mind_choice) = choose_mind(&config).await?;
         let queues = Queues::reach(&config, &ambient).await?;
-        let ground = Ground::new(config, instance, store, queues).remembering().await?;
+        let blobs = blobs(&config).await?;
+        let ground = Ground::new(config, instance, store, queues, blobs).remembering().await?;
         let (config, ambient) = (&ground.config, ground.ambient.clone());
         let host = Arc::new(edge::host(config, Reach::All, Some(mind.clone()), ambient, lifecycle).await?);
         figures.reads(&ground);
@@ -186,9 +205,8 @@ impl House {
         self.ground.start_bookkeeper(lifecycle);
         self.ground.start_pruner(lifecycle);
         self.ground.start_notifier(lifecycle).await?;
-        let config = &self.ground.config;
-        let folders = vec![("data", config.data_dir.0.clone()), ("media", config.media_dir())];
-        self.probes.runs(checks(&self.ground, Some(&self.host), folders, lifecycle));
+        let folders = vec![("data", self.ground.config.data_dir.0.clone())];
+        self.probes.runs(checks(&self.ground, Some(&self.host), folders, true, lifecycle));
         Ok(())
     }
 
@@ -203,7 +221,7 @@ impl House {
         let listener = chimera_console::bind(ground.config.console.bind).await?;
         let address = listener.local_addr()?;
         let (store, bus, ambient) = (ground.store.clone(), ground.queues.bus.clone(), ground.ambient.clone());
-        let console = Console::new(store, ground.blobs(), bus, ambient, lifecycle.cancel.child_token())
+        let console = Console::new(store, ground.blobs.clone(), bus, ambient, lifecycle.cancel.child_token())
             .with_replans_max(ground.config.judge.replans_max)
             .with_webhook(ground.config.alerts.webhook.is_some());
         let router = console.router(&self.probes);

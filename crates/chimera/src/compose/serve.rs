@@ -15,7 +15,7 @@ use chimera_store::{Store, StoreError};
 use chimera_telemetry::{Identity, Prometheus};
 
 use super::{
-    Ground, Queues,
+    Ground, Queues, blobs,
     checks::{checks, database_missing, missing_of_database, queue_missing},
     choose_mind, credentials,
     edge::{self, Reach},
@@ -142,41 +142,44 @@ async fn start(
 ) -> anyhow::Result<Served> {
     let queues = Queues::open(&config, &SystemAmbient).await?;
     let store = await_database(&config, role, probes).await?;
-    let ground = Ground::new(config, who.instance, store, queues).remembering().await?;
+    let blobs = blobs(&config).await?;
+    let ground = Ground::new(config, who.instance, store, queues, blobs).remembering().await?;
     figures.reads(&ground);
     await_schema(&ground.store, probes).await;
     await_queues(&ground.queues, probes).await?;
-    let (host, folders) = match role {
+    let (host, needs_media) = match role {
         Role::Planner => {
             await_configured(&ground, probes).await?;
             let mind = mind(&ground.config).await?;
             let host = reach(&ground, Reach::Resources, Some(mind.clone()), lifecycle).await?;
             ground.start_planner(host.clone(), mind, lifecycle);
-            (Some(host), vec![])
+            (Some(host), false)
         }
         Role::Worker => {
-            let media = ground.config.media_dir();
-            make_folder(&media)?;
+            if let Some(folder) = ground.blobs.folder() {
+                make_folder(folder)?;
+            }
             let mind = mind(&ground.config).await?;
             let host = reach(&ground, Reach::Making, Some(mind), lifecycle).await?;
             ground.start_workers(host.clone(), credentials(&ground.config).await?, lifecycle);
             ground.start_pruner(lifecycle);
-            (Some(host), vec![("media", media)])
+            (Some(host), true)
         }
         Role::Judge => {
             ground.start_judge(mind(&ground.config).await?, lifecycle)?;
-            (None, vec![])
+            (None, false)
         }
         Role::Publisher => {
             let host = reach(&ground, Reach::Platforms, None, lifecycle).await?;
             ground.start_publisher(host.clone(), lifecycle);
-            (Some(host), vec![])
+            // It reads what others wrote: a folder that it may not write to will do, a bucket that does not answer will not.
+            (Some(host), ground.blobs.folder().is_none())
         }
     };
     ground.start_sweeper(lifecycle);
     ground.start_bookkeeper(lifecycle);
     ground.start_notifier(lifecycle).await?;
-    probes.runs(checks(&ground, host.as_ref(), folders, lifecycle));
+    probes.runs(checks(&ground, host.as_ref(), vec![], needs_media, lifecycle));
     tracing::info!("the role runs");
     Ok((ground, host))
 }

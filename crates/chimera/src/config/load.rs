@@ -169,7 +169,7 @@ impl Config {
         if self.shutdown.patience_ms < 1_000 {
             return refuse("shutdown.patience_ms", "less than a second cuts off whatever is in hand");
         }
-        self.media.c2pa.validate().or_else(|problem| refuse("media.c2pa", problem))?;
+        self.media.check().or_else(|(key, problem)| refuse(key, problem))?;
         if let Some(webhook) = &self.alerts.webhook {
             webhook.check().or_else(|(key, problem)| refuse(key, problem))?;
         }

@@ -2,6 +2,7 @@
 
 mod database;
 mod load;
+mod media;
 mod memory;
 mod platform;
 mod sources;
@@ -15,7 +16,6 @@ use chimera_domain::{Campaign, CampaignLimits, CampaignSketch, CampaignTerms, Ch
 use chimera_judge::JudgeConfig;
 use chimera_llm::MindConfig;
 use chimera_mcp::HostConfig;
-use chimera_media::C2paConfig;
 use chimera_planner::PlannerConfig;
 use chimera_servers::{feeds::FeedsConfig, sandbox::SandboxConfig, studio::StudioConfig};
 use chimera_store::StoreConfig;
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use load::ConfigError;
+pub(crate) use media::MediaConfig;
 pub(crate) use memory::MemoryConfig;
 
 /// Everything an operator may set.
@@ -80,14 +81,6 @@ pub(crate) struct Config {
     pub(crate) agents: Vec<AgentConfig>,
     /// Campaigns to keep running.
     pub(crate) campaigns: Vec<CampaignConfig>,
-}
-
-/// Pictures and videos.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct MediaConfig {
-    /// The certificate that their content credentials are signed with.
-    pub(crate) c2pa: C2paConfig,
 }
 
 /// A folder; `data` where nothing is said.
@@ -342,6 +335,9 @@ impl Config {
         self.queue.url = self.queue.url.as_deref().map(redacted_url);
         self.telemetry.otlp_endpoint = self.telemetry.otlp_endpoint.as_deref().map(redacted_url);
         self.alerts.webhook = self.alerts.webhook.map(|webhook| webhook.redacted());
+        if let Some(bucket) = &mut self.media.bucket {
+            bucket.endpoint = bucket.endpoint.as_deref().map(redacted_url);
+        }
         for feed in &mut self.feeds.feeds {
             if feed.source.contains("://") {
                 feed.source = redacted_url(&feed.source);

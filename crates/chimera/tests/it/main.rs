@@ -31,6 +31,7 @@ mod hitl;
 mod infra;
 mod injections;
 mod kill;
+mod media;
 mod migrating;
 mod monitoring;
 mod openapi;

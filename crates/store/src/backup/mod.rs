@@ -56,8 +56,6 @@ const MEDIA: &str = "media/";
 
 /// The longest row, in bytes of JSON; so reading an archive takes bounded memory.
 const ROW_BYTES_MAX: usize = 64 << 20;
-/// The largest blob, in bytes.
-const BLOB_BYTES_MAX: u64 = 1 << 30;
 /// The largest header or manifest, in bytes.
 const NOTE_BYTES_MAX: u64 = 4 << 20;
 

@@ -13,7 +13,7 @@ use super::{
     rows::{Row, Sheet},
     tables,
 };
-use crate::{BlobError, Blobs, Store, blobs, dialect::catalogue, schema};
+use crate::{Blobs, Store, blobs, dialect::catalogue, schema};
 
 /// Rows read by one statement.
 const PAGE_ROWS: u64 = 256;
@@ -158,9 +158,7 @@ async fn save_media(
     for (file, trace_id) in wanted {
         let (state, content) = match blobs.get_file(&file).await {
             Ok(content) => (MediaState::Kept, content),
-            Err(BlobError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                (MediaState::Missing, vec![])
-            }
+            Err(error) if error.is_missing() => (MediaState::Missing, vec![]),
             Err(_) => (MediaState::Damaged, vec![]),
         };
         let line = MediaLine { file, state, bytes: content.len() as u64, trace_id };

@@ -1,6 +1,6 @@
 //! Blobs that no row names: of attempts that came too late, or that died between the file and the row.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, JsonValue, QueryFilter, QueryOrder, QuerySelect};
@@ -27,7 +27,7 @@ pub struct Collected {
 /// Why blobs were not collected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
-    /// The folder failed.
+    /// The folder or bucket failed.
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// The database failed.
@@ -46,7 +46,8 @@ impl Store {
     /// counts them, when `delete` is false. A blob is written before its row: `before` must leave longer than any task
     /// takes. Whoever writes a blob again makes it new again, so none is lost between the look and the deletion.
     ///
-    /// The folder must be of this database alone. Reads the media of all artifacts.
+    /// The folder, or the bucket below its prefix, must be of this database alone. Reads the media of all artifacts. From a
+    /// bucket's wastebasket what was set aside before `before` goes for good; what a row names after all is put back.
     ///
     /// # Errors
     /// [`CollectError`]; what was deleted by then was named by no row.
@@ -56,20 +57,28 @@ impl Store {
         before: DateTime<Utc>,
         delete: bool,
     ) -> Result<Collected, CollectError> {
-        let OldFiles { blobs: mut unnamed, scraps } = blobs.old_files(before).await?;
+        let OldFiles { blobs: old, scraps, aside } = blobs.old_files(before).await?;
+        let mut unnamed: HashSet<String> = old.keys().chain(&aside).cloned().collect();
         self.strike_named(&mut unnamed).await?;
         let mut collected = Collected::default();
-        for (file, bytes) in unnamed.into_iter().chain(scraps) {
+        for (file, bytes) in old.into_iter().filter(|(file, _)| unnamed.contains(file)).chain(scraps) {
             if !delete || blobs.remove_old(&file, before).await? {
                 collected.files += 1;
                 collected.bytes += bytes;
+            }
+        }
+        for file in aside.into_iter().filter(|_| delete) {
+            if unnamed.contains(&file) {
+                blobs.forget(&file, before).await?;
+            } else {
+                blobs.put_back(&file).await?;
             }
         }
         Ok(collected)
     }
 
     /// Takes out the files that some artifact names.
-    async fn strike_named(&self, files: &mut HashMap<String, u64>) -> Result<(), StoreError> {
+    async fn strike_named(&self, files: &mut HashSet<String>) -> Result<(), StoreError> {
         let mut last: Option<Uuid> = None;
         while !files.is_empty() {
             let mut select = artifacts::Entity::find()

@@ -39,6 +39,8 @@ mod histories;
 #[cfg(test)]
 mod hitl;
 #[cfg(test)]
+mod media;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod migrations;
@@ -136,6 +138,12 @@ chimera_testkit::on_both! {
         a_file_that_is_there_is_overwritten_only_by_force
         an_older_schema_is_backed_up_and_brought_up_to_date
         plans_on_restored_campaigns_go_on;
+    media:
+        what_is_kept_comes_back_and_a_change_is_noticed
+        media_that_no_post_names_go_and_others_stay
+        what_is_named_while_it_goes_comes_back
+        a_blob_written_again_is_young_again
+        a_backup_carries_media_from_any_place_to_any_other;
     tellings:
         of_each_alert_its_events_are_told_once_and_in_order
         a_failed_telling_waits_and_is_given_up

@@ -114,7 +114,7 @@ pub(crate) async fn what_is_not_what_was_judged_stays_here(world: World) {
     publisher.round(&[task.id]).await.unwrap();
     let waiting = world.stored(task.id).await;
     assert_eq!((waiting.state, world.fake.count("publish_post")), (TaskState::Approved, 0));
-    assert!(waiting.last_error.unwrap().contains("was changed on disk"));
+    assert!(waiting.last_error.unwrap().contains("was changed since it was written"));
     std::fs::write(&file, picture).unwrap();
     again(&world, &publisher, &task).await;
     assert_eq!((world.stored(task.id).await.state, world.fake.posts()), (TaskState::Published, 1));

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chimera_media::Credentials;
 use chimera_planner::Planner;
-use chimera_store::{RawFigures, Statistics, Store};
+use chimera_store::{Blobs, RawFigures, Statistics, Store};
 use clap::Args;
 use tokio::time::Instant;
 
@@ -134,7 +134,8 @@ impl Options {
     ) -> anyhow::Result<Run> {
         let queues = Queues::reach(config, &SystemAmbient).await?;
         let counted = store.counted_apart();
-        let ground = Ground::new(config.clone(), system::instance(), counted.clone(), queues);
+        let ground =
+            Ground::new(config.clone(), system::instance(), counted.clone(), queues, Blobs::new(config.media_dir()));
         let headlines = Headlines::default();
         let calls = config.worker.concurrency + config.publisher.concurrency;
         let host = Arc::new(ground::host(config, &headlines, calls)?);

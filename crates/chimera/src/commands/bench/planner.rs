@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use async_trait::async_trait;
 use chimera_domain::Score;
 use chimera_llm::{Answer, Draft, Mind, MindError, MindInfo, Opinion, OpinionAsk, Relevance, RelevanceAsk, WriteAsk};
-use chimera_store::{BareFigures, Statistics, Store};
+use chimera_store::{BareFigures, Blobs, Statistics, Store};
 use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -158,7 +158,8 @@ pub(super) async fn plan(
 ) -> anyhow::Result<Planned> {
     let counted = store.counted_apart();
     let queues = Queues::reach(config, &SystemAmbient).await?;
-    let ground = Ground::new(config.clone(), system::instance(), counted.clone(), queues);
+    let ground =
+        Ground::new(config.clone(), system::instance(), counted.clone(), queues, Blobs::new(config.media_dir()));
     let headlines = Headlines::default();
     let host = Arc::new(ground::host(config, &headlines, 1)?);
     let planner = ground.planner(host.clone(), Arc::new(Sorting { relevant }));

@@ -201,7 +201,7 @@ impl Figures for NoFigures {
 async fn first_ticket(config: &Config, store: &Store) -> anyhow::Result<()> {
     let lifecycle = Lifecycle::listen(patience(config))?;
     let queues = Queues::reach(config, &SystemAmbient).await?;
-    let ground = Ground::new(config.clone(), system::instance(), store.clone(), queues);
+    let ground = Ground::new(config.clone(), system::instance(), store.clone(), queues, Blobs::new(config.media_dir()));
     let headlines = Headlines::default();
     let host = Arc::new(ground::host(config, &headlines, config.worker.concurrency)?);
     let mind = Arc::new(IdleMind);

@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use chimera_domain::Ambient as _;
-use chimera_store::{
-    Blobs,
-    backup::{Backup as Made, BackupOrder, Manifest, MediaLine, MediaState, Step, default_name, unfinished_beside},
+use chimera_store::backup::{
+    Backup as Made, BackupOrder, Manifest, MediaLine, MediaState, Step, default_name, unfinished_beside,
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -41,7 +40,7 @@ impl Backup {
         let taken_at = SystemAmbient.now();
         let output = self.output.unwrap_or_else(|| default_name(taken_at));
         let order = BackupOrder { output, force: self.force, taken_at };
-        let blobs = Blobs::new(config.media_dir());
+        let blobs = compose::blobs(config).await?;
         let made = lifecycle::unless_interrupted(
             store.backup(&blobs, &order, &tell_step),
             "no backup was made: there is nothing under its name that was not there before",

@@ -3,7 +3,6 @@
 use std::{process::ExitCode, str::FromStr};
 
 use chimera_domain::Ambient as _;
-use chimera_store::Blobs;
 use chimera_worker::{Cutoffs, Pruned, RetentionConfig, prunable, prune};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -71,7 +70,7 @@ impl Prune {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<ExitCode> {
         let cutoffs = self.cutoffs(config)?;
         let store = compose::open_store(config).await?.acting_as(self.by.operator());
-        let blobs = Blobs::new(config.media_dir());
+        let blobs = compose::blobs(config).await?;
         let gone = if self.dry_run {
             prunable(&store, &blobs, &cutoffs).await?
         } else {

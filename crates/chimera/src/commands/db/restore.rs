@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use chimera_domain::{Ambient as _, TaskState, one_line};
 use chimera_store::{
-    Blobs, Store, StoreError,
+    Store, StoreError,
     backup::{Archive, Restored, Restoring, check_backup},
 };
 use clap::Args;
@@ -52,7 +52,7 @@ impl Restore {
         let store = Store::connect(&config.store()).await?.acting_as(self.by.operator());
         let (keep_running, keep_damaged) = (self.keep_running, self.keep_damaged);
         let how = Restoring { keep_running, keep_damaged, now: SystemAmbient.now() };
-        let blobs = Blobs::new(config.media_dir());
+        let blobs = compose::blobs(config).await?;
         let restored = lifecycle::unless_interrupted(
             store.restore(&archive, &blobs, how, &tell_step),
             "nothing was restored: the database is as it was",

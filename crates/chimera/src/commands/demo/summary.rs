@@ -40,13 +40,13 @@ impl Summary {
         let status = fleet_status(&store).await?;
         let tasks: u64 = status.tasks.values().sum();
         let rows = store.posts(POSTS_MAX).await?;
-        let blobs = house.ground.blobs();
+        let blobs = &house.ground.blobs;
         let mut artifacts: Vec<PathBuf> = rows
             .iter()
             .filter_map(|r| r.artifact.as_ref())
             .flat_map(|a| &a.media)
-            .map(|m| blobs.path(&m.sha256, &m.mime))
-            .collect::<Result<_, _>>()?;
+            .filter_map(|m| blobs.path(&m.sha256, &m.mime))
+            .collect();
         artifacts.sort();
         artifacts.dedup();
         let mut lines = post_summaries(&store, POSTS_MAX).await?;

@@ -68,6 +68,26 @@ fn a_webhook_is_told_in_secret_and_by_reference() {
 }
 
 #[test]
+fn a_media_bucket_is_named_in_full_and_its_keys_by_reference() {
+    let bucket = |more: &str| {
+        format!(
+            "media: {{bucket: {{name: chimera-media, access_key: 'secret://env/A', secret_key: 'secret://env/B', {more}}}}}"
+        )
+    };
+    let config = from_yaml(&bucket("endpoint: 'https://s3.example.org'")).unwrap();
+    let given = config.media.bucket.unwrap();
+    assert_eq!((given.region.as_str(), given.prefix.as_str(), given.plain_http), ("us-east-1", "", false));
+    assert!(
+        told(&bucket("endpoint: 'http://s3.example.org'")).starts_with("media.bucket.endpoint: http is for loopback")
+    );
+    assert!(from_yaml(&bucket("endpoint: 'http://s3.example.org', plain_http: true")).is_ok());
+    assert!(told(&bucket("endpoint: 'nowhere'")).starts_with("media.bucket.endpoint: "));
+    assert!(told(&bucket("prefix: '/a'")).starts_with("media.bucket.prefix: "));
+    let bare = bucket("").replace("secret://env/B", "hunter2");
+    assert!(told(&bare).starts_with("media.bucket.access_key") && !told(&bare).contains("hunter2"), "{}", told(&bare));
+}
+
+#[test]
 fn each_part_of_the_house_checks_its_own_section() {
     assert!(told("mind:\n  base_url: nowhere\n").contains("section `mind`"));
     assert!(told("sandbox:\n  time_scale: -1\n").contains("section `sandbox`"));

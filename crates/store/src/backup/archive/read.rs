@@ -13,10 +13,10 @@ use chimera_domain::ContentHasher;
 
 use crate::{
     backup::{
-        BLOB_BYTES_MAX, FORMAT, Flaw, HEADER, Header, MANIFEST, MEDIA, MEDIA_LIST, Manifest, MediaEntry, MediaLine,
-        MediaState, NOTE_BYTES_MAX, ROW_BYTES_MAX, TABLES,
+        FORMAT, Flaw, HEADER, Header, MANIFEST, MEDIA, MEDIA_LIST, Manifest, MediaEntry, MediaLine, MediaState,
+        NOTE_BYTES_MAX, ROW_BYTES_MAX, TABLES,
     },
-    blobs,
+    blobs::{self, BLOB_BYTES_MAX},
 };
 
 /// Takes what an archive holds, in its order, each piece before the whole is known to be sound.

