@@ -155,7 +155,7 @@ impl Cli {
             Command::Db(options) => options.run(&global).await,
             Command::Config(options) => options.run(&global).await,
             Command::Mcp(options) => options.run(&global).await,
-            Command::Bench(options) => options.run(&global).await,
+            Command::Bench(options) => Box::pin(options.run(&global)).await,
             Command::Metrics(options) => options.run(),
             Command::Completions(options) => options.run(),
         }

@@ -3,12 +3,13 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::header,
     response::{IntoResponse, Response},
 };
 use chimera_domain::{TraceId, error_chain};
 use chimera_store::TraceView;
+use serde::Deserialize;
 
 use crate::{
     api::Id,
@@ -36,7 +37,34 @@ pub(crate) fn trace_id(text: &str) -> Result<TraceId, Problem> {
 
 /// A picture or video by its content's name, `SHA256.png` and the like.
 pub(crate) async fn media(State(shared): State<Shared>, Path(name): Path<String>) -> Result<Response, Problem> {
-    let (sha256, extension) = name.split_once('.').unwrap_or((&name, ""));
+    let (mime, bytes) = medium(&shared, &name).await?;
+    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")];
+    Ok((headers, Body::from(bytes)).into_response())
+}
+
+/// What a link ends with.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Signature {
+    until: i64,
+    signature: String,
+}
+
+/// The same for whoever has a link to it, until the link ends. What is wrong with one that does not open is not said.
+pub(crate) async fn signed(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    link: Result<Query<Signature>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let now = shared.access.ambient.now();
+    if !link.is_ok_and(|Query(link)| shared.blobs.opens(&name, link.until, &link.signature, now)) {
+        return Err(Problem::not_found("there is no such medium, or this address of it has ended"));
+    }
+    let (mime, bytes) = medium(&shared, &name).await?;
+    Ok(([(header::CONTENT_TYPE, mime)], Body::from(bytes)).into_response())
+}
+
+async fn medium(shared: &Shared, name: &str) -> Result<(&'static str, Vec<u8>), Problem> {
+    let (sha256, extension) = name.split_once('.').unwrap_or((name, ""));
     let mime = match extension {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
@@ -48,8 +76,7 @@ pub(crate) async fn media(State(shared): State<Shared>, Path(name): Path<String>
         tracing::debug!(error = %error_chain(&error), "a medium was not served");
         Problem::not_found("there is no such medium")
     })?;
-    let headers = [(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")];
-    Ok((headers, Body::from(bytes)).into_response())
+    Ok((mime, bytes))
 }
 
 pub(crate) async fn icon() -> impl IntoResponse {

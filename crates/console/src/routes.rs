@@ -139,6 +139,7 @@ fn for_people() -> Vec<Route> {
         route(get(), "/audit", viewer, pages::audit::page),
         route(get(), "/system", viewer, pages::system::page),
         route(get(), "/media/{name}", viewer, read::media),
+        route(get(), "/signed/{name}", Nothing, read::signed),
         route(get(), "/review", viewer, review::page),
         route(post(), "/review", reviewer, review::decide_many),
         route(post(), "/review/{id}", reviewer, review::decide),

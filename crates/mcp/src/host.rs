@@ -189,6 +189,13 @@ impl Host {
         costs_nothing(role) && self.role(role).is_some_and(|r| r.config.fallback.iter().all(|name| costs_nothing(name)))
     }
 
+    /// Whether this role's template, or one of its fallbacks', asks for this variable.
+    #[must_use]
+    pub fn asks_for(&self, role: &str, variable: &str) -> bool {
+        let asks = |name: &str| self.role(name).is_some_and(|role| role.template.uses(variable));
+        asks(role) || self.role(role).is_some_and(|role| role.config.fallback.iter().any(|name| asks(name)))
+    }
+
     /// Ends all connections: children get the chance to leave by themselves, then are killed. Calls fail from now on.
     pub async fn shutdown(&self) {
         let shared = &self.inner.shared;

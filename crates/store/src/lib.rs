@@ -64,7 +64,9 @@ mod voices;
 mod yardstick;
 
 pub use audit::{AuditFilter, AuditReport};
-pub use blobs::{BLOB_BYTES_MAX, BlobError, Blobs, BucketConfig, BucketPlace, BucketTrouble};
+pub use blobs::{
+    BLOB_BYTES_MAX, BlobError, Blobs, BucketConfig, BucketPlace, BucketTrouble, LINK_MINUTES_MAX, LINK_PATH, Links,
+};
 pub use calibrations::Reviewed;
 pub use campaigns::CampaignError;
 pub use config::StoreConfig;

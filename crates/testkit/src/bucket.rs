@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 use crate::{port, wheel::Wheel};
 
-const WHEEL: Wheel = Wheel { folder: "moto", package: "moto[server]==5.2.*", has_dependencies: true };
+const WHEEL: Wheel =
+    Wheel { folder: "moto-s3", packages: &["moto[s3]==5.2.*", "flask", "flask-cors"], has_dependencies: true };
 
 /// How long a server may take to come up, an answer to come, and between two looks.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -28,6 +29,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A free port may be taken between finding and using it.
 const PORT_ATTEMPTS_MAX: u32 = 5;
+
+/// What moto takes for a signature; without one it shows no object.
+const ANYBODY: &str =
+    "AWS4-HMAC-SHA256 Credential=anybody/20261123/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
 
 /// A small shell that ends the server and removes its folder when the pipe closes that this process holds open. Arguments:
 /// the program, its port, its folder.
@@ -191,13 +196,13 @@ impl TestBucket {
         Ok(keys.map(|(key, _)| key.to_owned()).collect())
     }
 
-    /// Sends one request without keys, and gives the head and body of the answer.
+    /// Sends one request, signed by nobody whom the server would know, and gives the head and body of the answer.
     fn ask(&self, method: &str, key: &str, body: &[u8]) -> anyhow::Result<(String, Vec<u8>)> {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         let mut stream = TcpStream::connect_timeout(&address, ANSWER_MAX).context("connecting to moto")?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         let head = format!(
-            "{method} /{}/{key} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+            "{method} /{}/{key} HTTP/1.0\r\nHost: {address}\r\nAuthorization: {ANYBODY}\r\nContent-Length: {}\r\n\r\n",
             self.name,
             body.len()
         );

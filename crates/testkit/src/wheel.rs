@@ -8,14 +8,14 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-/// A package, and where it goes.
+/// Packages, and where they go.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     /// The folder's name.
     pub(crate) folder: &'static str,
-    /// As pip has it, such as `name==1.2.*`.
-    pub(crate) package: &'static str,
-    /// Whether it runs on other packages.
+    /// As pip has them, such as `name==1.2.*`.
+    pub(crate) packages: &'static [&'static str],
+    /// Whether they run on others.
     pub(crate) has_dependencies: bool,
 }
 
@@ -34,7 +34,7 @@ impl Wheel {
         }
         self.fetch(&venv, way_out)?;
         found(&venv).with_context(|| {
-            format!("{} was installed into {}, but what is wanted is not in it", self.package, venv.display())
+            format!("{} is in {}, but what is wanted is not", self.packages.join(", "), venv.display())
         })
     }
 
@@ -45,8 +45,9 @@ impl Wheel {
         if !self.has_dependencies {
             pip.arg("--no-deps");
         }
-        run(pip.arg(self.package))
-            .with_context(|| format!("fetching {} needs a network or a mirror; else {way_out}", self.package))
+        run(pip.args(self.packages)).with_context(|| {
+            format!("fetching {} needs a network or a mirror; else {way_out}", self.packages.join(", "))
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     AssembleError, Remembrance,
     assemble::{assemble, disclosure, labelled, room_for_words},
+    links::add_links,
     order::{common, described, of_picture, of_video, picture_of},
     spans,
 };
@@ -339,6 +340,8 @@ impl Executor {
             "height": height, "alt_text": alt_text,
         });
         variables.insert("image".into(), image);
+        let picture = std::slice::from_ref(picture);
+        add_links(&mut variables, (&self.host, ANIMATE), &self.blobs, picture, self.ambient.now()).await?;
         self.media(order, ANIMATE, Modality::Video, &variables, calls).await
     }
 

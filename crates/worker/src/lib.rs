@@ -13,6 +13,7 @@ mod config;
 mod escalation;
 mod executor;
 mod held;
+mod links;
 mod notifier;
 mod order;
 mod platform;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chimera_domain::{
-    ToolCall, error_chain,
+    Ambient, ToolCall, error_chain,
     policy::{CallEnd, Look, PlatformAbilities},
 };
 use chimera_mcp::{CallClass, CallContext, CallError, Host, Permit, ToolOutput};
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     PublisherConfig,
     executor::{named, text_at},
+    links::add_links,
 };
 
 const PUBLISH: &str = "publish_post";
@@ -87,12 +88,13 @@ pub(crate) struct Platform {
     abilities: PlatformAbilities,
     /// In lower case.
     taken_says: Option<String>,
+    ambient: Arc<dyn Ambient>,
 }
 
 impl Platform {
-    pub(crate) fn new(host: Arc<Host>, blobs: Blobs, config: &PublisherConfig) -> Self {
+    pub(crate) fn new(host: Arc<Host>, blobs: Blobs, config: &PublisherConfig, ambient: Arc<dyn Ambient>) -> Self {
         let taken_says = config.taken_says.as_ref().map(|words| words.to_lowercase());
-        Self { host, blobs, abilities: config.platform.unwrap_or_default(), taken_says }
+        Self { host, blobs, abilities: config.platform.unwrap_or_default(), taken_says, ambient }
     }
 
     /// What it can do, by the operator's word.
@@ -130,7 +132,12 @@ impl Platform {
                 return Call::Refused(error_chain(&error));
             }
         }
-        let made = self.host.call(&context(case).with_permit(permit), PUBLISH, &self.variables(case)).await;
+        let (mut variables, now) = (self.variables(case), self.ambient.now());
+        let media = &case.artifact.media;
+        if let Err(error) = add_links(&mut variables, (&self.host, PUBLISH), &self.blobs, media, now).await {
+            return Call::NoEffect(error_chain(&error), None);
+        }
+        let made = self.host.call(&context(case).with_permit(permit), PUBLISH, &variables).await;
         calls.extend(made.calls);
         match made.result {
             Ok(output) => match post_in(&output) {

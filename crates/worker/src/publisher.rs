@@ -61,7 +61,7 @@ impl Publisher {
         ambient: Arc<dyn Ambient>,
         config: PublisherConfig,
     ) -> Self {
-        let platform = Platform::new(host, blobs, &config);
+        let platform = Platform::new(host, blobs, &config, ambient.clone());
         Self { name, store, bus, platform, remembrance: None, ambient, config }
     }
 

@@ -7,7 +7,7 @@ mod mind;
 mod scrape;
 mod serve;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chimera_console::{Console, Probes};
@@ -17,13 +17,13 @@ use chimera_mcp::{Host, LocalSecrets, Secret, SecretError, SecretRef, SecretSour
 use chimera_media::{C2paConfig, Credentials};
 use chimera_planner::Planner;
 use chimera_store::{
-    Blobs, BucketConfig, Store,
+    Blobs, BucketConfig, Links, Store,
     memory::{MemoryIndex, WeaviateConfig, WeaviateMemory, in_database},
 };
 use chimera_telemetry::Identity;
 
 use crate::{
-    config::Config,
+    config::{Config, LinksConfig},
     lifecycle::{Disorder, Lifecycle},
     system::{self, SystemAmbient},
 };
@@ -87,19 +87,32 @@ pub(crate) async fn memories(config: &Config, store: &Store) -> anyhow::Result<A
 
 /// Where pictures and videos lie: in a bucket if the configuration says so, else in the data folder. Asks nothing yet.
 pub(crate) async fn blobs(config: &Config) -> anyhow::Result<Blobs> {
+    let LinksConfig { address, key, minutes } = &config.media.links;
+    let links = match (address, key) {
+        (Some(address), Some(key)) => {
+            let address = address.parse().context("`media.links.address`")?;
+            Some(Links::new(&address, &secret_of(key, "media.links.key").await?)?)
+        }
+        _ => None,
+    };
+    Ok(bare_blobs(config).await?.with_links(links, Duration::from_secs(u64::from(*minutes) * 60)))
+}
+
+async fn secret_of(key: &Setting, name: &'static str) -> anyhow::Result<String> {
+    let reference: SecretRef = String::from(key.clone()).parse()?;
+    let secret = LocalSecrets.fetch(&reference).await.with_context(|| format!("fetching `{name}`"))?;
+    Ok(secret.expose().to_owned())
+}
+
+async fn bare_blobs(config: &Config) -> anyhow::Result<Blobs> {
     let Some(bucket) = &config.media.bucket else { return Ok(Blobs::new(config.media_dir())) };
     let place = bucket.place().map_err(|(key, problem)| anyhow::anyhow!("{key}: {problem}"))?;
-    let fetched = async |key: &Setting, name: &'static str| {
-        let reference: SecretRef = String::from(key.clone()).parse()?;
-        let secret = LocalSecrets.fetch(&reference).await.with_context(|| format!("fetching `media.bucket.{name}`"))?;
-        anyhow::Ok(secret.expose().to_owned())
-    };
     let session_token = match &bucket.session_token {
-        Some(token) => Some(fetched(token, "session_token").await?),
+        Some(token) => Some(secret_of(token, "media.bucket.session_token").await?),
         None => None,
     };
-    let access_key = fetched(&bucket.access_key, "access_key").await?;
-    let secret_key = fetched(&bucket.secret_key, "secret_key").await?;
+    let access_key = secret_of(&bucket.access_key, "media.bucket.access_key").await?;
+    let secret_key = secret_of(&bucket.secret_key, "media.bucket.secret_key").await?;
     Ok(Blobs::in_bucket(&BucketConfig { place, access_key, secret_key, session_token })?)
 }
 

@@ -11,7 +11,7 @@ use chimera_console::{Missing, Probes};
 use chimera_domain::{Ambient as _, error_chain};
 use chimera_llm::Mind;
 use chimera_mcp::Host;
-use chimera_store::{Store, StoreError};
+use chimera_store::{Blobs, Store, StoreError};
 use chimera_telemetry::{Identity, Prometheus};
 
 use super::{
@@ -142,7 +142,11 @@ async fn start(
 ) -> anyhow::Result<Served> {
     let queues = Queues::open(&config, &SystemAmbient).await?;
     let store = await_database(&config, role, probes).await?;
-    let blobs = blobs(&config).await?;
+    let blobs = match role {
+        Role::Worker | Role::Publisher => blobs(&config).await?,
+        // They never touch media, and need no keys to them.
+        Role::Planner | Role::Judge => Blobs::new(config.media_dir()),
+    };
     let ground = Ground::new(config, who.instance, store, queues, blobs).remembering().await?;
     figures.reads(&ground);
     await_schema(&ground.store, probes).await;

@@ -2,7 +2,7 @@
 
 use chimera_mcp::Setting;
 use chimera_media::C2paConfig;
-use chimera_store::BucketPlace;
+use chimera_store::{BucketPlace, LINK_MINUTES_MAX, Links};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,47 @@ pub(crate) struct MediaConfig {
     /// Keep them in a bucket that speaks S3 instead of the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bucket: Option<BucketConfig>,
+    /// Addresses by which tools and platforms fetch them that want one.
+    pub(crate) links: LinksConfig,
+}
+
+/// Addresses that let whoever has them read one file for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LinksConfig {
+    /// Where the console's `/signed/` is reached from elsewhere, such as `https://media.example.org`. Not needed with a bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(url)]
+    pub(crate) address: Option<String>,
+    /// Where the key is that signs them, a text of 32 bytes or more: `secret://env/NAME` or `secret://file/PATH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Setting>,
+    /// How long one is good, in minutes: 1 to 10080, a week.
+    pub(crate) minutes: u32,
+}
+
+impl Default for LinksConfig {
+    fn default() -> Self {
+        Self { address: None, key: None, minutes: 60 }
+    }
+}
+
+impl LinksConfig {
+    fn check(&self) -> Result<(), (&'static str, &'static str)> {
+        if !(1..=LINK_MINUTES_MAX).contains(&self.minutes) {
+            return Err(("media.links.minutes", "want 1 to 10080"));
+        }
+        if self.address.is_some() != self.key.is_some() {
+            return Err(("media.links", "want `address` and `key`, or neither"));
+        }
+        if self.address.as_deref().is_some_and(|address| !address.parse().is_ok_and(|url| Links::check(&url).is_ok())) {
+            return Err(("media.links.address", "want an address such as https://media.example.org"));
+        }
+        if self.key.as_ref().is_some_and(|key| !key.is_secret()) {
+            return Err(("media.links.key", "want a reference such as secret://env/NAME, not the key itself"));
+        }
+        Ok(())
+    }
 }
 
 /// A bucket, on Amazon's S3 or any server that speaks as it does.
@@ -56,6 +97,7 @@ impl MediaConfig {
     /// The key that can't be right, and what is wanted there.
     pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
         self.c2pa.validate().map_err(|problem| ("media.c2pa", problem))?;
+        self.links.check()?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
         bucket.place()?.check()?;
         let keys = [&bucket.access_key, &bucket.secret_key].into_iter().chain(&bucket.session_token);

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use database::DatabaseConfig;
 pub(crate) use load::ConfigError;
-pub(crate) use media::MediaConfig;
+pub(crate) use media::{LinksConfig, MediaConfig};
 pub(crate) use memory::MemoryConfig;
 
 /// Everything an operator may set.

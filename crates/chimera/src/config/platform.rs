@@ -99,6 +99,22 @@ fn agrees_with_roles(able: PlatformAbilities, host: &HostConfig) -> Result<(), C
     Ok(())
 }
 
+/// Whether a role that fetches media can be given addresses to fetch them by.
+pub(super) fn has_links(config: &Config, host: &HostConfig) -> Result<(), Contradiction> {
+    let asks = |role: &RoleConfig| {
+        let template = Template::compile(&role.arguments);
+        template.is_ok_and(|template| template.uses("media_url") || template.uses("media_urls"))
+    };
+    if config.media.bucket.is_some() || config.media.links.address.is_some() || !host.roles.values().any(asks) {
+        return Ok(());
+    }
+    Err((
+        "media.links",
+        "a role's template asks for {{media_url}} or {{media_urls}}: say by `address` and `key` how the console is \
+         reached from there, or keep media in a bucket (docs/media.md)",
+    ))
+}
+
 fn passes_key(role: &RoleConfig) -> bool {
     Template::compile(&role.arguments).is_ok_and(|template| template.uses("idempotency_key"))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chimera_domain::{TraceId, sha256_hex};
+use chimera_domain::{Ambient as _, TraceId, sha256_hex};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{client::send, world::World};
@@ -86,6 +86,48 @@ pub(crate) async fn nothing_is_read_beyond_the_media(world: World) {
         let answer = world.get(path).await;
         assert!(matches!(answer.status, 400 | 404), "{path}: {}", answer.status);
         assert!(!answer.body.windows(3).any(|w| w == b"not"), "{path}");
+    }
+}
+
+/// Somebody who is not signed in, with a link.
+pub(crate) async fn a_link_shows_one_medium_until_it_ends(world: World) {
+    let name = world.blobs.put(b"a picture", "image/png").await.unwrap();
+    let other = world.blobs.put(b"another", "image/png").await.unwrap();
+    let now = world.ambient.now();
+    let link = async |at| {
+        let link = world.blobs.link(&name, "image/png", at).await.unwrap().unwrap();
+        link.strip_prefix("https://media.example.org").unwrap().to_owned()
+    };
+    let good = link(now).await;
+    let answer = send(world.address, "GET", &good, "localhost").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "image/png"));
+    assert_eq!((answer.body.as_slice(), answer.header("cache-control")), (b"a picture".as_slice(), "no-store"));
+    let head = send(world.address, "HEAD", &good, "localhost").await;
+    assert!(head.status == 200 && head.body.is_empty());
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        assert_eq!(send(world.address, method, &good, "localhost").await.status, 405, "{method}");
+    }
+
+    let (path, query) = good.split_once('?').unwrap();
+    let (until, signature) = query.split_once('&').unwrap();
+    let ended = link(now - chrono::Duration::hours(1)).await;
+    let forged = [
+        ended,
+        path.to_owned(),
+        "/signed/".to_owned(),
+        format!("{path}?{until}"),
+        format!("{path}?{signature}"),
+        format!("{path}?until=99999999999&{signature}"),
+        format!("{path}?until=x&{signature}"),
+        format!("{good}A"),
+        good.replace(&name, &other),
+        good.replace(".png", ".jpg"),
+        good.replace(&name, &sha256_hex(b"never seen")),
+    ];
+    for bad in forged {
+        let answer = send(world.address, "GET", &bad, "localhost").await;
+        assert_eq!(answer.status, 404, "{bad}");
+        assert!(!answer.body.windows(7).any(|w| w == b"picture"), "{bad}");
     }
 }
 

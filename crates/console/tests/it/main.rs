@@ -97,6 +97,7 @@ chimera_testkit::on_both! {
         only_loopback_names_are_answered
         what_is_not_there_is_said_so
         nothing_is_read_beyond_the_media
+        a_link_shows_one_medium_until_it_ends
         nothing_can_be_written
         a_database_that_is_gone_is_no_page_of_errors
         a_client_that_says_half_a_request_does_not_hold_up_the_end;

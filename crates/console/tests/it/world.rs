@@ -7,7 +7,7 @@ use chimera_domain::{
     AccessRole, Agent, AgentTask, Ambient, Artifact, Campaign, CampaignId, Credential, CredentialKind, Modality,
     NextAction, PublicationId, TaskEvent, TaskId, TaskType, TenantId, TrendSignal, Verdict,
 };
-use chimera_store::{Blobs, Plan, PublishOutcome, Ruling, Settlement, Store, StoreConfig, Submission};
+use chimera_store::{Blobs, Links, Plan, PublishOutcome, Ruling, Settlement, Store, StoreConfig, Submission};
 use chimera_testkit::{Backends, SeededAmbient, fixtures};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -70,7 +70,8 @@ impl World {
         let ambient = Arc::new(SeededAmbient::new(42));
         let agent = store.agent_save(&fixtures::agent(&*ambient)).await.unwrap();
         let campaign = store.campaign_save(&fixtures::campaign(&*ambient, &agent)).await.unwrap();
-        let blobs = Blobs::new(backends.folder().join("media"));
+        let links = Links::new(&"https://media.example.org".parse().unwrap(), &"k".repeat(32)).unwrap();
+        let blobs = Blobs::new(backends.folder().join("media")).with_links(Some(links), Duration::from_secs(3_600));
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let probes = Probes::new("up", "test-1", Arc::new(NoFigures));

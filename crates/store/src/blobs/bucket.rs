@@ -10,12 +10,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
+use http::Method;
 use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, ObjectStore as _, ObjectStoreExt as _, PutOptions,
     RetryConfig,
     aws::{AmazonS3, AmazonS3Builder},
     path::Path,
+    signer::Signer as _,
 };
+use url::Url;
 
 use super::{
     BLOB_BYTES_MAX, BlobError, OldFiles, Place, bucket_config::BucketConfig, bucket_error::BucketTrouble, is_file_name,
@@ -152,6 +155,11 @@ impl Bucket {
 impl Place for Bucket {
     fn uri(&self, file: &str) -> String {
         format!("s3://{}/{}", self.name, self.object(file))
+    }
+
+    async fn link(&self, file: &str, life: Duration) -> Result<Option<Url>, BlobError> {
+        let object = self.object(file);
+        self.store.signed_url(Method::GET, &object, life).await.map(Some).map_err(self.refuse(&object))
     }
 
     async fn write(&self, file: &str, bytes: &[u8]) -> Result<(), BlobError> {

@@ -6,6 +6,7 @@ mod bucket;
 mod bucket_config;
 mod bucket_error;
 mod folder;
+mod links;
 mod name;
 
 use std::{
@@ -13,15 +14,18 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use chimera_domain::sha256_hex;
+use url::Url;
 
 pub use bucket_config::{BucketConfig, BucketPlace};
 pub use bucket_error::BucketTrouble;
+pub use links::{LINK_MINUTES_MAX, LINK_PATH, Links};
 pub(crate) use name::{file_name, is_content_of, is_file_name};
 
 /// The longest blob that is kept or read, in bytes.
@@ -100,6 +104,11 @@ trait Place: fmt::Debug + Send + Sync {
         None
     }
 
+    /// An address by which anybody may read the file for so long, where the place itself gives such.
+    async fn link(&self, _file: &str, _life: Duration) -> Result<Option<Url>, BlobError> {
+        Ok(None)
+    }
+
     /// Writes the file durably and as a whole, and makes it new again if it is there.
     async fn write(&self, file: &str, bytes: &[u8]) -> Result<(), BlobError>;
 
@@ -140,13 +149,18 @@ pub(crate) struct OldFiles {
 #[derive(Debug, Clone)]
 pub struct Blobs {
     place: Arc<dyn Place>,
+    links: Option<Arc<Links>>,
+    link_life: Duration,
 }
+
+/// How long a link is good where nothing is said.
+const LINK_LIFE: Duration = Duration::from_secs(60 * 60);
 
 impl Blobs {
     /// Blobs in this folder, which is made on the first write.
     #[must_use]
     pub fn new(folder: PathBuf) -> Self {
-        Self { place: Arc::new(folder::Folder::new(folder)) }
+        Self { place: Arc::new(folder::Folder::new(folder)), links: None, link_life: LINK_LIFE }
     }
 
     /// Blobs in this bucket. Asks it nothing yet.
@@ -154,7 +168,13 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Config`] when the settings name no bucket.
     pub fn in_bucket(config: &BucketConfig) -> Result<Self, BlobError> {
-        Ok(Self { place: Arc::new(bucket::Bucket::new(config)?) })
+        Ok(Self { place: Arc::new(bucket::Bucket::new(config)?), links: None, link_life: LINK_LIFE })
+    }
+
+    /// The same, whose links are good for so long. Those to a folder's files are made here; a bucket makes its own.
+    #[must_use]
+    pub fn with_links(self, links: Option<Links>, life: Duration) -> Self {
+        Self { links: links.map(Arc::new), link_life: life, ..self }
     }
 
     /// The folder, where they lie in one.
@@ -175,6 +195,27 @@ impl Blobs {
     /// [`BlobError::BadName`] when `sha256` is not 64 lower-case hex digits.
     pub fn uri(&self, sha256: &str, mime: &str) -> Result<String, BlobError> {
         Ok(self.place.uri(&file_name(sha256, mime)?))
+    }
+
+    /// An address by which anybody may read a blob for a while, from now on: a bucket's own, or one that the console opens.
+    /// None when there is no key for the latter.
+    ///
+    /// # Errors
+    /// [`BlobError`] when `sha256` is no name, or the bucket can't sign.
+    pub async fn link(&self, sha256: &str, mime: &str, now: DateTime<Utc>) -> Result<Option<String>, BlobError> {
+        let file = file_name(sha256, mime)?;
+        let url = match self.place.link(&file, self.link_life).await? {
+            Some(url) => Some(url),
+            None => self.links.as_ref().map(|links| links.of(&file, now + self.link_life)),
+        };
+        Ok(url.map(String::from))
+    }
+
+    /// Whether this signature lets somebody read this file of the folder now, whose link ends at this time, in seconds of
+    /// the Unix epoch.
+    #[must_use]
+    pub fn opens(&self, file: &str, until: i64, signature: &str, now: DateTime<Utc>) -> bool {
+        self.links.as_ref().is_some_and(|links| links.open(file, until, signature, now))
     }
 
     /// Keeps the bytes, durably. The same bytes again are written again, unless it was only just done: so a file that was

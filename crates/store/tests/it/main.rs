@@ -143,6 +143,7 @@ chimera_testkit::on_both! {
         media_that_no_post_names_go_and_others_stay
         what_is_named_while_it_goes_comes_back
         a_blob_written_again_is_young_again
+        a_link_is_had_where_somebody_answers_it
         a_backup_carries_media_from_any_place_to_any_other;
     tellings:
         of_each_alert_its_events_are_told_once_and_in_order

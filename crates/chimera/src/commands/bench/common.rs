@@ -58,7 +58,7 @@ pub(super) async fn in_a_place<R: Serialize>(
 ) -> anyhow::Result<ExitCode> {
     let any_port = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let config = global.load_bare(any_port)?;
-    let report = with_a_place(global, database, async |place| measure(config, place).await).await?;
+    let report = Box::pin(with_a_place(global, database, async |place| measure(config, place).await)).await?;
     say.show(&report)
 }
 

@@ -88,6 +88,20 @@ fn a_media_bucket_is_named_in_full_and_its_keys_by_reference() {
 }
 
 #[test]
+fn who_fetches_media_must_be_given_links() {
+    let asks = "mcp: {roles: {generate_image: {server: studio, tool: x, arguments: {a: '{{media_url?}}'}}}}\n";
+    assert!(told(asks).starts_with("media.links: "), "{}", told(asks));
+    let links = |more: &str| format!("{asks}media: {{links: {{{more}}}}}");
+    let whole = "address: 'https://media.example.org', key: 'secret://env/KEY'";
+    let config = from_yaml(&links(whole)).unwrap();
+    assert_eq!(config.media.links.minutes, 60);
+    assert!(told(&links(&whole.replace("secret://env/KEY", "hunter2"))).starts_with("media.links.key: "));
+    assert!(told(&links(&format!("{whole}, minutes: 0"))).starts_with("media.links.minutes: "));
+    assert!(told(&links("address: 'https://media.example.org'")).starts_with("media.links: "));
+    assert!(told(&links(&whole.replace("https", "ftp"))).starts_with("media.links.address: "));
+}
+
+#[test]
 fn each_part_of_the_house_checks_its_own_section() {
     assert!(told("mind:\n  base_url: nowhere\n").contains("section `mind`"));
     assert!(told("sandbox:\n  time_scale: -1\n").contains("section `sandbox`"));
