@@ -198,7 +198,7 @@ pub(crate) async fn no_more_agents_than_may_take_up_a_story_whoever_plans(world:
     for by_name in [false, true] {
         let plans = plans_of_one_story(&world, by_name).await;
         let mut planners = tokio::task::JoinSet::new();
-        for plan in plans.iter().cloned() {
+        for plan in plans.clone() {
             let store = store.clone();
             planners.spawn(async move { store.plan_commit(&plan).await });
         }
