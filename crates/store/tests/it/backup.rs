@@ -202,7 +202,7 @@ fn but_the_log(manifest: &Manifest) -> Vec<TableEntry> {
 
 pub(crate) async fn everything_comes_back_on_either_database(world: World) {
     let bed = Bed::new();
-    let traces = fill(&world, &bed.blobs("media")).await;
+    let traces = Box::pin(fill(&world, &bed.blobs("media"))).await;
     let before = told(&world.store, &traces).await;
     let remembered = remembered(&world, &world.store).await;
     assert_eq!(remembered.len(), 3);
