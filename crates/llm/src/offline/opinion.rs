@@ -125,7 +125,7 @@ fn task_fit(ask: &OpinionAsk, writer: &Writer, scorer: Option<&RelevanceScorer>)
 /// Whether a reply answers its remark can't be seen without understanding both, so a person should look.
 fn reply_fit(ask: &OpinionAsk) -> Finding {
     let mut sight = Sight::new("a reply within the channel's limits");
-    sight.lose(0.25, || "nobody here understands whether it answers the remark".to_owned());
+    sight.lose(0.45, || "nobody here understands whether it answers the remark".to_owned());
     let (chars, max) = (ask.channel.length(&ask.text), ask.channel.rules().text_chars_max);
     if chars > max {
         sight.lose(0.5, || format!("{chars} characters, and {} takes {max}", ask.channel));
