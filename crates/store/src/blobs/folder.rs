@@ -325,6 +325,6 @@ mod tests {
             assert!(!is_file_name(bad), "{bad}");
             assert!(matches!(blobs.get_file(bad).await, Err(BlobError::BadName(_))), "{bad}");
         }
-        assert!(matches!(blobs.path("../../etc/passwd", "image/png"), Err(BlobError::BadName(_))));
+        assert!(matches!(blobs.uri("../../etc/passwd", "image/png"), Err(BlobError::BadName(_))));
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chimera_domain::SignalOutcome;
 use chimera_planner::Planner;
-use chimera_store::{SignalFilter, Store};
+use chimera_store::{Blobs, SignalFilter, Store};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -118,7 +118,7 @@ async fn hold(config: &Config, place: &mut Place, purpose: &str, stream: Stream)
     let store = ground::store(&config.store_of("bench")).await?;
     ground::plant(&store).await?;
     let queues = Queues::reach(&config, &SystemAmbient).await?;
-    let ground = Ground::new(config.clone(), system::instance(), store.clone(), queues);
+    let ground = Ground::new(config.clone(), system::instance(), store.clone(), queues, Blobs::new(config.media_dir()));
     let headlines = Headlines::default();
     let host = Arc::new(ground::host(&config, &headlines, 1)?);
     let planner = ground.planner(host.clone(), Arc::new(Sorting { relevant: stream.relevant }));
