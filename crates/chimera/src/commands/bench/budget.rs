@@ -98,7 +98,7 @@ impl Options {
     }
 
     async fn measure(&self, config: Config, place: &mut Place) -> anyhow::Result<Report> {
-        let ledger = self.ledger(config, place).await?;
+        let ledger = Box::pin(self.ledger(config, place)).await?;
         let bare = Arc::new(Mutex::new(0_u64));
         let in_process = self.counters(Arc::new(InProcessSpend::new()), move |_| {
             let bare = bare.clone();

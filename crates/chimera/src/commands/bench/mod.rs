@@ -60,7 +60,7 @@ enum Command {
 impl Options {
     pub(crate) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Pipeline(options) => options.run(global).await,
+            Command::Pipeline(options) => Box::pin(options.run(global)).await,
             Command::Memory(options) => options.run(global).await,
             Command::Start(options) => options.run(global).await,
             Command::Fleet(options) => options.run(global).await,

@@ -94,14 +94,15 @@ pub(super) async fn measure(
     stream: Stream,
     saturate: bool,
 ) -> anyhow::Result<Report> {
-    let sustained = hold(config, place, "run", stream).await?;
+    let sustained = Box::pin(hold(config, place, "run", stream)).await?;
     let (mut search, mut trials) = (Search::default(), vec![]);
     if saturate {
         search.learn(stream.rate, sustained.kept_up);
         let seconds = stream.seconds.min(TRIAL_SECONDS);
         while let Some(rate) = search.to_try().filter(|_| trials.len() < TRIALS_MAX) {
             let tried =
-                hold(config, place, &format!("try{}", trials.len()), Stream { rate, seconds, ..stream }).await?;
+                Box::pin(hold(config, place, &format!("try{}", trials.len()), Stream { rate, seconds, ..stream }))
+                    .await?;
             anyhow::ensure!(tried.exact, "at {rate} headlines a second others were planned than should");
             search.learn(rate, tried.kept_up);
             trials.push(Trial { rate, kept_up: tried.kept_up });
