@@ -157,8 +157,9 @@ pub(crate) async fn a_blob_written_again_is_young_again(world: World) {
         let name = blobs.put(b"made again", "image/png").await.unwrap();
         let written = || {
             let (head, _) = bucket.get(&format!("fleet/media/{name}.png")).unwrap();
-            let line = head.lines().find_map(|line| line.strip_prefix("Last-Modified: ")).unwrap().to_owned();
-            DateTime::parse_from_rfc2822(&line).unwrap().to_utc()
+            let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+            let (_, at) = headers.find(|(name, _)| name.eq_ignore_ascii_case("last-modified")).unwrap();
+            DateTime::parse_from_rfc2822(at).unwrap().to_utc()
         };
         let first = written();
         // Buckets tell the time in whole seconds.
