@@ -1,6 +1,8 @@
 //! What is done to every headline, and reads and writes nothing, over the headlines of the demo: `cargo bench --locked -p
 //! chimera-planner`. See docs/benchmarks.md.
 
+#![expect(clippy::expect_used, reason = "what is in the binary is sound, or the benchmark ends")]
+
 use std::hint::black_box;
 
 use chimera_domain::{Ambient as _, SignalId, StoryLimits, StoryWindow, Wording, sha256_parts};
