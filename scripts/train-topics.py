@@ -8,11 +8,12 @@ What it does
     3. Fits one multinomial logistic regression over all labels; a topic's probability is that of its label. Rare labels
        weigh more, by the square root of how rare they are, and what posts are mostly about weighs more again.
     4. Chooses from which probability on a topic counts: such that the wanted share of its label's texts is found.
-    5. Prints recall and false positives of those five models, so always on lines that they did not see, and writes
-       weights that were trained on all lines to `crates/llm/assets/topic-weights.json`.
+    5. Prints recall and false positives of those five models, always on lines that they did not see and
+       without the scanner's rules on `standing`, and writes weights that were trained on all lines to `crates/llm/assets/topic-weights.json`.
 
 How to rerun it (a minute)
-    cargo run -p chimera-llm --example topic_features < ../shared/data/headlines.jsonl > features.jsonl
+    cargo run -p chimera-llm --example topic_features < headlines.jsonl > features.jsonl
+    (a line each: {"link", "category", "headline", "short_description"})
     python3 -m venv .venv-topics
     .venv-topics/bin/pip install -r scripts/train-topics.requirements.txt
     .venv-topics/bin/python scripts/train-topics.py features.jsonl            # writes the asset

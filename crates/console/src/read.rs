@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chimera_domain::{TraceId, error_chain};
@@ -73,8 +73,11 @@ async fn medium(shared: &Shared, name: &str) -> Result<(&'static str, Vec<u8>), 
         _ => return Err(Problem::not_found("there is no such medium")),
     };
     let bytes = shared.blobs.get(sha256, mime).await.map_err(|error| {
-        tracing::debug!(error = %error_chain(&error), "a medium was not served");
-        Problem::not_found("there is no such medium")
+        if error.is_missing() {
+            return Problem::not_found("there is no such medium");
+        }
+        tracing::warn!(error = %error_chain(&error), "a medium can't be served");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the medium can't be read now; try again later")
     })?;
     Ok((mime, bytes))
 }

@@ -16,7 +16,7 @@ pub struct SignalCounts {
     pub duplicate: u64,
     /// Of those, relevant enough.
     pub relevant: u64,
-    /// Of the relevant, planned; the governor held the others back.
+    /// Of the relevant, planned; the others were held back, came too late, or were left to others of the fleet.
     pub planned: u64,
 }
 
@@ -26,7 +26,7 @@ impl std::fmt::Display for SignalCounts {
         write!(f, "{read} read, {duplicate} duplicates, {relevant} relevant, {planned} planned")?;
         match relevant.saturating_sub(*planned) {
             0 => Ok(()),
-            held => write!(f, " ({held} held back by the governor)"),
+            held => write!(f, " ({held} held back, too late or left to others)"),
         }
     }
 }
@@ -196,13 +196,13 @@ pub async fn fleet_status(store: &Store) -> Result<FleetStatus, StoreError> {
     let posts = store.posts(POSTS_SHOWN).await?;
     let outcomes = store.signal_counts(None).await?;
     let signal = |outcome| outcomes.get(&outcome).copied().unwrap_or_default();
-    let (planned, deferred) = (signal(SignalOutcome::Planned), signal(SignalOutcome::Deferred));
+    let relevant = outcomes.iter().filter(|(outcome, _)| outcome.is_relevant());
     Ok(FleetStatus {
         signals: SignalCounts {
             read: outcomes.values().sum(),
             duplicate: signal(SignalOutcome::Duplicate),
-            relevant: planned + deferred,
-            planned,
+            relevant: relevant.map(|(_, count)| count).sum(),
+            planned: signal(SignalOutcome::Planned),
         },
         tasks: store.task_counts().await?.into_iter().collect(),
         posts: PostCounts::of(&posts),

@@ -59,8 +59,8 @@ impl GovernorLimits {
         max_tasks_per_day: None,
     };
 
-    /// The share of these that replies have for themselves: half, rounded up, so that whoever floods an agent with comments
-    /// neither uses up its posts nor spends its day's money.
+    /// The share of these that replies have for themselves: half of the day's money and, rounded up, of the posts; no hour's
+    /// money of their own. So whoever floods an agent with comments neither uses up its posts nor spends its day's money.
     #[must_use]
     pub const fn of_replies(self) -> Self {
         Self {

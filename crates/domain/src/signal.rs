@@ -104,6 +104,12 @@ impl SignalOutcome {
     pub const fn is_relevant(self) -> bool {
         matches!(self, Self::Planned | Self::Deferred | Self::Stale | Self::Refused)
     }
+
+    /// Whether tasks were planned for a signal with this outcome.
+    #[must_use]
+    pub const fn has_tasks(self) -> bool {
+        matches!(self, Self::Planned | Self::Answered)
+    }
 }
 
 impl TrendSignal {

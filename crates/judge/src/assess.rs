@@ -146,7 +146,7 @@ pub(crate) fn broken_rules(artifact: &Artifact, soul: &Soul, payload: &TaskPaylo
         broken.push(("banned_topic", format!("{} never speaks about {topic}.", soul.name)));
     }
     if let Some(tongue) = payload.reply.as_ref().and_then(ReplyTo::asked_in)
-        && !answers_plainly(&artifact.text, tongue)
+        && !answers_plainly(&unlabelled(artifact), tongue)
     {
         let answer = tongue.plain_answer();
         let says = format!("Somebody asks who speaks. It must say, word for word, and not take it back: {answer}");
@@ -154,6 +154,11 @@ pub(crate) fn broken_rules(artifact: &Artifact, soul: &Soul, payload: &TaskPaylo
     }
     broken.extend(refusals(artifact));
     broken
+}
+
+/// What is said beside the label, in which a persona may say in words of its own what it is.
+fn unlabelled(artifact: &Artifact) -> String {
+    artifact.text.replacen(artifact.disclosure.label.trim(), "", 1)
 }
 
 /// Whether this is what the rule says to somebody who asks who speaks, with the label and nothing else: no opinion is needed on

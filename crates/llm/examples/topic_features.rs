@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let plain = scanner.plain(&text);
         let hits: Vec<String> = scanner.scan(&text).into_iter().map(|hit| hit.topic).collect();
         let features = scanner.features(&text);
-        let row = json!({"link": of("link"), "category": of("category"), "text": text, "features": features,
+        let row = json!({"link": of("link"), "category": of("category"), "features": features,
             "plain": plain, "hits": hits});
         writeln!(out, "{row}")?;
     }

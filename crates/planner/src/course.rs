@@ -94,8 +94,10 @@ impl Planner {
         for group in self.groups(watching) {
             let mut weighed = Vec::with_capacity(group.len());
             for campaign in group {
+                // What was weighed, and paid for, is planned all the same.
                 if course.cancel.is_cancelled() {
-                    return Ok(false);
+                    complete = false;
+                    break;
                 }
                 match self.weigh(campaign, agents, items, &mut course.calls, &mut course.report).await {
                     Ok(one) => weighed.extend(one),

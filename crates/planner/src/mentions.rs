@@ -2,9 +2,12 @@
 //!
 //! What there is no room for is neither written down nor lost: it stays where it was said, and each round looks at it again.
 
+use std::collections::HashSet;
+
 use chimera_domain::{
     Agent, Campaign, ReplyTo, Score, SignalId, SignalOutcome, ToolCall, TraceId, TrendSignal,
     contracts::{FeedItem, Mention},
+    honesty::asks_who_speaks,
     one_line,
     policy::{Governor, GovernorVerdict},
 };
@@ -20,6 +23,10 @@ use crate::{
 
 /// How far a platform's clock may be ahead of ours.
 const AHEAD_MAX: TimeDelta = TimeDelta::hours(1);
+/// A remark that its platform names at greater length is not answered, in bytes.
+const ID_BYTES_MAX: usize = 512;
+/// A longer address is left out, in bytes.
+const URL_BYTES_MAX: usize = 2_048;
 /// A remark as the headline of a plan, in Unicode scalar values.
 const HEADLINE_CHARS_MAX: usize = 280;
 
@@ -34,7 +41,7 @@ pub(crate) struct Heard<'a> {
 }
 
 impl Heard<'_> {
-    /// Remarks that this campaign answers, oldest first. Of several campaigns on a remark's channel the first does.
+    /// Remarks that this campaign answers: who asks who speaks first, then the oldest, each once. Of several campaigns on a remark's channel the first does.
     fn to_answer(&self, agent: &Agent, rule: Rule, is_ours: impl Fn(&str) -> bool) -> Vec<&Mention> {
         let takes = |mention: &Mention| {
             let first = self.watching.iter().find(|campaign| campaign.channels.contains(&mention.channel));
@@ -44,8 +51,10 @@ impl Heard<'_> {
             takes(mention) && rule.answers(mention, &agent.persona_slug) && !is_ours(&mention.author)
         };
         let mut answered: Vec<&Mention> = self.said.iter().filter(answers).collect();
-        answered.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        answered.dedup_by(|a, b| a.id == b.id);
+        answered
+            .sort_by_cached_key(|mention| (asks_who_speaks(&mention.text).is_none(), mention.at, mention.id.clone()));
+        let mut known = HashSet::new();
+        answered.retain(|mention| known.insert(mention.event_key()));
         answered
     }
 }
@@ -60,13 +69,14 @@ struct Rule {
 
 impl Rule {
     fn answers(self, mention: &Mention, account: &str) -> bool {
-        let is_own = |author: &str| author.trim_start_matches('@') == account;
+        let is_own = |author: &str| author.trim_start_matches('@').eq_ignore_ascii_case(account);
         // The first of a thread is the post that it is about.
         let turns = mention.thread.iter().skip(1).filter(|remark| is_own(&remark.author)).count();
         (self.since..=self.until).contains(&mention.at)
             && turns < self.turns_max
             && !is_own(&mention.author)
             && !mention.text.trim().is_empty()
+            && mention.id.len() <= ID_BYTES_MAX
     }
 }
 
@@ -86,7 +96,9 @@ impl Planner {
         let said = heard.to_answer(agent, rule, |account| round.is_ours(account));
         let keys: Vec<String> = said.iter().map(|mention| mention.event_key()).collect();
         // What was answered was read then, by our clock.
-        let known = self.store.answered_since(heard.uri, since - AHEAD_MAX, &keys).await?;
+        let mut known = self.store.answered_since(heard.uri, since - AHEAD_MAX, &keys).await?;
+        // An edited remark may look young, however long ago it was answered.
+        known.extend(self.store.signals_known(campaign.id, &keys, &[]).await?.events);
         let fresh: Vec<&Mention> = said.into_iter().filter(|mention| !known.contains(&mention.event_key())).collect();
         if fresh.is_empty() {
             return Ok(true);
@@ -144,7 +156,7 @@ impl Planner {
                 id: mention.id.clone(),
                 title: headline,
                 summary: about,
-                url: mention.url.clone(),
+                url: mention.url.clone().filter(|url| url.len() <= URL_BYTES_MAX),
                 published_at: Some(mention.at),
                 language: None,
                 categories: vec![],

@@ -94,14 +94,14 @@ impl Round {
         watchers
     }
 
-    /// The agent to whom speaks whom a resource tells of.
+    /// The agent that is spoken to in this resource.
     pub(crate) fn spoken_to(&self, uri: &str) -> Option<&Agent> {
         self.mentions.get(uri).and_then(|id| self.agents.get(id)).map(|agent| &**agent)
     }
 
     /// Whether an account is one of the agents that act.
     pub(crate) fn is_ours(&self, account: &str) -> bool {
-        self.agents.values().any(|agent| agent.persona_slug == account.trim_start_matches('@'))
+        self.agents.values().any(|agent| agent.persona_slug.eq_ignore_ascii_case(account.trim_start_matches('@')))
     }
 }
 

@@ -12,7 +12,7 @@ use chimera_domain::{
     policy::{CampaignGovernor, DayMoney, Governor, GovernorVerdict, StoryVoices},
 };
 use chimera_store::{HeldPlan, PlanError};
-use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, SIGNALS_REFUSED, TASKS_PLANNED};
+use chimera_telemetry::{CONFLICTS, HELD_SIGNALS, TASKS_PLANNED};
 use chrono::Duration;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     dag::{PlanSeed, plan_posts},
     spans,
     trending::Trending,
-    triage::{SAME_STORY, left, left_to_others, posts_budget},
+    triage::{left, left_to_others, posts_budget},
 };
 
 /// Signals looked at, and dropped, in one round. The rest has its turn in the next.
@@ -153,7 +153,6 @@ impl Planner {
                 HELD_SIGNALS.add_for("planned", plan.planned.len());
                 HELD_SIGNALS.add_for("duplicate", plan.told.len());
                 HELD_SIGNALS.add_for("refused", plan.refused.len());
-                SIGNALS_REFUSED.add_for(SAME_STORY, plan.refused.len());
                 TASKS_PLANNED.add(plan.tasks.len());
                 spans::planned_at_last(&plan, self.ambient.now());
                 // The tasks are safe; should the queue lose them, the sweeper brings them.

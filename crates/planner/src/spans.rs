@@ -48,7 +48,7 @@ pub(crate) fn begin_posts(plan: &Plan, campaign: &str, origin: &Origin<'_>, now:
         return;
     }
     let asked_in: Vec<TraceId> = origin.questions.iter().map(|call| call.trace_id).collect();
-    let lives = |signal: &&TrendSignal| has_tasks(signal) || signal.outcome == SignalOutcome::Deferred;
+    let lives = |signal: &&TrendSignal| signal.outcome.has_tasks() || signal.outcome == SignalOutcome::Deferred;
     for signal in plan.signals.iter().filter(lives) {
         let under = Under::Post(signal.trace_id);
         let read = interval(origin.read.began, origin.read.ended);
@@ -63,7 +63,7 @@ pub(crate) fn begin_posts(plan: &Plan, campaign: &str, origin: &Origin<'_>, now:
         Span::record(under, "score", interval(origin.read.ended, origin.scored), &asked_in, || {
             vec![KeyValue::new(RELEVANCE, signal.relevance.get())]
         });
-        if has_tasks(signal) {
+        if signal.outcome.has_tasks() {
             Span::record(under, "plan", interval(origin.scored, now), &[], || about(signal));
         }
     }
@@ -75,11 +75,6 @@ pub(crate) fn planned_at_last(plan: &HeldPlan, now: DateTime<Utc>) {
         let planning = interval(plan.decided_at, now);
         Span::record(Under::Post(signal.trace_id), "plan", planning, &[], || about(signal));
     }
-}
-
-/// Whether something was planned for it.
-const fn has_tasks(signal: &TrendSignal) -> bool {
-    matches!(signal.outcome, SignalOutcome::Planned | SignalOutcome::Answered)
 }
 
 fn about(signal: &TrendSignal) -> Vec<KeyValue> {

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::dag::{PlanSeed, plan_posts};
 
 /// The reason code of what is refused because enough agents post about its story.
-pub(crate) const SAME_STORY: &str = "same_story";
+const SAME_STORY: &str = "same_story";
 
 /// An item with its names.
 #[derive(Debug, Clone)]

@@ -122,8 +122,7 @@ impl Store {
     async fn plan_once(&self, plan: &Plan) -> Result<Option<Vec<TaskId>>, PlanError> {
         let tx = self.begin().await?;
         let campaign = self.check_campaign(&*tx, plan.campaign_id, plan.campaign_version).await?;
-        let has_tasks = |s: &&TrendSignal| matches!(s.outcome, SignalOutcome::Planned | SignalOutcome::Answered);
-        let planned: Vec<_> = plan.signals.iter().filter(has_tasks).collect();
+        let planned: Vec<_> = plan.signals.iter().filter(|signal| signal.outcome.has_tasks()).collect();
         self.check_governor(&*tx, &campaign, &planned, &plan.tasks).await?;
         self.check_voices(&*tx, &planned, &plan.tasks).await?;
         let inserted = batch::insert_new::<signals::Entity>(&*tx, self.tenant, &plan.signals).await?;

@@ -27,3 +27,4 @@ pub use backends::Backends;
 pub use bucket::{TestBucket, TestS3};
 pub use postgres::{Stop, TestDatabase, TestPostgres};
 pub use redis::TestRedis;
+pub use wheel::Wheel;

@@ -10,18 +10,21 @@ use anyhow::{Context as _, bail};
 
 /// Packages, and where they go.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub struct Wheel {
     /// The folder's name.
-    pub(crate) folder: &'static str,
+    pub folder: &'static str,
     /// As pip has them, such as `name==1.2.*`.
-    pub(crate) packages: &'static [&'static str],
+    pub packages: &'static [&'static str],
     /// Whether they run on others.
-    pub(crate) has_dependencies: bool,
+    pub has_dependencies: bool,
 }
 
 impl Wheel {
     /// What `found` finds in the folder, which is filled on first use; `way_out` says what else helps.
-    pub(crate) fn find<T>(&self, found: impl Fn(&Path) -> Option<T>, way_out: &str) -> anyhow::Result<T> {
+    ///
+    /// # Errors
+    /// When the packages can't be fetched, or what is wanted is not among them; the message says what to do.
+    pub fn find<T>(&self, found: impl Fn(&Path) -> Option<T>, way_out: &str) -> anyhow::Result<T> {
         let home = target_folder().join("testkit");
         fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
         // Test binaries run side by side; one fetches, the others wait and find it done.

@@ -61,7 +61,7 @@ pub enum ExecuteError {
     /// What was made is not what its task has to bring.
     #[error("what was made is not accepted: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Unaccepted(Vec<Unmet>),
-    /// The media folder.
+    /// The media folder or bucket.
     #[error("keeping the media")]
     Blob(#[from] BlobError),
     /// The content credentials.
@@ -422,7 +422,7 @@ impl Executor {
             }
             _ => Costs { inference_usd: paid, ..Costs::default() },
         };
-        Artifact {
+        let mut artifact = Artifact {
             id: ArtifactId::generate(&*self.ambient),
             tenant_id: task.tenant_id,
             trace_id: task.trace_id,
@@ -430,14 +430,7 @@ impl Executor {
             agent_id: task.agent_id,
             campaign_id: task.campaign_id,
             channel: task.channel,
-            content_hash: Artifact::content_hash(
-                task.channel,
-                &made.text,
-                &made.hashtags,
-                &made.media,
-                &made.disclosure,
-                answered,
-            ),
+            content_hash: String::new(),
             content_type: made.content_type,
             text: made.text,
             hashtags: made.hashtags,
@@ -449,7 +442,9 @@ impl Executor {
             tool_log: calls.to_vec(),
             costs,
             created_at: self.ambient.now(),
-        }
+        };
+        artifact.content_hash = artifact.named_anew();
+        artifact
     }
 }
 

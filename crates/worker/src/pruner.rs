@@ -99,7 +99,7 @@ impl Pruned {
 /// one took, so that other writers find room. Stopped half-way, it has deleted what it has.
 ///
 /// # Errors
-/// [`CollectError`] when the database or the media folder fails.
+/// [`CollectError`] when the database or the media folder or bucket fails.
 pub async fn prune(
     store: &Store,
     blobs: &Blobs,

@@ -100,7 +100,9 @@ impl Config {
         self.sandbox.validate().map_err(|source| section("sandbox", source))?;
         let host = built_in(&self);
         host.validate().map_err(|source| section("mcp", source))?;
-        platform::has_links(&self, &host).map_err(|(key, problem)| ConfigError::Contradiction { key, problem })?;
+        platform::has_links(&self, &host)
+            .and_then(|()| platform::takes_replies(&self, &host))
+            .map_err(|(key, problem)| ConfigError::Contradiction { key, problem })?;
         let able = platform::abilities(&self, &host);
         self.publisher.platform = Some(able.map_err(|(key, problem)| ConfigError::Contradiction { key, problem })?);
         Ok(self)

@@ -8,6 +8,7 @@ use crate::compose::is_our_sandbox;
 
 const PUBLISH: &str = "publish_post";
 const FIND: &str = "find_post";
+const WRITE: &str = "generate_text";
 
 /// A key, and why its value can't be.
 type Contradiction = (&'static str, &'static str);
@@ -113,6 +114,24 @@ pub(super) fn has_links(config: &Config, host: &HostConfig) -> Result<(), Contra
         "a role's template asks for {{media_url}} or {{media_urls}}: say by `address` and `key` how the console is \
          reached from there, or keep media in a bucket (docs/media.md)",
     ))
+}
+
+/// Whether replies go below what they answer: a template that leaves out what a reply is would make it a post of its own.
+pub(super) fn takes_replies(config: &Config, host: &HostConfig) -> Result<(), Contradiction> {
+    let leaves_out = |name: &str, variable: &str| {
+        let first = host.roles.get(name);
+        let others = first.into_iter().flat_map(|role| &role.fallback).filter_map(|name| host.roles.get(name));
+        let mut asked = first.into_iter().chain(others);
+        asked.any(|role| Template::compile(&role.arguments).is_ok_and(|template| !template.uses(variable)))
+    };
+    if config.planner.replies.resource.is_some() && (leaves_out(PUBLISH, "in_reply_to") || leaves_out(WRITE, "reply")) {
+        return Err((
+            "planner.replies",
+            "the templates of `publish_post` and `generate_text` must pass {{in_reply_to?}} and {{reply?}} on, or replies would \
+             go out as posts of their own",
+        ));
+    }
+    Ok(())
 }
 
 fn passes_key(role: &RoleConfig) -> bool {

@@ -6,32 +6,21 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{
-    browser::Fleet,
-    chimera::Chimera,
-    contract::{clients, has},
-};
+use chimera_testkit::Wheel;
 
-/// The version of schemathesis that the API is checked with.
-const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+use crate::{browser::Fleet, chimera::Chimera, contract::has};
+
+/// What the API is checked with.
+const SCHEMATHESIS: Wheel =
+    Wheel { folder: "schemathesis-4.32.5", packages: &["schemathesis==4.32.5"], has_dependencies: true };
 
 /// schemathesis, installed once; `None` where there is no Python, as there may be none outside of CI.
 fn schemathesis() -> Option<PathBuf> {
     if !has("python3") {
         return None;
     }
-    let venv = clients().join("schemathesis");
-    let ready = venv.join("ready");
-    if std::fs::read_to_string(&ready).ok().as_deref() != Some(SCHEMATHESIS) {
-        let run = |program: &Path, args: &[&str]| {
-            let output = Command::new(program).args(args).output().unwrap();
-            assert!(output.status.success(), "{program:?} {args:?}\n{}", String::from_utf8_lossy(&output.stderr));
-        };
-        run(Path::new("python3"), &["-m", "venv", "--clear", venv.to_str().unwrap()]);
-        run(&venv.join("bin/pip"), &["install", "-q", "--disable-pip-version-check", SCHEMATHESIS]);
-        std::fs::write(&ready, SCHEMATHESIS).unwrap();
-    }
-    Some(venv.join("bin/schemathesis"))
+    let found = |venv: &Path| Some(venv.join("bin/schemathesis")).filter(|program| program.is_file());
+    Some(SCHEMATHESIS.find(found, "install python3 with its modules venv and pip").unwrap())
 }
 
 /// Asks as one role: so many made-up requests of each operation, beside what each phase makes.

@@ -53,7 +53,7 @@ impl Webhook {
             Telling::Told => (false, "The webhook was told.".to_owned()),
             Telling::GivenUp(why) => (true, format!("The webhook could not be told, and is not tried again: {why}")),
             Telling::Waits { tries: 0, .. } => {
-                (false, format!("To be told to the webhook since {}.", ago(raised_at, now)))
+                (false, format!("To be told to the webhook since {}.", When::of(raised_at, now).full))
             }
             Telling::Waits { tries, again, error } => {
                 let again =
@@ -65,10 +65,6 @@ impl Webhook {
         };
         Self { is_late, says }
     }
-}
-
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    When::of(at, now).full
 }
 
 #[derive(Debug, Template)]

@@ -219,8 +219,7 @@ fn rows(
             campaign: campaign.map(|campaign| campaign.slug.clone()).unwrap_or_default(),
             resource: signal.resource_uri.clone(),
             when: When::of(signal.ingested_at, now),
-            trace: matches!(signal.outcome, SignalOutcome::Planned | SignalOutcome::Answered)
-                .then(|| signal.trace_id.to_string()),
+            trace: signal.outcome.has_tasks().then(|| signal.trace_id.to_string()),
             mark: marks.get(&signal.id).map(|marked| Mark::of(marked, now)),
             more_sources: all.len().saturating_sub(SOURCES),
             sources: all.into_iter().take(SOURCES).collect(),

@@ -37,9 +37,9 @@ pub struct Mention {
 }
 
 impl Mention {
-    /// Names the remark within its resource. An edited remark is no new one: it was answered.
+    /// Names the remark within its resource, whose accounts on several channels may name remarks alike. An edited remark is no new one: it was answered.
     #[must_use]
     pub fn event_key(&self) -> String {
-        sha256_parts(&[b"mention", self.id.as_bytes()])
+        sha256_parts(&[b"mention", self.channel.as_str().as_bytes(), self.id.as_bytes()])
     }
 }

@@ -1,3 +1,5 @@
+//! Who asks, who only sounds so, and what is no answer.
+
 use super::*;
 
 /// Questions and accusations, by language.

@@ -37,6 +37,8 @@ pub struct ReplyTo {
 impl ReplyTo {
     /// The longest text of one remark that is kept, in Unicode scalar values.
     pub const TEXT_CHARS_MAX: usize = 2_000;
+    /// The longest name of an account that is kept, in Unicode scalar values.
+    pub const AUTHOR_CHARS_MAX: usize = 200;
     /// Remarks above it that are kept: the first, and the newest.
     pub const THREAD_MAX: usize = 8;
 
@@ -58,14 +60,17 @@ impl ReplyTo {
 impl From<&Mention> for ReplyTo {
     fn from(mention: &Mention) -> Self {
         let cut = |text: &str| text.chars().take(Self::TEXT_CHARS_MAX).collect::<String>();
+        let named = |author: &str| author.chars().take(Self::AUTHOR_CHARS_MAX).collect::<String>();
         let newest_from = mention.thread.len().saturating_sub(Self::THREAD_MAX - 1).max(1);
         let (first, rest) = mention.thread.split_at(mention.thread.len().min(1));
         let kept = first.iter().chain(rest.iter().skip(newest_from - 1));
         Self {
             id: mention.id.clone(),
-            author: mention.author.clone(),
+            author: named(&mention.author),
             text: cut(&mention.text),
-            thread: kept.map(|remark| Remark { text: cut(&remark.text), ..remark.clone() }).collect(),
+            thread: kept
+                .map(|remark| Remark { author: named(&remark.author), text: cut(&remark.text), at: remark.at })
+                .collect(),
         }
     }
 }

@@ -282,6 +282,13 @@ fn whoever_asks_who_speaks_is_told_or_the_reply_stays_here() {
             "other words of a writer would not mend it"
         );
     }
+    // A persona may deny it in its label, in words of its own.
+    let mut denied = reply("are you a bot?", TRUTH);
+    change(&mut denied, |artifact| {
+        artifact.disclosure.label = "I'm not a real person, I'm an AI.".to_owned();
+        artifact.text = format!("{TRUTH}\n\n{}", artifact.disclosure.label);
+    });
+    assert_eq!(judged(&denied, praise()).safety_flags, Vec::<String>::new());
     let more = judged(&reply("are you a bot?", &format!("{TRUTH} Ask me about linen.")), praise());
     assert_eq!(more.route.verdict, Verdict::Approve);
     let more = judged(&reply("are you a bot?", &format!("{TRUTH} Ask me about linen.")), None);

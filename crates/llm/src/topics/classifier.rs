@@ -1,7 +1,7 @@
 //! How likely a text is of a sensitive topic, by weights that were learned from headlines with labels of people.
 //!
 //! One linear layer from a text's [`features`] to newsroom labels, then a softmax: multinomial logistic regression. The table
-//! is made by `scripts/train-topics.py`, which says on what and how well it does.
+//! is made by `scripts/train-topics.py`, which says on what; docs/offline-mind.md says how well it does.
 
 use std::sync::LazyLock;
 

@@ -74,6 +74,7 @@ chimera_testkit::on_both! {
     replies:
         a_remark_becomes_one_task_that_says_what_it_answers
         a_flood_of_remarks_takes_half_and_the_rest_waits_where_it_was_said
+        a_remark_edited_long_after_it_was_answered_holds_nothing_up
         a_remark_is_answered_once_whichever_campaign_runs;
     same_story:
         the_most_relevant_campaigns_take_up_a_story

@@ -94,6 +94,21 @@ pub(crate) async fn a_flood_of_remarks_takes_half_and_the_rest_waits_where_it_wa
     assert_eq!(authors, ["a", "b", "c", "d", "e"]);
 }
 
+pub(crate) async fn a_remark_edited_long_after_it_was_answered_holds_nothing_up(world: World) {
+    let planner = answering(&world);
+    say(&world, &[("otter", "Is it linen?")]);
+    assert_eq!(planner.tick().await.unwrap().tasks, 1);
+    world.ambient.advance(Duration::days(2));
+    say(&world, &[("otter", "Is it silk?"), ("maple", "Lovely"), ("fern", "Is somebody real behind this?")]);
+    planner.tick().await.unwrap();
+    let authors = replies(&world).await.into_iter().map(|task| task.payload.reply.unwrap().author);
+    assert_eq!(
+        authors.collect::<std::collections::BTreeSet<_>>(),
+        ["fern", "maple", "otter"].map(str::to_owned).into()
+    );
+    assert_eq!(replies(&world).await.len(), 3, "the edited one is no new one");
+}
+
 pub(crate) async fn a_remark_is_answered_once_whichever_campaign_runs(world: World) {
     let (planner, other) = (answering(&world), world.another(|_| {}).await);
     say(&world, &[("otter", "Is it linen?")]);

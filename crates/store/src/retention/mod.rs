@@ -67,7 +67,8 @@ struct Old {
 }
 
 /// Outcomes of signals that may be forgotten.
-const FORGETTABLE: [SignalOutcome; 2] = [SignalOutcome::BelowThreshold, SignalOutcome::Duplicate];
+const FORGETTABLE: [SignalOutcome; 3] =
+    [SignalOutcome::BelowThreshold, SignalOutcome::Duplicate, SignalOutcome::Refused];
 
 impl Store {
     /// How many rows older than `before` would be pruned. Reads all that are old.

@@ -55,12 +55,12 @@ pub(crate) async fn signals_go_unless_their_story_might_be_planned_again(world: 
         .collect();
     world.store.plan_commit(&world.plan(young.clone(), vec![])).await.unwrap();
 
-    assert_eq!(prune(&world, &world.store, before).await[0], 3);
+    assert_eq!(prune(&world, &world.store, before).await[0], 4);
     let events: Vec<_> = signals.iter().chain(&young).map(|s| s.event_key.clone()).collect();
     let stories: Vec<_> = signals.iter().chain(&young).map(|s| s.content_hash.clone()).collect();
     let known = world.store.signals_known(world.campaign.id, &events, &stories).await.unwrap();
     for signal in signals.iter().chain(&young) {
-        let kept = [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale, SignalOutcome::Refused];
+        let kept = [SignalOutcome::Planned, SignalOutcome::Deferred, SignalOutcome::Stale, SignalOutcome::Answered];
         let stays = signal.ingested_at > before || kept.contains(&signal.outcome);
         assert_eq!(known.events.contains(&signal.event_key), stays, "{signal:?}");
     }

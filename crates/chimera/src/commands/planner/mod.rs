@@ -39,7 +39,7 @@ enum Command {
     Serve(serve::Options),
     /// List the newest signals, with their scores and reasons
     ViewSignals {
-        /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE, DEFERRED, STALE or REFUSED
+        /// Only those with this outcome: PLANNED, BELOW_THRESHOLD, DUPLICATE, DEFERRED, STALE, ANSWERED or REFUSED
         #[arg(long)]
         outcome: Option<SignalOutcome>,
         /// How many

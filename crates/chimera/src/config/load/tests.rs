@@ -147,6 +147,17 @@ fn what_another_platform_can_do_must_be_said() {
 }
 
 #[test]
+fn replies_need_templates_that_pass_them_on() {
+    let elsewhere = format!(
+        "{ELSEWHERE}publisher: {{platform: {{}}}}\nplanner: {{replies: {{resource: 'mcp://sandbox/x://{{account}}'}}}}\n"
+    );
+    assert!(told(&elsewhere).starts_with("planner.replies: "), "{}", told(&elsewhere));
+    let passed_on =
+        elsewhere.replace("id: '{{idempotency_key}}'", "id: '{{idempotency_key}}', below: '{{in_reply_to?}}'");
+    assert_eq!(from_yaml(&passed_on).unwrap().planner.replies.turns_max, 3);
+}
+
+#[test]
 fn what_is_said_of_a_platform_must_agree_with_its_roles() {
     let of = |platform: &str, more: &str| told(&format!("{ELSEWHERE}{more}publisher: {{platform: {{{platform}}}}}\n"));
     assert!(of("look_up: true", "").starts_with("publisher.platform.look_up: "));

@@ -28,7 +28,7 @@ const FEW: u32 = 330;
 const MANY: u32 = 12_000;
 
 /// Methods that change or look at the schema or the connection, not at rows; and those that read everything by design.
-const NOT_ABOUT_ROWS: [&str; 19] = [
+const NOT_ABOUT_ROWS: [&str; 20] = [
     "add_unindexed",
     "audit_verify",
     "backup",
@@ -38,6 +38,7 @@ const NOT_ABOUT_ROWS: [&str; 19] = [
     "connect",
     "connect_observed",
     "get",
+    "link",
     "migrate",
     "migrations",
     "ping",
