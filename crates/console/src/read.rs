@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chimera_domain::{TraceId, error_chain};
-use chimera_store::TraceView;
+use chimera_store::{BlobError, TraceView};
 use serde::Deserialize;
 
 use crate::{
@@ -73,11 +73,12 @@ async fn medium(shared: &Shared, name: &str) -> Result<(&'static str, Vec<u8>), 
         _ => return Err(Problem::not_found("there is no such medium")),
     };
     let bytes = shared.blobs.get(sha256, mime).await.map_err(|error| {
-        if error.is_missing() {
-            return Problem::not_found("there is no such medium");
+        if matches!(error, BlobError::Bucket { .. }) && !error.is_missing() {
+            tracing::warn!(error = %error_chain(&error), "a medium can't be served");
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the medium can't be read now; try again later");
         }
-        tracing::warn!(error = %error_chain(&error), "a medium can't be served");
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the medium can't be read now; try again later")
+        tracing::debug!(error = %error_chain(&error), "a medium was not served");
+        Problem::not_found("there is no such medium")
     })?;
     Ok((mime, bytes))
 }

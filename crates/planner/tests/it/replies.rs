@@ -64,7 +64,7 @@ pub(crate) async fn a_remark_becomes_one_task_that_says_what_it_answers(world: W
     assert!(asked.payload.taint.is_empty() && truth.payload.taint.is_empty() && !attack.payload.taint.is_empty());
     let signals = world.signals(&world.campaign).await;
     assert!(signals.iter().all(|signal| signal.outcome == Answered && signal.story_id == signal.id));
-    assert_eq!(signals[0].item.title, "otter: Is it linen?");
+    assert!(signals.iter().any(|signal| signal.item.title == "otter: Is it linen?"));
     // They are no news.
     let since = world.ambient.now() - Duration::days(1);
     assert!(world.store.stories_since(since, 9).await.unwrap().is_empty());
